@@ -1,0 +1,80 @@
+// The device: chosen, opened, and owning every Vulkan object that Kiln uses. Created and passed
+// explicitly; several may coexist. One thread at a time may use a Device; the exceptions say so.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/base/log.h"
+#include "runtime/base/result.h"
+#include "runtime/vk/buffer.h"
+#include "runtime/vk/caps.h"
+#include "runtime/vk/pipeline.h"
+
+namespace kiln {
+
+namespace vk { struct Context; }   // the Vulkan handles; defined in runtime/vk/context.h
+class CommandList;
+
+struct DeviceOptions {
+    std::string select;            // index, or part of the name without case; empty: the best one
+    std::string profile;           // Caps profile, see caps.h
+    uint64_t memory_limit = 0;     // bytes of device memory Kiln may hold; 0: the driver's budget
+    bool validation = false;       // load VK_LAYER_KHRONOS_validation; its messages go to `log` as errors
+    std::string cache_folder;      // where the pipeline cache lies; empty: none on disk
+    LogSink log;
+};
+
+// One physical device as `kiln devices` shows it.
+struct DeviceReport {
+    int index;
+    Caps caps;
+    bool usable;
+    bool chosen;                   // what open() with the same options takes
+    std::string reason;            // why refused, or why not chosen ("slower kind than ...")
+};
+
+struct MemoryUse {
+    uint64_t held, peak, limit;    // bytes of device memory; limit 0: unknown
+};
+
+class Device {
+public:
+    // Status::no_device with every device's reason when none is usable; a missing loader or driver
+    // says which package brings one.
+    static Result<std::shared_ptr<Device>> open(const DeviceOptions& options);
+    static Result<std::vector<DeviceReport>> list(const DeviceOptions& options);
+
+    ~Device();
+    const Caps& caps() const;
+    MemoryUse memory() const;
+    uint64_t validation_messages() const;   // so far; tests assert zero
+
+    // `bytes` > 0, within Caps::allocation. Sub-allocated, aligned to Caps::offset_alignment.
+    // Status::out_of_memory says what was asked, held and allowed.
+    Result<Buffer> allocate(uint64_t bytes, Intent intent);
+
+    // Blocking copies between host memory and a buffer of any intent, through staging if needed.
+    Result<void> write(const Buffer& target, const void* source, uint64_t bytes);
+    Result<void> read(const Buffer& source, void* target, uint64_t bytes);
+
+    // Compiles or finds. Safe from several threads at once. A driver that refuses the kernel is
+    // Status::no_device with its name and the driver's code.
+    Result<Pipeline> pipeline(const PipelineDesc& desc);
+    std::vector<PipelineStatistic> statistics(const Pipeline& pipeline) const;   // empty: not reported
+    uint64_t pipelines_created() const;
+    Result<void> save_pipeline_cache();     // also done on destruction, silently
+
+    // Runs a finished list to its end. `cancelled` is polled between its chunks; a cancelled run
+    // is Status::interrupted. A lost device is Status::no_device naming the last finished kernel.
+    Result<void> run(CommandList& list, const std::function<bool()>& cancelled = {});
+
+    vk::Context& context() { return *context_; }   // for runtime/vk only
+
+private:
+    explicit Device(std::unique_ptr<vk::Context> context);
+    std::unique_ptr<vk::Context> context_;
+};
+
+}  // namespace kiln
