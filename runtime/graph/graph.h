@@ -1,0 +1,76 @@
+// Graph: the launches for one shape signature. Compiled once (fused, lowered, placed in memory,
+// recorded), then replayed; a replay writes inputs, runs, and reads outputs.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/graph/node.h"
+#include "runtime/vk/command_list.h"
+#include "runtime/vk/device.h"
+
+namespace kiln {
+
+// Memory for intermediates that several graphs take turns in using. Two graphs that share a
+// workspace must not rely on each other's intermediates or outputs across a run.
+class Workspace {
+public:
+    explicit Workspace(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+    // Blocks of at least the given sizes, grown when needed; earlier graphs keep what they had.
+    Result<std::vector<Buffer>> blocks(const std::vector<uint64_t>& sizes);
+    void release() { blocks_.clear(); }   // memory goes back when the last graph using it does
+
+private:
+    std::shared_ptr<Device> device_;
+    std::vector<Buffer> blocks_;
+};
+
+struct GraphOptions {
+    bool fuse = true;
+    bool timed = false;                        // a timestamp pair around every launch
+    std::shared_ptr<Workspace> workspace;      // empty: the graph owns its intermediates
+};
+
+struct GraphStats {
+    size_t launches = 0, barriers = 0, pipelines = 0;
+    uint64_t intermediate_bytes = 0;           // of the planned arena
+    uint64_t unshared_bytes = 0;               // what it would be without reuse
+};
+
+class Graph {
+public:
+    // Everything that `outputs` need. Throws ModelError for what cannot be built; memory and device
+    // failures are Results. Distinct inputs keep their names; writing an unknown one is an error.
+    static Result<Graph> compile(std::shared_ptr<Device> device, std::vector<Tensor> outputs,
+                                 const GraphOptions& options = {});
+    Graph(Graph&&) noexcept;
+    Graph& operator=(Graph&&) noexcept;
+    ~Graph();
+
+    // `values` are converted to the input's dtype; the count must be the shape's.
+    Result<void> write(const Tensor& input, std::span<const float> values);
+    Result<void> write_i32(const Tensor& input, std::span<const int32_t> values);
+    Result<void> run(const std::function<bool()>& cancelled = {});
+    Result<std::vector<float>> read(size_t output = 0) const;
+
+    const GraphStats& stats() const;
+    std::vector<KernelTime> times() const;     // of the last run; empty unless timed
+    std::string dump() const;                  // one launch a line: kernel, operands, grid
+
+private:
+    struct State;
+    explicit Graph(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+// Compiles, runs once and reads one tensor without inputs: for tests and tools.
+Result<std::vector<float>> evaluate(std::shared_ptr<Device> device, const Tensor& tensor,
+                                    const GraphOptions& options = {});
+
+// Reverse mode: for each of `wrt`, the gradient of sum(y * d_y). A tensor that does not reach y has
+// a zero gradient. Throws ModelError naming the operator that has no gradient.
+std::vector<Tensor> gradient(const Tensor& y, const Tensor& d_y, const std::vector<Tensor>& wrt);
+
+}  // namespace kiln

@@ -1,0 +1,23 @@
+// What an operator sees while it turns into launches: operands for tensors, scratch, and a place to
+// put the launches. Barriers are derived from the kernels' Read and Write bindings, in launch order.
+#pragma once
+#include "runtime/kernel/kernel.h"
+#include "runtime/tensor/tensor.h"
+
+namespace kiln {
+
+class Lowering {
+public:
+    virtual ~Lowering() = default;
+    virtual const Caps& caps() const = 0;
+
+    // The memory of a tensor, whole; use Operand::window for a part.
+    virtual Operand operand(const Tensor& tensor) = 0;
+
+    // Memory that this operator's launches share among themselves; contents start undefined.
+    virtual Operand scratch(uint64_t bytes, DType dtype = DType::f32) = 0;
+
+    virtual void launch(Launch launch) = 0;
+};
+
+}  // namespace kiln
