@@ -57,12 +57,16 @@ static std::string folder_of(const std::string& path) {
 Error AtomicFile::failed(std::string_view what, int code) const { return bad(target_, what, code); }
 
 Result<AtomicFile> AtomicFile::create(const std::string& target) {
+    struct stat info {};
+    if (::stat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+        return Error{Status::bad_file, target + ": exists and is not a regular file"};
+    return beside(target);
+}
+
+Result<AtomicFile> AtomicFile::beside(const std::string& target) {
     static std::atomic<unsigned> count{0};
     AtomicFile file;
     file.target_ = target;
-    struct stat info {};
-    if (::stat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-        return Error{Status::bad_file, target + ": exists and is not a file"};
     // Short and beside the target: the name fits whatever the target's length, the rename is atomic.
     std::string folder = folder_of(target);
     for (int attempt = 0; attempt < 100; attempt++) {
@@ -154,11 +158,13 @@ Result<void> write_file(const std::string& path, std::span<const std::byte> byte
 Result<std::string> write_new_file(const std::string& folder, const std::string& stem,
                                    std::string_view extension, std::span<const std::byte> bytes) {
     auto name = [&](int i) {
-        std::string number = i ? "-" + std::to_string(i) : "";
-        std::string prefix = folder.empty() ? "" : folder + (folder.ends_with('/') ? "" : "/");
-        return prefix + stem + number + "." + std::string(extension);
+        std::string path = folder;
+        if (!path.empty() && path.back() != '/') path += '/';
+        path += stem;
+        if (i) (path += '-') += std::to_string(i);
+        return (path += '.') += extension;
     };
-    auto file = AtomicFile::create((folder.empty() ? "." : folder) + "/" + stem);
+    auto file = AtomicFile::beside(name(0));
     if (!file) return file.error();
     if (auto written = file->write(bytes); !written) return written.error();
     for (int i = 0; i < 1'000'000; i++) {

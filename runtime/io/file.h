@@ -37,6 +37,9 @@ public:
 
 private:
     AtomicFile() = default;
+    static Result<AtomicFile> beside(const std::string& target);
+    friend Result<std::string> write_new_file(const std::string&, const std::string&,
+                                              std::string_view, std::span<const std::byte>);
     Result<void> sync();
     Error failed(std::string_view what, int code) const;
     std::string target_, temporary_;
@@ -49,10 +52,5 @@ Result<void> write_file(const std::string& path, std::span<const std::byte> byte
 // overwrites, also when several processes write at once. Returns the path that was used.
 Result<std::string> write_new_file(const std::string& folder, const std::string& stem,
                                    std::string_view extension, std::span<const std::byte> bytes);
-
-// A file stem from a prompt and its seed: "A red cube!" and 42 give "a-red-cube-42". ASCII letters
-// and digits and letters of other scripts stay, the rest become single hyphens; at most 60 bytes of
-// prompt, cut at a word where possible. A prompt with nothing to keep gives "kiln-42".
-std::string file_stem(std::string_view prompt, uint64_t seed);
 
 }  // namespace kiln

@@ -43,12 +43,13 @@ static constexpr std::array kMagics = {
     Magic{0, "<html"sv, kHtml},
     Magic{0, "<svg"sv, "an SVG drawing"},
     Magic{0, "\x7f" "ELF"sv, "a program"},
-    Magic{8, "{\""sv, "a safetensors file"},
     Magic{0, "{"sv, "JSON"},
 };
 
 std::string_view kind_of_file(std::span<const std::byte> first_bytes) {
     std::string_view head(reinterpret_cast<const char*>(first_bytes.data()), first_bytes.size());
+    // First, because a header's length can look like another format's magic.
+    if (head.size() > 8 && head[8] == '{' && head.substr(4, 4) == "\0\0\0\0"sv) return kSafetensorsKind;
     for (const Magic& magic : kMagics)
         if (head.size() > magic.offset && head.substr(magic.offset).starts_with(magic.bytes))
             return magic.kind;
@@ -68,7 +69,7 @@ std::string_view advice_for(std::string_view kind) {
     return {};
 }
 
-std::string quoted(std::string_view text, size_t limit) {
+std::string in_quotes(std::string_view text, size_t limit) {
     std::string out = "\"";
     for (unsigned char c : text.substr(0, limit)) {
         char escape[8];

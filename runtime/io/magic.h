@@ -9,6 +9,7 @@ namespace kiln {
 
 // A phrase for a message: "a PNG picture", "a pickled PyTorch checkpoint", "a GGUF file", "a Git LFS
 // pointer", ..., or "" when the bytes tell nothing. 16 bytes are enough for most formats; 64 for all.
+inline constexpr std::string_view kSafetensorsKind = "a safetensors file";
 std::string_view kind_of_file(std::span<const std::byte> first_bytes);
 
 // What to do about a checkpoint in a format that Kiln does not read, as one sentence; "" when
@@ -17,6 +18,6 @@ std::string_view advice_for(std::string_view kind);
 
 // `text` in double quotes, cut to `limit` bytes, with control characters, quotes and bytes that are
 // not ASCII written as escapes: safe to print whatever a file holds.
-std::string quoted(std::string_view text, size_t limit = 100);
+std::string in_quotes(std::string_view text, size_t limit = 100);
 
 }  // namespace kiln
