@@ -1,0 +1,32 @@
+// Storage types. Tensors are f32 or f16; arithmetic is f32 always. f16 travels as packed pairs in
+// uint words, so no 16-bit capability is needed, and saturates at +-65504 instead of overflowing;
+// NaN stays NaN. STORAGE_F16 picks what load4 and store4 mean; the *_f16 functions are there always.
+#ifndef KILN_STORAGE_GLSL
+#define KILN_STORAGE_GLSL
+
+vec4 unpack_f16(uvec2 v) { return vec4(unpackHalf2x16(v.x), unpackHalf2x16(v.y)); }
+
+vec4 saturate_f16(vec4 v) { return mix(clamp(v, vec4(-65504.0), vec4(65504.0)), v, isnan(v)); }
+
+uvec2 pack_f16(vec4 v) {
+    v = saturate_f16(v);
+    return uvec2(packHalf2x16(v.xy), packHalf2x16(v.zw));
+}
+
+// One half of an array of words, by its index in halves.
+float half_of(uint word, uint index) {
+    vec2 pair = unpackHalf2x16(word);
+    return (index & 1u) == 0u ? pair.x : pair.y;
+}
+
+#ifdef STORAGE_F16
+#define STORAGE4 uvec2      // four elements as a buffer holds them
+vec4 load4(uvec2 v) { return unpack_f16(v); }
+uvec2 store4(vec4 v) { return pack_f16(v); }
+#else
+#define STORAGE4 vec4
+vec4 load4(vec4 v) { return v; }
+vec4 store4(vec4 v) { return v; }
+#endif
+
+#endif
