@@ -69,8 +69,4 @@ private:
 Result<std::vector<float>> evaluate(std::shared_ptr<Device> device, const Tensor& tensor,
                                     const GraphOptions& options = {});
 
-// Reverse mode: for each of `wrt`, the gradient of sum(y * d_y). A tensor that does not reach y has
-// a zero gradient. Throws ModelError naming the operator that has no gradient.
-std::vector<Tensor> gradient(const Tensor& y, const Tensor& d_y, const std::vector<Tensor>& wrt);
-
 }  // namespace kiln

@@ -26,13 +26,16 @@ public:
     // Emits the launches that fill `out`. Called once per compiled graph.
     virtual void lower(Lowering& lowering, const Node& node, const Tensor& out) const = 0;
 
-    // The same result built of simpler operators: the oracle in tests and, by default, the source of
-    // the gradient. Empty when the operator is itself primitive.
+    // The same result built of simpler operators over the same inputs: the oracle in tests and, when
+    // vjp() gives nothing, the source of the gradient. Empty when the operator is itself primitive.
     virtual Tensor composition(const Node&) const { return {}; }
 
     // Gradients of the inputs given that of the output: one entry per input, empty where the input is
-    // absent or has no gradient (indices, say). By default differentiates composition().
-    virtual std::vector<Tensor> vjp(const Node& node, const Tensor& out, const Tensor& d_out) const;
+    // absent or has no gradient (indices, say). Returning no entries means: differentiate composition().
+    virtual std::vector<Tensor> vjp(const Node& node, const Tensor& out, const Tensor& d_out) const {
+        (void)node, (void)out, (void)d_out;
+        return {};
+    }
 
     // True when the result is the first input's memory under another shape: no launch, no storage.
     virtual bool is_view() const { return false; }

@@ -1,0 +1,90 @@
+#include "runtime/graph/program.h"
+
+#include "runtime/base/check.h"
+#include "runtime/graph/node.h"
+#include "runtime/graph/order.h"
+
+namespace kiln {
+namespace {
+
+class ProgramBuilder : public Lowering {
+public:
+    explicit ProgramBuilder(const Caps& caps) : caps_(caps) {}
+
+    const Caps& caps() const override { return caps_; }
+
+    Operand operand(const Tensor& tensor) override {
+        auto found = program_.slot_of.find(tensor.id());
+        ensure(found != program_.slot_of.end(), "an operand that stands before its user");
+        return {.slot = found->second, .offset = 0, .size = tensor.bytes(), .dtype = tensor.dtype()};
+    }
+
+    Operand scratch(uint64_t bytes, DType dtype) override {
+        program_.slots.push_back({Slot::Kind::intermediate, {}, bytes});
+        return {.slot = uint32_t(program_.slots.size() - 1), .offset = 0, .size = bytes, .dtype = dtype};
+    }
+
+    void launch(Launch launch) override {
+        for (int axis = 0; axis < 3; axis++)
+            ensure(launch.grid[axis] > 0 && launch.grid[axis] <= caps_.workgroup_count[axis],
+                   "a grid within the device's workgroup counts");
+        for (const Operand& operand : launch.operands)
+            ensure(operand.slot < program_.slots.size(), "operands that belong to this graph");
+        if (launch.operands.size() > 0) check_ranges(launch);
+        program_.labels.push_back(std::string(launch.source->name) + (path_.empty() ? "" : " " + path_));
+        program_.launches.push_back(std::move(launch));
+    }
+
+    void add(const Tensor& t) {
+        path_ = t.path();
+        if (t.kind() != Tensor::Kind::computed) return add_slot(t, leaf_kind(t.kind()));
+        const Node& node = *t.value().node;
+        if (node.op->is_view()) {
+            program_.slot_of[t.id()] = program_.slot_of.at(node.inputs[0].id());
+            return;
+        }
+        add_slot(t, Slot::Kind::intermediate);
+        node.op->lower(*this, node, t);
+    }
+
+    Program finish(const std::vector<Tensor>& outputs) {
+        for (const Tensor& output : outputs) program_.slots[program_.slot_of.at(output.id())].output = true;
+        return std::move(program_);
+    }
+
+private:
+    static Slot::Kind leaf_kind(Tensor::Kind kind) {
+        switch (kind) {
+            case Tensor::Kind::input: return Slot::Kind::input;
+            case Tensor::Kind::parameter: return Slot::Kind::parameter;
+            default: return Slot::Kind::constant;
+        }
+    }
+
+    void add_slot(const Tensor& t, Slot::Kind kind) {
+        program_.slot_of[t.id()] = uint32_t(program_.slots.size());
+        program_.slots.push_back({kind, t, t.bytes()});
+    }
+
+    void check_ranges(const Launch& launch) const {
+        for (const Operand& operand : launch.operands)
+            if (operand.size > caps_.binding_range)
+                throw ModelError("[" + std::string(launch.source->name) + "] a tensor of " +
+                                 std::to_string(operand.size >> 20) + " MiB exceeds the device's binding range of " +
+                                 std::to_string(caps_.binding_range >> 20) + " MiB (" + path_ + ")");
+    }
+
+    const Caps& caps_;
+    Program program_;
+    std::string path_;
+};
+
+}  // namespace
+
+Program lower(const Caps& caps, const std::vector<Tensor>& outputs) {
+    ProgramBuilder builder(caps);
+    for (const Tensor& t : topological_order(outputs)) builder.add(t);
+    return builder.finish(outputs);
+}
+
+}  // namespace kiln
