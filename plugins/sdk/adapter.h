@@ -127,25 +127,6 @@ private:
     const kiln_events* e_;
 };
 
-// "a red cube, studio light" and 42 become "a-red-cube-studio-light-42": letters, digits and '-'
-// only, at most 60 bytes of the text, never empty. UTF-8 beyond ASCII stays as it is.
-inline std::string name_from(std::string_view text, uint64_t seed) {
-    std::string name;
-    for (char c : text) {
-        bool keep = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c & 0x80);
-        if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a'), keep = true;
-        if (keep) name += c;
-        else if (!name.empty() && name.back() != '-') name += '-';
-    }
-    if (name.size() > 60) {
-        name.resize(60);
-        while (!name.empty() && (name.back() & 0xC0) == 0x80) name.pop_back();   // inside a character
-        if (!name.empty() && (name.back() & 0x80)) name.pop_back();
-    }
-    while (!name.empty() && name.back() == '-') name.pop_back();
-    return (name.empty() ? "untitled" : name) + "-" + std::to_string(seed);
-}
-
 namespace detail {
 
 inline std::string& thread_error() {

@@ -69,7 +69,8 @@ typedef struct kiln_options {
     const char* device;   /* an index or a part of a device's name; NULL: the best */
     const char* caps;     /* a profile that masks what the device can do: "minimal", ...; NULL: none */
     uint64_t memory;      /* most bytes of device memory to use; 0: what the device grants */
-    const char* models;   /* folders that hold the user's models, joined by ':' (';' on Windows) */
+    const char* models;   /* the user's models: folders that hold some, or models themselves,
+                           * joined by ':' (';' on Windows) */
     const char* share;    /* the folder of what came with Kiln: the default models are in models/ */
     const char* cache;    /* a folder for what can be made again, such as compiled pipelines; NULL: none */
     void (*log)(void* user, kiln_log_level level, const char* message); /* NULL: nobody listens */
@@ -110,10 +111,11 @@ typedef struct kiln_artifact {
     uint32_t size;
     uint32_t index;          /* 0, 1, ... in the order of the request */
     const char* media_type;  /* one of the outputs that describe() names */
-    const char* name;        /* a file name without folder and extension; may be NULL */
+    const char* name;        /* words that the host makes a file name of, such as the prompt */
     const void* data;        /* the whole file as it shall stand on disk */
     uint64_t data_size;
-    const char* metadata;    /* JSON object: everything that makes the same again; may be NULL */
+    const char* metadata;    /* JSON object: what makes the same again; its integer "seed" becomes
+                              * part of the file's name; may be NULL */
 } kiln_artifact;
 
 /* What the host wants to hear. Any function may be NULL. */

@@ -59,7 +59,7 @@ static size_t code_points(const std::string& text) {
 static int compare(const Json& a, const Json& b) { return a < b ? -1 : b < a ? 1 : 0; }
 
 static std::string number_problem(const Json& s, const Json& v) {
-    if (v.is_number_float() && !std::isfinite(v.get<double>())) return v.dump() + " is not finite";
+    if (v.is_number_float() && !std::isfinite(v.get<double>())) return "is not a finite number";
     if (s.contains("minimum") && compare(v, s["minimum"]) < 0)
         return v.dump() + " is below the minimum of " + s["minimum"].dump();
     if (s.contains("maximum") && compare(v, s["maximum"]) > 0)
@@ -129,7 +129,8 @@ std::vector<Problem> problems(const Json& schema, const Json& request) {
 }
 
 Json with_defaults(const Json& schema, Json request) {
-    for (const auto& [name, property] : schema.value("properties", Json::object()).items())
+    const Json properties = schema.value("properties", Json::object());
+    for (const auto& [name, property] : properties.items())
         if (property.contains("default") && !request.contains(name)) request[name] = property["default"];
     return request;
 }

@@ -69,8 +69,7 @@ public:
         for (uint32_t i = 0; i < r["count"].get<uint32_t>(); i++) {
             r["seed"] = r["seed"].get<uint64_t>() + (i ? 1 : 0);
             std::string svg = draw(r, palette, i, events);
-            std::string name = name_from(r["prompt"].get<std::string>(), r["seed"].get<uint64_t>());
-            events.artifact({i, "image/svg+xml", name, r.dump(), std::as_bytes(std::span(svg))});
+            events.artifact({i, "image/svg+xml", r["prompt"], r.dump(), std::as_bytes(std::span(svg))});
         }
     }
 

@@ -1,0 +1,37 @@
+#include "apps/kiln/environment.h"
+
+#include <cstdlib>
+#include <unistd.h>
+
+namespace kiln::app {
+
+static std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+static std::string cache_folder() {
+    if (auto own = variable("KILN_CACHE"); !own.empty()) return own;
+    if (auto xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg + "/kiln";
+    if (auto home = variable("HOME"); !home.empty()) return home + "/.cache/kiln";
+    return {};
+}
+
+Environment read_environment() {
+    Environment e;
+    std::string list = variable("KILN_PLUGINS");
+    for (size_t begin = 0; begin < list.size();) {
+        size_t end = std::min(list.find(':', begin), list.size());
+        if (end > begin) e.plugins.push_back(list.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    auto prefix = executable().parent_path().parent_path();
+    e.plugins.push_back(prefix / "lib/kiln/plugins");
+    e.share = (prefix / "share/kiln").string();
+    e.models = variable("KILN_MODELS");
+    e.cache = cache_folder();
+    e.terminal = isatty(STDERR_FILENO) && variable("TERM") != "dumb";
+    return e;
+}
+
+}  // namespace kiln::app
