@@ -73,8 +73,8 @@ public:
     vk::Context& context() { return *context_; }   // for runtime/vk only
 
 private:
-    explicit Device(std::unique_ptr<vk::Context> context);
-    std::unique_ptr<vk::Context> context_;
+    explicit Device(std::shared_ptr<vk::Context> context);
+    std::shared_ptr<vk::Context> context_;
 };
 
 }  // namespace kiln

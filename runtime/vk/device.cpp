@@ -1,0 +1,81 @@
+#include "runtime/vk/device.h"
+
+#include <cstring>
+
+#include "runtime/vk/choose.h"
+#include "runtime/vk/context.h"
+
+namespace kiln {
+
+Device::Device(std::shared_ptr<vk::Context> context) : context_(std::move(context)) {
+    context_->staging = std::make_unique<vk::Staging>();
+}
+
+Result<std::shared_ptr<Device>> Device::open(const DeviceOptions& options) {
+    Result<std::shared_ptr<vk::Context>> context = vk::Context::open(options);
+    if (!context) return context.error();
+    return std::shared_ptr<Device>(new Device(std::move(context).value()));
+}
+
+Result<std::vector<DeviceReport>> Device::list(const DeviceOptions& options) {
+    Result<std::shared_ptr<vk::Instance>> instance = vk::Instance::create(options.validation, options.log);
+    if (!instance) return instance.error();
+    Result<std::vector<vk::Physical>> devices = vk::query_all(**instance);
+    if (!devices) return devices.error();
+    std::vector<vk::Candidate> candidates;
+    for (const vk::Physical& p : *devices) candidates.push_back({p.caps, p.compute_family.has_value()});
+    std::vector<DeviceReport> reports = vk::judge(candidates, options.select);
+    for (DeviceReport& report : reports) {
+        Result<Caps> caps = masked(report.caps, options.profile);
+        if (!caps) return caps.error();
+        report.caps = std::move(caps).value();
+    }
+    return reports;
+}
+
+// Buffers and pipelines may live on and keep the Context; what the Context itself keeps goes now.
+Device::~Device() {
+    vkDeviceWaitIdle(context_->device);
+    (void)context_->pipelines.save(*context_);
+    context_->staging.reset();
+    context_->pipelines.clear();
+}
+
+const Caps& Device::caps() const { return context_->caps; }
+MemoryUse Device::memory() const { return context_->memory.use(); }
+uint64_t Device::validation_messages() const { return context_->instance->messages; }
+
+Result<Buffer> Device::allocate(uint64_t bytes, Intent intent) {
+    Result<std::shared_ptr<vk::Block>> block = context_->memory.allocate(context_, bytes, intent);
+    if (!block) return block.error();
+    return Buffer(std::move(block).value(), 0, bytes);
+}
+
+Result<void> Device::write(const Buffer& target, const void* source, uint64_t bytes) {
+    ensure(bytes <= target.size(), "a write within its buffer");
+    if (bytes == 0) return {};
+    if (std::byte* mapped = target.mapped()) {
+        std::memcpy(mapped, source, bytes);
+        return {};
+    }
+    return context_->staging->write(*context_, target.slice(0, bytes), static_cast<const std::byte*>(source));
+}
+
+Result<void> Device::read(const Buffer& source, void* target, uint64_t bytes) {
+    ensure(bytes <= source.size(), "a read within its buffer");
+    if (bytes == 0) return {};
+    if (const std::byte* mapped = source.mapped()) {
+        std::memcpy(target, mapped, bytes);
+        return {};
+    }
+    return context_->staging->read(*context_, source.slice(0, bytes), static_cast<std::byte*>(target));
+}
+
+Result<Pipeline> Device::pipeline(const PipelineDesc& desc) {
+    return context_->pipelines.find(context_, desc);
+}
+
+uint64_t Device::pipelines_created() const { return context_->pipelines.created(); }
+Result<void> Device::save_pipeline_cache() { return context_->pipelines.save(*context_); }
+
+}  // namespace kiln

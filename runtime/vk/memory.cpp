@@ -1,0 +1,229 @@
+#include <algorithm>
+
+#include "runtime/vk/context.h"
+
+namespace kiln::vk {
+namespace {
+
+constexpr uint64_t kAlign = 256;                       // of every block; the largest that drivers ask for
+constexpr uint64_t kSmallChunk = 16u << 20, kLargeChunk = 256u << 20;
+
+uint64_t round_up(uint64_t value) { return (value + kAlign - 1) / kAlign * kAlign; }
+
+std::string mebibytes(uint64_t bytes) {
+    uint64_t tenths = (bytes * 10 + (1u << 19)) >> 20;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
+}
+
+// The first type with all of `wanted` and none of `unwanted`, from the most to the least strict pair.
+struct Wish { VkMemoryPropertyFlags wanted, unwanted; };
+
+uint32_t pick_type(const VkPhysicalDeviceMemoryProperties& memory, std::initializer_list<Wish> wishes) {
+    for (const Wish& wish : wishes) {
+        std::optional<uint32_t> best;
+        for (uint32_t i = 0; i < memory.memoryTypeCount; i++) {
+            VkMemoryPropertyFlags flags = memory.memoryTypes[i].propertyFlags;
+            if ((flags & wish.wanted) != wish.wanted || (flags & wish.unwanted)) continue;
+            auto heap_size = [&](uint32_t t) { return memory.memoryHeaps[memory.memoryTypes[t].heapIndex].size; };
+            if (!best || heap_size(i) > heap_size(*best)) best = i;
+        }
+        if (best) return *best;
+    }
+    return 0;
+}
+
+}  // namespace
+
+Block::~Block() { if (chunk) context->memory.release(*this); }
+
+void Memory::attach(Context& context) {
+    context_ = &context;
+    constexpr VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+    constexpr VkMemoryPropertyFlags host =
+        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    constexpr VkMemoryPropertyFlags cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+    constexpr VkMemoryPropertyFlags odd = ~(local | host | cached);   // protected, lazily allocated, ...
+    const auto& memory = context.physical.memory;
+    types_[size_t(Intent::device)] = context.caps.unified_memory
+        ? pick_type(memory, {{local | host | cached, odd}, {local | host, odd}, {local, odd}, {local, 0}})
+        : pick_type(memory, {{local, odd | host}, {local, odd}, {local, 0}});
+    types_[size_t(Intent::upload)] = pick_type(memory, {{host, odd | local}, {host, odd}, {host, 0}});
+    types_[size_t(Intent::readback)] =
+        pick_type(memory, {{host | cached, odd | local}, {host | cached, odd}, {host, 0}});
+}
+
+uint64_t Memory::room(uint32_t heap) const {
+    uint64_t left = UINT64_MAX;
+    if (uint64_t limit = context_->options.memory_limit) left = limit - std::min(limit, held_);
+    if (!context_->memory_budget) return left;
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 memory{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, &budget, {}};
+    vkGetPhysicalDeviceMemoryProperties2(context_->physical.handle, &memory);
+    uint64_t allowed = budget.heapBudget[heap], used = budget.heapUsage[heap];
+    return allowed ? std::min(left, allowed - std::min(allowed, used)) : left;
+}
+
+Error Memory::exhausted(uint64_t bytes, uint64_t left) const {
+    uint64_t limit = context_->options.memory_limit;
+    return {Status::out_of_memory,
+            "out of device memory on " + context_->caps.device + ": asked for " + mebibytes(bytes) +
+                ", holding " + mebibytes(held_) +
+                (limit ? ", allowed " + mebibytes(limit) : "") +
+                (left != UINT64_MAX ? ", " + mebibytes(left) + " left" : "")};
+}
+
+Result<std::unique_ptr<Chunk>> Memory::make_chunk(uint64_t bytes, Intent intent) {
+    auto chunk = std::make_unique<Chunk>();
+    chunk->size = bytes;
+    chunk->intent = intent;
+    uint32_t type = types_[size_t(intent)];
+    chunk->heap = context_->physical.memory.memoryTypes[type].heapIndex;
+    VkDevice device = context_->device;
+    VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
+    info.size = bytes;
+    info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
+                 VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    VkResult result = vkCreateBuffer(device, &info, nullptr, &chunk->buffer);
+    if (result != VK_SUCCESS) return failure("vkCreateBuffer", result);
+    VkMemoryRequirements needs;
+    vkGetBufferMemoryRequirements(device, chunk->buffer, &needs);
+    if (!(needs.memoryTypeBits >> type & 1)) {
+        destroy(*chunk);
+        return Error{Status::no_device, context_->caps.device + ": no memory type for storage buffers"};
+    }
+    VkMemoryAllocateInfo request{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, nullptr, needs.size, type};
+    result = vkAllocateMemory(device, &request, nullptr, &chunk->memory);
+    if (result == VK_SUCCESS) result = vkBindBufferMemory(device, chunk->buffer, chunk->memory, 0);
+    if (result == VK_SUCCESS && (intent != Intent::device || context_->caps.unified_memory)) {
+        void* mapped = nullptr;
+        result = vkMapMemory(device, chunk->memory, 0, VK_WHOLE_SIZE, 0, &mapped);
+        chunk->mapped = static_cast<std::byte*>(mapped);
+    }
+    if (result != VK_SUCCESS) {
+        destroy(*chunk);
+        return failure("vkAllocateMemory", result);
+    }
+    chunk->free[0] = bytes;
+    return chunk;
+}
+
+Result<Chunk*> Memory::grow(uint64_t bytes, Intent intent) {
+    const VkPhysicalDeviceMemoryProperties& memory = context_->physical.memory;
+    uint32_t heap = memory.memoryTypes[types_[size_t(intent)]].heapIndex;
+    uint64_t wanted = std::clamp(held_ / 2 / kSmallChunk * kSmallChunk, kSmallChunk, kLargeChunk);
+    wanted = std::min(wanted, context_->caps.allocation / kAlign * kAlign);
+    uint64_t left = room(heap);
+    if (left < bytes) drop_empty(), left = room(heap);
+    if (left < bytes) return exhausted(bytes, left);
+    uint64_t size = bytes > wanted / 2 || left < wanted ? bytes : wanted;
+    Result<std::unique_ptr<Chunk>> chunk = make_chunk(size, intent);
+    if (!chunk && size > bytes) chunk = make_chunk(size = bytes, intent);
+    if (!chunk && chunk.error().status == Status::out_of_memory) {
+        drop_empty();
+        chunk = make_chunk(size, intent);
+    }
+    if (!chunk) {
+        return chunk.error().status == Status::out_of_memory ? exhausted(bytes, left) : chunk.error();
+    }
+    held_ += size;
+    peak_ = std::max(peak_, held_);
+    return chunks_.emplace_back(std::move(chunk).value()).get();
+}
+
+Result<std::shared_ptr<Block>> Memory::allocate(std::shared_ptr<Context> context, uint64_t bytes,
+                                                Intent intent) {
+    ensure(bytes > 0, "an allocation of at least one byte");
+    std::lock_guard lock(mutex_);
+    if (bytes > context_->caps.allocation / kAlign * kAlign) {
+        return Error{Status::out_of_memory, "one allocation of " + mebibytes(bytes) + " on " +
+                         context_->caps.device + ", which allows " + mebibytes(context_->caps.allocation)};
+    }
+    uint64_t size = round_up(bytes);
+    Chunk* home = nullptr;
+    uint64_t begin = 0, best = UINT64_MAX;
+    for (const auto& chunk : chunks_) {
+        if (chunk->intent != intent) continue;
+        for (auto [offset, length] : chunk->free) {
+            if (length >= size && length < best) home = chunk.get(), begin = offset, best = length;
+        }
+    }
+    if (!home) {
+        Result<Chunk*> grown = grow(size, intent);
+        if (!grown) return grown.error();
+        home = *grown;
+        best = home->size;
+    }
+    home->free.erase(begin);
+    if (best > size) home->free[begin + size] = best - size;
+    auto block = std::make_shared<Block>();
+    block->context = std::move(context);
+    block->chunk = home;
+    block->buffer = home->buffer;
+    block->begin = begin;
+    block->size = size;
+    block->mapped = home->mapped ? home->mapped + begin : nullptr;
+    return block;
+}
+
+void Memory::release(Block& block) {
+    std::lock_guard lock(mutex_);
+    auto& free = block.chunk->free;
+    auto here = free.emplace(block.begin, block.size).first;
+    if (auto next = std::next(here); next != free.end() && here->first + here->second == next->first) {
+        here->second += next->second;
+        free.erase(next);
+    }
+    if (here != free.begin()) {
+        auto previous = std::prev(here);
+        if (previous->first + previous->second == here->first) {
+            previous->second += here->second;
+            free.erase(here);
+        }
+    }
+    if (block.chunk->size > kSmallChunk && free.begin()->second == block.chunk->size) drop_empty();
+}
+
+void Memory::drop_empty() {
+    std::erase_if(chunks_, [&](const auto& chunk) {
+        bool empty = !chunk->free.empty() && chunk->free.begin()->second == chunk->size;
+        if (empty) held_ -= chunk->size, destroy(*chunk);
+        return empty;
+    });
+}
+
+void Memory::destroy(Chunk& chunk) {
+    vkDestroyBuffer(context_->device, chunk.buffer, nullptr);
+    vkFreeMemory(context_->device, chunk.memory, nullptr);
+}
+
+void Memory::clear() {
+    for (const auto& chunk : chunks_) destroy(*chunk);
+    chunks_.clear();
+}
+
+MemoryUse Memory::use() const {
+    std::lock_guard lock(mutex_);
+    uint32_t heap = context_->physical.memory.memoryTypes[types_[0]].heapIndex;
+    uint64_t limit = context_->options.memory_limit;
+    if (!limit) {
+        uint64_t left = room(heap);
+        limit = left == UINT64_MAX ? context_->physical.memory.memoryHeaps[heap].size : held_ + left;
+    }
+    return {held_, peak_, limit};
+}
+
+}  // namespace kiln::vk
+
+namespace kiln {
+
+Buffer Buffer::slice(uint64_t offset, uint64_t size) const {
+    ensure(block_ && offset <= size_ && size <= size_ - offset, "a slice within its buffer");
+    return Buffer(block_, offset_ + offset, size);
+}
+
+std::byte* Buffer::mapped() const {
+    return block_ && block_->mapped ? block_->mapped + offset_ : nullptr;
+}
+
+}  // namespace kiln

@@ -1,0 +1,161 @@
+#include "runtime/vk/pipeline.h"
+
+#include <algorithm>
+
+#include "runtime/base/hash.h"
+#include "runtime/vk/context.h"
+
+namespace kiln::vk {
+namespace {
+
+template <class T>
+uint64_t mix(uint64_t seed, std::span<const T> values) {
+    return hash_bytes(std::as_bytes(values), seed);
+}
+
+// FNV-1a by words: the same SPIR-V is looked up once for every launch that is recorded.
+uint64_t mix_words(uint64_t seed, std::span<const uint32_t> words) {
+    for (uint32_t word : words) seed = ((seed ^ word) * 0x100000001b3ull) ^ (seed >> 29);
+    return seed;
+}
+
+uint64_t key_of(const PipelineDesc& desc, uint64_t seed) {
+    seed = mix_words(seed, desc.spirv);
+    seed = mix(seed, std::span<const BindingKind>(desc.bindings));
+    seed = mix(seed, std::span<const uint32_t>(desc.constants));
+    std::array<uint64_t, 5> sizes{desc.spirv.size(), desc.bindings.size(), desc.constants.size(),
+                                  desc.push_bytes, desc.subgroup_size};
+    return mix(seed, std::span<const uint64_t>(sizes));
+}
+
+Result<void> make_layout(Context& context, CompiledPipeline& pipeline) {
+    std::vector<VkDescriptorSetLayoutBinding> bindings;
+    for (BindingKind kind : pipeline.bindings) {
+        VkDescriptorType type = kind == BindingKind::storage ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+                                                             : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+        bindings.push_back({uint32_t(bindings.size()), type, 1, VK_SHADER_STAGE_COMPUTE_BIT, nullptr});
+    }
+    VkDescriptorSetLayoutCreateInfo set{VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
+    set.bindingCount = uint32_t(bindings.size());
+    set.pBindings = bindings.data();
+    VkDescriptorSetLayout set_layout = {};
+    VkResult result = vkCreateDescriptorSetLayout(context.device, &set, nullptr, &set_layout);
+    if (result != VK_SUCCESS) return failure("vkCreateDescriptorSetLayout", result);
+    pipeline.set_layout = DescriptorLayout(context.device, set_layout);
+
+    VkPushConstantRange push{VK_SHADER_STAGE_COMPUTE_BIT, 0, pipeline.push_bytes};
+    VkPipelineLayoutCreateInfo info{VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO};
+    info.setLayoutCount = 1;
+    info.pSetLayouts = &set_layout;
+    info.pushConstantRangeCount = pipeline.push_bytes ? 1 : 0;
+    info.pPushConstantRanges = &push;
+    VkPipelineLayout layout = {};
+    result = vkCreatePipelineLayout(context.device, &info, nullptr, &layout);
+    if (result != VK_SUCCESS) return failure("vkCreatePipelineLayout", result);
+    pipeline.layout = PipelineLayout(context.device, layout);
+    return {};
+}
+
+Result<void> make_pipeline(Context& context, const PipelineDesc& desc, CompiledPipeline& pipeline,
+                           VkPipelineCache cache) {
+    VkShaderModuleCreateInfo code{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
+    code.codeSize = desc.spirv.size_bytes();
+    code.pCode = desc.spirv.data();
+    VkShaderModule handle = {};
+    VkResult result = vkCreateShaderModule(context.device, &code, nullptr, &handle);
+    if (result != VK_SUCCESS) return failure("vkCreateShaderModule", result);
+    ShaderModule shader(context.device, handle);
+
+    std::vector<VkSpecializationMapEntry> entries;
+    for (uint32_t id = 0; id < desc.constants.size(); id++) entries.push_back({id, id * 4, 4});
+    VkSpecializationInfo constants{uint32_t(entries.size()), entries.data(), desc.constants.size() * 4,
+                                   desc.constants.data()};
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{
+        VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO};
+    subgroup.requiredSubgroupSize = desc.subgroup_size;
+    VkComputePipelineCreateInfo info{VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO};
+    info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
+    info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
+    info.stage.module = handle;
+    info.stage.pName = "main";
+    info.stage.pSpecializationInfo = &constants;
+    if (desc.subgroup_size) {
+        info.stage.pNext = &subgroup;
+        info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+    }
+    if (context.physical.executable_properties) info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
+    info.layout = pipeline.layout.get();
+    VkPipeline compiled = {};
+    result = vkCreateComputePipelines(context.device, cache, 1, &info, nullptr, &compiled);
+    if (result != VK_SUCCESS) return failure("vkCreateComputePipelines", result);
+    pipeline.pipeline = PipelineHandle(context.device, compiled);
+    return {};
+}
+
+// Why the device's (masked) caps do not allow this kernel; empty when they do.
+std::string objection(const Caps& caps, const PipelineDesc& desc) {
+    auto storage = size_t(std::count(desc.bindings.begin(), desc.bindings.end(), BindingKind::storage));
+    if (desc.push_bytes > caps.push_bytes) return "push constants of " + std::to_string(desc.push_bytes) + " bytes";
+    if (storage > caps.storage_bindings) return std::to_string(storage) + " storage buffers";
+    if (!desc.subgroup_size) return {};
+    if (!caps.subgroup_size_control || desc.subgroup_size < caps.subgroup_min ||
+        desc.subgroup_size > caps.subgroup_max) {
+        return "a subgroup size of " + std::to_string(desc.subgroup_size);
+    }
+    return {};
+}
+
+Result<Pipeline> compile(std::shared_ptr<Context> context, const PipelineDesc& desc, VkPipelineCache cache) {
+    auto refused = [&](const std::string& why) {
+        return context->caps.device + " refused kernel " + std::string(desc.name) + ": " + why;
+    };
+    if (std::string why = objection(context->caps, desc); !why.empty()) {
+        return Error{Status::no_device, refused(why)};
+    }
+    auto pipeline = std::make_shared<CompiledPipeline>();
+    pipeline->context = context;
+    pipeline->name = desc.name;
+    pipeline->bindings = desc.bindings;
+    pipeline->push_bytes = desc.push_bytes;
+    Result<void> made = make_layout(*context, *pipeline);
+    if (made) made = make_pipeline(*context, desc, *pipeline, cache);
+    if (!made) return Error{made.error().status, refused(made.error().message)};
+    return Pipeline(std::move(pipeline));
+}
+
+}  // namespace
+
+// Handles go before the share of the context that they need.
+CompiledPipeline::~CompiledPipeline() {
+    pipeline = {};
+    layout = {};
+    set_layout = {};
+}
+
+Result<Pipeline> PipelineStore::find(std::shared_ptr<Context> context, const PipelineDesc& desc) {
+    Key key{key_of(desc, kHashSeed), key_of(desc, ~kHashSeed)};
+    std::promise<Result<Pipeline>> promise;
+    std::shared_future<Result<Pipeline>> known;
+    {
+        std::lock_guard lock(mutex_);
+        auto [entry, fresh] = pipelines_.try_emplace(key);
+        if (fresh) entry->second = promise.get_future().share();
+        else known = entry->second;
+    }
+    if (known.valid()) return known.get();
+    Result<Pipeline> made = compile(std::move(context), desc, cache_.get());
+    if (made) created_++;
+    promise.set_value(made);
+    if (!made) {
+        std::lock_guard lock(mutex_);
+        pipelines_.erase(key);
+    }
+    return made;
+}
+
+void PipelineStore::clear() {
+    pipelines_.clear();
+    cache_ = {};
+}
+
+}  // namespace kiln::vk
