@@ -1,0 +1,110 @@
+#version 450
+// Matrix product and convolution for drivers that run on the CPU. A workgroup is one subgroup of
+// eight lanes without shared memory: each lane loads four-vectors of its rows of A, which go round
+// by broadcast, and owns COLUMNS four-vectors of each of 8 * ROWS rows of D. All operands are texel
+// buffers, whose fetches such drivers vectorise.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_KHR_shader_subgroup_ballot : require
+#include "lib/product.glsl"
+
+layout(local_size_x = 8) in;
+layout(constant_id = 0) const uint ROWS = 2;
+layout(constant_id = 1) const uint COLUMNS = 2;
+layout(constant_id = 2) const uint TRANSPOSED = 0;   // B is [columns, K]
+layout(constant_id = 3) const uint BIAS = 0;
+layout(constant_id = 4) const uint ACTIVATION = 0;
+layout(constant_id = 5) const uint RESIDUAL = 0;     // kNone, kSame or kImage
+layout(constant_id = 6) const uint HALF = 0;         // D is f16
+
+layout(set = 0, binding = 0) uniform samplerBuffer a;
+layout(set = 0, binding = 1) uniform samplerBuffer b;
+layout(set = 0, binding = 2) uniform samplerBuffer bias;
+layout(set = 0, binding = 3) uniform samplerBuffer residual;
+layout(set = 0, binding = 4) writeonly buffer D { uvec2 d[]; };
+
+vec4 acc[8 * ROWS][COLUMNS];
+
+void store(uint index, vec4 value) {
+    if (HALF != 0) {
+        d[index] = pack_f16(value);
+    } else {
+        uvec4 bits = floatBitsToUint(value);
+        d[2 * index] = bits.xy;
+        d[2 * index + 1] = bits.zw;
+    }
+}
+
+void multiply(uint r, uint q, vec4 row[ROWS], vec4 values[4][COLUMNS]) {
+    float element = row[r][q];
+#define LANE(i) { \
+    float s = subgroupBroadcast(element, i); \
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++) acc[8 * r + i][j] += s * values[q][j]; }
+    LANE(0) LANE(1) LANE(2) LANE(3) LANE(4) LANE(5) LANE(6) LANE(7)
+}
+
+void main() {
+    uint lane = gl_SubgroupInvocationID;
+    uint row0 = gl_WorkGroupID.x * 8 * ROWS;
+    uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
+    int a0 = int(outer * outer_a + index * inner_a), b0 = int(outer * outer_b + index * inner_b);
+    uint column[COLUMNS];
+    int b_at[COLUMNS];
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
+        column[j] = (gl_WorkGroupID.y * COLUMNS + j) * 8 + lane;
+        b_at[j] = b0 + int(min(column[j], columns - 1) * (TRANSPOSED != 0 ? 4 * pitch_b : 1));
+    }
+    Pixel pixel[ROWS];
+    [[unroll]] for (uint r = 0; r < ROWS; r++) pixel[r] = pixel_of(min(row0 + r * 8 + lane, rows - 1));
+    [[unroll]] for (uint i = 0; i < 8 * ROWS; i++)
+        [[unroll]] for (uint j = 0; j < COLUMNS; j++) acc[i][j] = vec4(0.0);
+
+    int pitch = int(pitch_b);
+    for (uint z = 0; z < taps[0]; z++)
+    for (uint y = 0; y < taps[1]; y++)
+    for (uint x = 0; x < taps[2]; x++) {
+        int a_at[ROWS];
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            int at = tap_of(pixel[r], uvec3(z, y, x));
+            a_at[r] = at < 0 ? -1 : a0 + at * int(pitch_a);
+        }
+        for (uint k = 0; k < channels; k++) {
+            vec4 row[ROWS], values[4][COLUMNS];
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                row[r] = texelFetch(a, max(a_at[r], 0) + int(k));
+                if (a_at[r] < 0) row[r] = vec4(0.0);
+            }
+            [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
+                if (TRANSPOSED != 0) {
+                    mat4 t;
+                    [[unroll]] for (int q = 0; q < 4; q++) t[q] = texelFetch(b, b_at[j] + q * pitch);
+                    t = transpose(t);
+                    [[unroll]] for (int q = 0; q < 4; q++) values[q][j] = t[q];
+                    b_at[j]++;
+                } else {
+                    [[unroll]] for (int q = 0; q < 4; q++) values[q][j] = texelFetch(b, b_at[j] + q * pitch);
+                    b_at[j] += 4 * pitch;
+                }
+            }
+            [[unroll]] for (uint q = 0; q < 4; q++)
+                [[unroll]] for (uint r = 0; r < ROWS; r++) multiply(r, q, row, values);
+        }
+    }
+
+    uint d0 = outer * outer_d + index * inner_d;
+    [[unroll]] for (uint i = 0; i < 8 * ROWS; i++) {
+        uint row = row0 + i;
+        if (row >= rows) break;
+        [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
+            if (column[j] >= columns) continue;
+            uint at = d0 + row * pitch_d + column[j];
+            vec4 value = alpha * acc[i][j];
+            if (BIAS != 0) value += texelFetch(bias, int(index * inner_d + column[j]));
+            value = activate(ACTIVATION, value);
+            if (RESIDUAL == kSame) value += texelFetch(residual, int(at));
+            if (RESIDUAL == kImage)
+                value += texelFetch(residual, int(row / rows_per_image() * pitch_d + index * inner_d + column[j]));
+            store(at, value);
+        }
+    }
+}
