@@ -20,8 +20,9 @@ static bool has_type(const Json& schema, const std::string& type) {
 
 static bool is_whole(const Json& value) {
     if (value.is_number_integer()) return true;
-    return value.is_number_float() && std::isfinite(value.get<double>()) &&
-           value.get<double>() == std::floor(value.get<double>());
+    if (!value.is_number_float()) return false;
+    double v = value.get<double>();
+    return std::fabs(v) <= 9007199254740992.0 && v == std::floor(v);   // 2^53: beyond, digits are lost
 }
 
 static bool is_a(const Json& value, const std::string& type) {
@@ -55,8 +56,15 @@ static size_t code_points(const std::string& text) {
     return size_t(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-// Exact for 64-bit integers, which a double cannot hold.
-static int compare(const Json& a, const Json& b) { return a < b ? -1 : b < a ? 1 : 0; }
+// Exact for 64-bit integers of either sign, which neither a double nor Json's own operator< is.
+static int compare(const Json& a, const Json& b) {
+    auto order = [](auto x, auto y) { return x < y ? -1 : y < x ? 1 : 0; };
+    if (!a.is_number_integer() || !b.is_number_integer()) return order(a.get<double>(), b.get<double>());
+    auto negative = [](const Json& v) { return !v.is_number_unsigned() && v.get<int64_t>() < 0; };
+    if (negative(a) != negative(b)) return negative(a) ? -1 : 1;
+    if (negative(a)) return order(a.get<int64_t>(), b.get<int64_t>());
+    return order(a.get<uint64_t>(), b.get<uint64_t>());
+}
 
 static std::string number_problem(const Json& s, const Json& v) {
     if (v.is_number_float() && !std::isfinite(v.get<double>())) return "is not a finite number";
