@@ -11,7 +11,8 @@ public:
     virtual ~Lowering() = default;
     virtual const Caps& caps() const = 0;
 
-    // The memory of a tensor, whole; use Operand::window for a part.
+    // The memory of a tensor, whole; use Operand::window for a part. Its size is rounded up to 16
+    // bytes, except for a parameter whose storage ends before that.
     virtual Operand operand(const Tensor& tensor) = 0;
 
     // Memory that this operator's launches share among themselves; contents start undefined.

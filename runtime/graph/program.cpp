@@ -1,5 +1,7 @@
 #include "runtime/graph/program.h"
 
+#include <algorithm>
+
 #include "runtime/base/check.h"
 #include "runtime/graph/node.h"
 #include "runtime/graph/order.h"
@@ -16,7 +18,7 @@ public:
     Operand operand(const Tensor& tensor) override {
         auto found = program_.slot_of.find(tensor.id());
         ensure(found != program_.slot_of.end(), "an operand that stands before its user");
-        return {.slot = found->second, .offset = 0, .size = tensor.bytes(), .dtype = tensor.dtype()};
+        return {.slot = found->second, .offset = 0, .size = program_.slots[found->second].bytes, .dtype = tensor.dtype()};
     }
 
     Operand scratch(uint64_t bytes, DType dtype) override {
@@ -63,7 +65,9 @@ private:
 
     void add_slot(const Tensor& t, Slot::Kind kind) {
         program_.slot_of[t.id()] = uint32_t(program_.slots.size());
-        program_.slots.push_back({kind, t, t.bytes()});
+        uint64_t bytes = (t.bytes() + 15) / 16 * 16;
+        if (kind == Slot::Kind::parameter) bytes = std::min(bytes, t.value().storage.size());
+        program_.slots.push_back({kind, t, bytes});
     }
 
     void check_ranges(const Launch& launch) const {
