@@ -85,7 +85,12 @@ Result<json> parse_json(std::string_view text, const std::string& where, JsonLim
                                            " bytes of JSON; at most " +
                                            std::to_string(limits.bytes) + " are read"};
     Builder builder(limits.depth);
-    if (json::sax_parse(text.begin(), text.end(), &builder)) return std::move(builder.root);
+    if (size_t zero = text.find('\0'); zero != text.npos) {
+        builder.at = zero;   // the parser would take it for the end and not see what follows
+        builder.fault = "not JSON: a zero byte";
+    } else if (json::sax_parse(text.begin(), text.end(), &builder)) {
+        return std::move(builder.root);
+    }
     std::string line;
     if (builder.at) {
         auto end = text.begin() + ptrdiff_t(std::min(*builder.at, text.size()));

@@ -201,6 +201,10 @@ private:
 }  // namespace
 
 Result<SafetensorsHeader> parse_safetensors_header(std::string_view text, const std::string& where) {
+    // The parser takes a zero byte for the end and would not see what follows.
+    if (size_t zero = text.find('\0'); zero != text.npos)
+        return Error{Status::bad_file, where + ": the header is not JSON: a zero byte at byte " +
+                                           std::to_string(zero)};
     HeaderReader reader;
     if (json::sax_parse(text.begin(), text.end(), &reader)) return std::move(reader.header);
     return Error{Status::bad_file, where + ": " + reader.fault};
