@@ -109,7 +109,9 @@ void query_queue(Physical& physical) {
     for (uint32_t i = 0; i < count; i++) {
         if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || physical.compute_family) continue;
         physical.compute_family = i;
-        if (families[i].timestampValidBits == 0) physical.caps.timestamp_ns = 0;
+        uint32_t bits = families[i].timestampValidBits;
+        physical.timestamp_mask = bits >= 64 ? UINT64_MAX : (uint64_t(1) << bits) - 1;
+        if (bits == 0) physical.caps.timestamp_ns = 0;
     }
 }
 

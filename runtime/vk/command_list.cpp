@@ -10,7 +10,7 @@ namespace kiln {
 namespace {
 
 constexpr uint64_t kRangeUnit = 16;    // blocks end on 256 bytes, so that rounding a range up is safe
-constexpr uint32_t kSetsPerPool = 256;
+constexpr uint32_t kFirstSets = 16, kMostSets = 512;    // descriptor sets a pool
 
 uint64_t texel_bytes(BindingKind kind) { return kind == BindingKind::texel_rgba32f ? 16 : 8; }
 
@@ -24,12 +24,15 @@ struct Chunk {
 
 struct SetPool {
     vk::DescriptorPool pool;
-    uint32_t sets = kSetsPerPool, storage = kSetsPerPool * 4, texel = kSetsPerPool * 2;
+    uint32_t sets, storage, texel;           // what is left
 };
 
 }  // namespace
 
 struct CommandList::State {
+    State(std::shared_ptr<Device> d, vk::Context& c, bool with_times, int dispatches_a_chunk)
+        : device(std::move(d)), context(c), timed(with_times), chunk_size(dispatches_a_chunk) {}
+
     std::shared_ptr<Device> device;
     vk::Context& context;
     bool timed;
@@ -58,7 +61,7 @@ struct CommandList::State {
 CommandList::CommandList(std::shared_ptr<Device> device, bool timed, int chunk) {
     vk::Context& context = device->context();
     timed = timed && context.caps.timestamp_ns > 0;
-    state_.reset(new State{std::move(device), context, timed, std::max(chunk, 1)});
+    state_ = std::make_unique<State>(std::move(device), context, timed, std::max(chunk, 1));
 }
 CommandList::~CommandList() = default;
 CommandList::CommandList(CommandList&&) noexcept = default;
@@ -155,9 +158,8 @@ Result<VkDescriptorSet> CommandList::State::take_set(const Pipeline& pipeline) {
                                        BindingKind::storage));
     auto fits = [&](const SetPool& p) { return p.sets && p.storage >= storage && p.texel >= all - storage; };
     if (set_pools.empty() || !fits(set_pools.back())) {
-        SetPool fresh;
-        fresh.storage = std::max(fresh.storage, storage);
-        fresh.texel = std::max(fresh.texel, all - storage);
+        uint32_t sets = std::min(kFirstSets << std::min<size_t>(set_pools.size(), 8), kMostSets);
+        SetPool fresh{{}, sets, std::max(4 * sets, storage), std::max(2 * sets, all - storage)};
         std::array<VkDescriptorPoolSize, 2> sizes{
             {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, fresh.storage},
              {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, fresh.texel}}};
@@ -294,6 +296,7 @@ Result<void> CommandList::State::submit(size_t index) {
     VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
     info.commandBufferCount = 1;
     info.pCommandBuffers = &chunks[index].commands;
+    context.submitted = true;
     VkResult result = vkQueueSubmit(context.queue, 1, &info, fences[index & 1].get());
     if (result != VK_SUCCESS) return lost(index - std::min<size_t>(index, 1), "vkQueueSubmit", result);
     return {};
@@ -317,7 +320,10 @@ Result<void> Device::run(CommandList& list, const std::function<bool()>& cancell
         stop = stop || (cancelled && cancelled());
         // Two chunks are in flight: enough to keep the device busy, few enough to stop soon.
         while (!stop && submitted < s.chunks.size() && submitted < waited + 2) {
-            if (Result<void> r = s.submit(submitted); !r) return r;
+            if (Result<void> r = s.submit(submitted); !r) {
+                vkQueueWaitIdle(s.context.queue);
+                return r;
+            }
             submitted++;
         }
         if (waited == submitted) break;
@@ -341,7 +347,8 @@ std::vector<KernelTime> CommandList::times() const {
             ticks.data(), sizeof(uint64_t), VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
         if (result != VK_SUCCESS) return {};
         for (size_t i = 0; i < chunk.labels.size(); i++) {
-            double ns = double(ticks[2 * i + 1] - ticks[2 * i]) * s.context.caps.timestamp_ns;
+            uint64_t passed = (ticks[2 * i + 1] - ticks[2 * i]) & s.context.physical.timestamp_mask;
+            double ns = double(passed) * s.context.caps.timestamp_ns;
             out.push_back({chunk.labels[i], ns * 1e-6});
         }
     }

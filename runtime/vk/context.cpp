@@ -81,7 +81,7 @@ Result<std::shared_ptr<Context>> Context::open(const DeviceOptions& options) {
     context->caps = *caps;
     context->memory_budget = context->physical.has(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (Result<void> r = create_device(*context); !r) return r.error();
-    context->memory.attach(*context);
+    if (Result<void> r = context->memory.attach(*context); !r) return r.error();
     context->pipelines.attach(*context);
     return context;
 }

@@ -65,6 +65,7 @@ struct Physical {
     Caps caps;                             // unmasked
     std::vector<std::string> extensions;
     std::optional<uint32_t> compute_family;
+    uint64_t timestamp_mask = 0;           // the bits of a timestamp that count
     VkPhysicalDeviceMemoryProperties memory{};
     bool executable_properties = false;    // the driver reports statistics of pipelines
     bool has(std::string_view extension) const;
@@ -114,14 +115,15 @@ struct Chunk {
     uint64_t size = 0;
     std::byte* mapped = nullptr;
     Intent intent = Intent::device;
-    uint32_t heap = 0;
+    bool cached = false;                   // the host reads it at full speed
+    bool counts = false;                   // as device memory
     std::map<uint64_t, uint64_t> free;     // offset -> bytes; neighbours are merged
 };
 
 // All device memory of a Context. Safe from several threads.
 class Memory {
 public:
-    void attach(Context& context);         // chooses a memory type for each intent
+    Result<void> attach(Context& context);   // chooses a memory type for each intent
     Result<std::shared_ptr<Block>> allocate(std::shared_ptr<Context> context, uint64_t bytes,
                                             Intent intent);
     void release(Block& block);
@@ -131,7 +133,7 @@ public:
 private:
     Result<Chunk*> grow(uint64_t bytes, Intent intent);
     Result<std::unique_ptr<Chunk>> make_chunk(uint64_t bytes, Intent intent);
-    uint64_t room(uint32_t heap) const;
+    uint64_t room(Intent intent) const;    // bytes that limit and budget leave
     void drop_empty();
     void destroy(Chunk& chunk);
     Error exhausted(uint64_t bytes, uint64_t left) const;
@@ -205,6 +207,7 @@ struct Context : std::enable_shared_from_this<Context> {
     VkDevice device = {};
     VkQueue queue = {};
     bool memory_budget = false;
+    bool submitted = false;                // anything, ever
     Memory memory;
     PipelineStore pipelines;
     std::unique_ptr<Staging> staging;

@@ -35,7 +35,8 @@ Result<std::vector<DeviceReport>> Device::list(const DeviceOptions& options) {
 
 // Buffers and pipelines may live on and keep the Context; what the Context itself keeps goes now.
 Device::~Device() {
-    vkDeviceWaitIdle(context_->device);
+    // Drivers without hardware, which only compile, have no queue to wait for.
+    if (context_->submitted) vkDeviceWaitIdle(context_->device);
     (void)context_->pipelines.save(*context_);
     context_->staging.reset();
     context_->pipelines.clear();
@@ -44,6 +45,7 @@ Device::~Device() {
 const Caps& Device::caps() const { return context_->caps; }
 MemoryUse Device::memory() const { return context_->memory.use(); }
 uint64_t Device::validation_messages() const { return context_->instance->messages; }
+bool Device::validating() const { return context_->instance->messenger != VK_NULL_HANDLE; }
 
 Result<Buffer> Device::allocate(uint64_t bytes, Intent intent) {
     Result<std::shared_ptr<vk::Block>> block = context_->memory.allocate(context_, bytes, intent);
@@ -64,8 +66,8 @@ Result<void> Device::write(const Buffer& target, const void* source, uint64_t by
 Result<void> Device::read(const Buffer& source, void* target, uint64_t bytes) {
     ensure(bytes <= source.size(), "a read within its buffer");
     if (bytes == 0) return {};
-    if (const std::byte* mapped = source.mapped()) {
-        std::memcpy(target, mapped, bytes);
+    if (source.mapped() && source.block()->chunk->cached) {
+        std::memcpy(target, source.mapped(), bytes);
         return {};
     }
     return context_->staging->read(*context_, source.slice(0, bytes), static_cast<std::byte*>(target));

@@ -50,6 +50,7 @@ public:
     const Caps& caps() const;
     MemoryUse memory() const;
     uint64_t validation_messages() const;   // so far; tests assert zero
+    bool validating() const;                // the layer was asked for and is installed
 
     // `bytes` > 0, within Caps::allocation. Sub-allocated, aligned to Caps::offset_alignment.
     // Status::out_of_memory says what was asked, held and allowed.

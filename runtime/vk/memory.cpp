@@ -5,7 +5,7 @@
 namespace kiln::vk {
 namespace {
 
-constexpr uint64_t kAlign = 256;                       // of every block; the largest that drivers ask for
+constexpr uint64_t kAlign = 256;       // of every block; the largest that drivers ask for
 constexpr uint64_t kSmallChunk = 16u << 20, kLargeChunk = 256u << 20;
 
 uint64_t round_up(uint64_t value) { return (value + kAlign - 1) / kAlign * kAlign; }
@@ -15,29 +15,50 @@ std::string mebibytes(uint64_t bytes) {
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
 }
 
-// The first type with all of `wanted` and none of `unwanted`, from the most to the least strict pair.
 struct Wish { VkMemoryPropertyFlags wanted, unwanted; };
 
-uint32_t pick_type(const VkPhysicalDeviceMemoryProperties& memory, std::initializer_list<Wish> wishes) {
+// Of the memory types in `allowed`, one with all of `wanted` and none of `unwanted` on the largest
+// heap; the wishes come from the most to the least strict.
+uint32_t pick_type(const VkPhysicalDeviceMemoryProperties& memory, uint32_t allowed,
+                   std::initializer_list<Wish> wishes) {
     for (const Wish& wish : wishes) {
         std::optional<uint32_t> best;
         for (uint32_t i = 0; i < memory.memoryTypeCount; i++) {
+            if (!(allowed >> i & 1)) continue;
             VkMemoryPropertyFlags flags = memory.memoryTypes[i].propertyFlags;
             if ((flags & wish.wanted) != wish.wanted || (flags & wish.unwanted)) continue;
-            auto heap_size = [&](uint32_t t) { return memory.memoryHeaps[memory.memoryTypes[t].heapIndex].size; };
-            if (!best || heap_size(i) > heap_size(*best)) best = i;
+            auto heap = [&](uint32_t t) { return memory.memoryHeaps[memory.memoryTypes[t].heapIndex].size; };
+            if (!best || heap(i) > heap(*best)) best = i;
         }
         if (best) return *best;
     }
     return 0;
 }
 
+Result<VkBuffer> make_buffer(VkDevice device, uint64_t bytes) {
+    VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
+    info.size = bytes;
+    info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
+                 VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    VkBuffer buffer = {};
+    VkResult result = vkCreateBuffer(device, &info, nullptr, &buffer);
+    if (result != VK_SUCCESS) return failure("vkCreateBuffer", result);
+    return buffer;
+}
+
 }  // namespace
 
 Block::~Block() { if (chunk) context->memory.release(*this); }
 
-void Memory::attach(Context& context) {
+Result<void> Memory::attach(Context& context) {
     context_ = &context;
+    // All buffers have the same usage, hence the same memory types.
+    Result<VkBuffer> probe = make_buffer(context.device, kAlign);
+    if (!probe) return probe.error();
+    VkMemoryRequirements needs;
+    vkGetBufferMemoryRequirements(context.device, *probe, &needs);
+    vkDestroyBuffer(context.device, *probe, nullptr);
+    uint32_t types = needs.memoryTypeBits;
     constexpr VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     constexpr VkMemoryPropertyFlags host =
         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
@@ -45,22 +66,28 @@ void Memory::attach(Context& context) {
     constexpr VkMemoryPropertyFlags odd = ~(local | host | cached);   // protected, lazily allocated, ...
     const auto& memory = context.physical.memory;
     types_[size_t(Intent::device)] = context.caps.unified_memory
-        ? pick_type(memory, {{local | host | cached, odd}, {local | host, odd}, {local, odd}, {local, 0}})
-        : pick_type(memory, {{local, odd | host}, {local, odd}, {local, 0}});
-    types_[size_t(Intent::upload)] = pick_type(memory, {{host, odd | local}, {host, odd}, {host, 0}});
+        ? pick_type(memory, types, {{local | host | cached, odd}, {local | host, odd}, {local, odd}, {local, 0}})
+        : pick_type(memory, types, {{local, odd | host}, {local, odd}, {local, 0}});
+    types_[size_t(Intent::upload)] = pick_type(memory, types, {{host, odd | local}, {host, odd}, {host, 0}});
     types_[size_t(Intent::readback)] =
-        pick_type(memory, {{host | cached, odd | local}, {host | cached, odd}, {host, 0}});
+        pick_type(memory, types, {{host | cached, odd | local}, {host | cached, odd}, {host, 0}});
+    return {};
 }
 
-uint64_t Memory::room(uint32_t heap) const {
+uint64_t Memory::room(Intent intent) const {
     uint64_t left = UINT64_MAX;
-    if (uint64_t limit = context_->options.memory_limit) left = limit - std::min(limit, held_);
+    const VkMemoryType& type = context_->physical.memory.memoryTypes[types_[size_t(intent)]];
+    uint64_t limit = context_->options.memory_limit;
+    if (limit && type.propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT) {
+        left = limit - std::min(limit, held_);
+    }
     if (!context_->memory_budget) return left;
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
-    VkPhysicalDeviceMemoryProperties2 memory{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, &budget, {}};
+    VkPhysicalDeviceMemoryProperties2 memory{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
+                                             &budget, {}};
     vkGetPhysicalDeviceMemoryProperties2(context_->physical.handle, &memory);
-    uint64_t allowed = budget.heapBudget[heap], used = budget.heapUsage[heap];
+    uint64_t allowed = budget.heapBudget[type.heapIndex], used = budget.heapUsage[type.heapIndex];
     return allowed ? std::min(left, allowed - std::min(allowed, used)) : left;
 }
 
@@ -78,14 +105,13 @@ Result<std::unique_ptr<Chunk>> Memory::make_chunk(uint64_t bytes, Intent intent)
     chunk->size = bytes;
     chunk->intent = intent;
     uint32_t type = types_[size_t(intent)];
-    chunk->heap = context_->physical.memory.memoryTypes[type].heapIndex;
+    VkMemoryPropertyFlags flags = context_->physical.memory.memoryTypes[type].propertyFlags;
+    chunk->cached = flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+    chunk->counts = flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     VkDevice device = context_->device;
-    VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
-    info.size = bytes;
-    info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
-                 VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-    VkResult result = vkCreateBuffer(device, &info, nullptr, &chunk->buffer);
-    if (result != VK_SUCCESS) return failure("vkCreateBuffer", result);
+    Result<VkBuffer> buffer = make_buffer(device, bytes);
+    if (!buffer) return buffer.error();
+    chunk->buffer = *buffer;
     VkMemoryRequirements needs;
     vkGetBufferMemoryRequirements(device, chunk->buffer, &needs);
     if (!(needs.memoryTypeBits >> type & 1)) {
@@ -93,7 +119,7 @@ Result<std::unique_ptr<Chunk>> Memory::make_chunk(uint64_t bytes, Intent intent)
         return Error{Status::no_device, context_->caps.device + ": no memory type for storage buffers"};
     }
     VkMemoryAllocateInfo request{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, nullptr, needs.size, type};
-    result = vkAllocateMemory(device, &request, nullptr, &chunk->memory);
+    VkResult result = vkAllocateMemory(device, &request, nullptr, &chunk->memory);
     if (result == VK_SUCCESS) result = vkBindBufferMemory(device, chunk->buffer, chunk->memory, 0);
     if (result == VK_SUCCESS && (intent != Intent::device || context_->caps.unified_memory)) {
         void* mapped = nullptr;
@@ -109,12 +135,13 @@ Result<std::unique_ptr<Chunk>> Memory::make_chunk(uint64_t bytes, Intent intent)
 }
 
 Result<Chunk*> Memory::grow(uint64_t bytes, Intent intent) {
-    const VkPhysicalDeviceMemoryProperties& memory = context_->physical.memory;
-    uint32_t heap = memory.memoryTypes[types_[size_t(intent)]].heapIndex;
     uint64_t wanted = std::clamp(held_ / 2 / kSmallChunk * kSmallChunk, kSmallChunk, kLargeChunk);
     wanted = std::min(wanted, context_->caps.allocation / kAlign * kAlign);
-    uint64_t left = room(heap);
-    if (left < bytes) drop_empty(), left = room(heap);
+    uint64_t left = room(intent);
+    if (left < bytes) {
+        drop_empty();
+        left = room(intent);
+    }
     if (left < bytes) return exhausted(bytes, left);
     uint64_t size = bytes > wanted / 2 || left < wanted ? bytes : wanted;
     Result<std::unique_ptr<Chunk>> chunk = make_chunk(size, intent);
@@ -126,7 +153,7 @@ Result<Chunk*> Memory::grow(uint64_t bytes, Intent intent) {
     if (!chunk) {
         return chunk.error().status == Status::out_of_memory ? exhausted(bytes, left) : chunk.error();
     }
-    held_ += size;
+    if ((*chunk)->counts) held_ += size;
     peak_ = std::max(peak_, held_);
     return chunks_.emplace_back(std::move(chunk).value()).get();
 }
@@ -187,8 +214,10 @@ void Memory::release(Block& block) {
 void Memory::drop_empty() {
     std::erase_if(chunks_, [&](const auto& chunk) {
         bool empty = !chunk->free.empty() && chunk->free.begin()->second == chunk->size;
-        if (empty) held_ -= chunk->size, destroy(*chunk);
-        return empty;
+        if (!empty) return false;
+        if (chunk->counts) held_ -= chunk->size;
+        destroy(*chunk);
+        return true;
     });
 }
 
@@ -207,7 +236,7 @@ MemoryUse Memory::use() const {
     uint32_t heap = context_->physical.memory.memoryTypes[types_[0]].heapIndex;
     uint64_t limit = context_->options.memory_limit;
     if (!limit) {
-        uint64_t left = room(heap);
+        uint64_t left = room(Intent::device);
         limit = left == UINT64_MAX ? context_->physical.memory.memoryHeaps[heap].size : held_ + left;
     }
     return {held_, peak_, limit};

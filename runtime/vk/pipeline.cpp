@@ -4,6 +4,7 @@
 
 #include "runtime/base/hash.h"
 #include "runtime/vk/context.h"
+#include "runtime/vk/demands.h"
 
 namespace kiln::vk {
 namespace {
@@ -83,7 +84,9 @@ Result<void> make_pipeline(Context& context, const PipelineDesc& desc, CompiledP
         info.stage.pNext = &subgroup;
         info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
     }
-    if (context.physical.executable_properties) info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
+    if (context.physical.executable_properties) {
+        info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
+    }
     info.layout = pipeline.layout.get();
     VkPipeline compiled = {};
     result = vkCreateComputePipelines(context.device, cache, 1, &info, nullptr, &compiled);
@@ -95,8 +98,11 @@ Result<void> make_pipeline(Context& context, const PipelineDesc& desc, CompiledP
 // Why the device's (masked) caps do not allow this kernel; empty when they do.
 std::string objection(const Caps& caps, const PipelineDesc& desc) {
     auto storage = size_t(std::count(desc.bindings.begin(), desc.bindings.end(), BindingKind::storage));
-    if (desc.push_bytes > caps.push_bytes) return "push constants of " + std::to_string(desc.push_bytes) + " bytes";
+    if (desc.push_bytes > caps.push_bytes) {
+        return "push constants of " + std::to_string(desc.push_bytes) + " bytes";
+    }
     if (storage > caps.storage_bindings) return std::to_string(storage) + " storage buffers";
+    if (std::string why = objection_to(desc.spirv, desc.constants, caps); !why.empty()) return why;
     if (!desc.subgroup_size) return {};
     if (!caps.subgroup_size_control || desc.subgroup_size < caps.subgroup_min ||
         desc.subgroup_size > caps.subgroup_max) {

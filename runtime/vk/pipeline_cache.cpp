@@ -42,26 +42,30 @@ fs::path path_of(const Context& context) {
     return fs::path(context.options.cache_folder) / (name + ".bin");
 }
 
+// The header that Vulkan prescribes for the driver's own data.
+bool is_ours(const Caps& caps, std::span<const std::byte> data) {
+    VkPipelineCacheHeaderVersionOne own{};
+    if (data.size() < sizeof own) return false;
+    std::memcpy(&own, data.data(), sizeof own);
+    return own.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE && own.vendorID == caps.vendor_id &&
+           own.deviceID == caps.device_id &&
+           !std::memcmp(own.pipelineCacheUUID, caps.cache_uuid.data(), VK_UUID_SIZE);
+}
+
 // The driver's part of a cache file, or nothing when the file is not exactly what we wrote.
 std::vector<std::byte> load(const Context& context) {
     std::error_code error;
     fs::path path = path_of(context);
     uint64_t size = fs::file_size(path, error);
-    if (error || size < sizeof(Header) || size > kLargest + sizeof(Header)) return {};
-    std::vector<std::byte> data(size - sizeof(Header));
-    Header header;
-    std::ifstream file(path, std::ios::binary);
-    file.read(reinterpret_cast<char*>(&header), sizeof header);
-    file.read(reinterpret_cast<char*>(data.data()), std::streamsize(data.size()));
-    Header expected = header_for(context.caps, data);
-    bool good = file.good() && !std::memcmp(&header, &expected, sizeof header);
-    VkPipelineCacheHeaderVersionOne own{};
-    if (good && data.size() >= sizeof own) {
-        std::memcpy(&own, data.data(), sizeof own);
-        good = own.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
-               own.vendorID == context.caps.vendor_id && own.deviceID == context.caps.device_id &&
-               !std::memcmp(own.pipelineCacheUUID, context.caps.cache_uuid.data(), VK_UUID_SIZE);
-        if (good) return data;
+    if (error) return {};
+    if (size >= sizeof(Header) && size <= kLargest) {
+        std::vector<std::byte> data(size - sizeof(Header));
+        Header header;
+        std::ifstream file(path, std::ios::binary);
+        file.read(reinterpret_cast<char*>(&header), sizeof header);
+        file.read(reinterpret_cast<char*>(data.data()), std::streamsize(data.size()));
+        Header expected = header_for(context.caps, data);
+        if (file && !std::memcmp(&header, &expected, sizeof header) && is_ours(context.caps, data)) return data;
     }
     if (context.options.log) {
         context.options.log(LogLevel::warning, "discarded the pipeline cache " + path.string());

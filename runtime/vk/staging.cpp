@@ -6,7 +6,7 @@
 namespace kiln::vk {
 namespace {
 
-constexpr uint64_t kHalf = 8u << 20;
+constexpr uint64_t kHalf = 4u << 20;
 
 }  // namespace
 
@@ -64,6 +64,7 @@ Result<void> Staging::submit(Context& context, Half& half, const Buffer& source,
     VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
     info.commandBufferCount = 1;
     info.pCommandBuffers = &half.commands;
+    context.submitted = true;
     result = vkQueueSubmit(context.queue, 1, &info, half.fence.get());
     if (result != VK_SUCCESS) return failure("vkQueueSubmit of a copy", result);
     half.busy = true;
