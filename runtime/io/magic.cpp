@@ -5,7 +5,6 @@
 
 namespace kiln {
 
-static constexpr std::string_view kPickle = "a pickled PyTorch checkpoint";
 static constexpr std::string_view kGguf = "a GGUF file";
 static constexpr std::string_view kLfs = "a Git LFS pointer";
 static constexpr std::string_view kHtml = "an HTML page";
@@ -17,9 +16,9 @@ struct Magic {
 
 using namespace std::string_view_literals;
 static constexpr std::array kMagics = {
-    Magic{0, "PK\x03\x04"sv, kPickle},   // torch.save writes a zip; older versions a bare pickle
-    Magic{0, "\x80\x02"sv, kPickle},
-    Magic{0, "\x80\x04"sv, kPickle},
+    Magic{0, "PK\x03\x04"sv, kPickleKind},   // torch.save writes a zip; older versions a bare pickle
+    Magic{0, "\x80\x02"sv, kPickleKind},
+    Magic{0, "\x80\x04"sv, kPickleKind},
     Magic{0, "GGUF"sv, kGguf},
     Magic{0, "FUGG"sv, kGguf},
     Magic{0, "version https://git-lfs"sv, kLfs},
@@ -57,7 +56,7 @@ std::string_view kind_of_file(std::span<const std::byte> first_bytes) {
 }
 
 std::string_view advice_for(std::string_view kind) {
-    if (kind == kPickle)
+    if (kind == kPickleKind)
         return "Pickled checkpoints can run any code when loaded, so Kiln does not open them. Convert "
                "it once with Python: from safetensors.torch import save_file; import torch; "
                "d = torch.load('model.ckpt', map_location='cpu', weights_only=True); "

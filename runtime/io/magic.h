@@ -10,6 +10,7 @@ namespace kiln {
 // A phrase for a message: "a PNG picture", "a pickled PyTorch checkpoint", "a GGUF file", "a Git LFS
 // pointer", ..., or "" when the bytes tell nothing. 16 bytes are enough for most formats; 64 for all.
 inline constexpr std::string_view kSafetensorsKind = "a safetensors file";
+inline constexpr std::string_view kPickleKind = "a pickled PyTorch checkpoint";
 std::string_view kind_of_file(std::span<const std::byte> first_bytes);
 
 // What to do about a checkpoint in a format that Kiln does not read, as one sentence; "" when
