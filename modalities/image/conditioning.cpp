@@ -1,0 +1,96 @@
+#include "modalities/image/conditioning.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kiln {
+namespace {
+
+ClipText load(const std::shared_ptr<Device>& device, const CheckpointText& text, const WeightsOptions& options,
+              std::unordered_set<std::string>& claimed) {
+    Weights weights(device, text.part.files, {.storage = options.storage, .names = text.part.names});
+    ClipText model(weights, text.config);
+    claimed.insert(weights.claimed().begin(), weights.claimed().end());
+    return model;
+}
+
+}  // namespace
+
+TextEncoders::TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model, const WeightsOptions& weights,
+                           std::shared_ptr<Workspace> workspace, std::unordered_set<std::string>& claimed)
+    : device_(std::move(device)), workspace_(std::move(workspace)), pooled_(model.unet.addition_time_width > 0) {
+    for (const CheckpointText& text : model.texts)
+        encoders_.push_back({.text = text, .model = load(device_, text, weights, claimed)});
+}
+
+int TextEncoders::width() const {
+    int width = 0;
+    for (const Encoder& encoder : encoders_) width += encoder.text.config.width;
+    return width;
+}
+
+void TextEncoders::compile(Encoder& encoder, int clip_skip) {
+    if (encoder.compiled_skip == clip_skip) return;
+    const int from_end = clip_skip + (encoder.text.penultimate ? 1 : 0);
+    if (clip_skip < 0 || from_end > encoder.text.config.layers)
+        throw ResultError({Status::usage, "clip skip " + std::to_string(clip_skip) + ": the text encoder has only " +
+                                              std::to_string(encoder.text.config.layers) + " layers"});
+    encoder.ids = input("ids", {1, encoder.text.config.positions}, DType::i32);
+    encoder.end = input("end", {1}, DType::i32);
+    const std::vector<Tensor> states = encoder.model(encoder.ids);
+    const Tensor& seen = states[states.size() - 1 - size_t(from_end)];
+    std::vector<Tensor> outputs = {encoder.text.penultimate ? seen : encoder.model.final_norm(seen)};
+    if (pools(encoder)) outputs.push_back(encoder.model.pooled(states.back(), encoder.end));
+    encoder.graph = take(Graph::compile(device_, outputs, {.workspace = workspace_}));
+    encoder.compiled_skip = clip_skip;
+}
+
+Conditioning TextEncoders::encode(const std::string& prompt, int clip_skip, const std::function<bool()>& cancelled) {
+    Conditioning result;
+    const int count = tokens(), total = width();
+    result.context.resize(size_t(count) * size_t(total));
+    int column = 0;
+    for (Encoder& encoder : encoders_) {
+        compile(encoder, clip_skip);
+        const Tokens tokenized = encoder.text.tokenizer.encode(prompt, count);
+        if (result.dropped.empty()) result.dropped = tokenized.dropped;
+        take(encoder.graph->write_i32(encoder.ids, tokenized.ids));
+        const int32_t end = encoder.text.config.pooled_position(tokenized.ids);
+        if (pools(encoder)) take(encoder.graph->write_i32(encoder.end, {&end, 1}));
+        take(encoder.graph->run(cancelled));
+        const std::vector<float> states = take(encoder.graph->read(0));
+        const int width = encoder.text.config.width;
+        for (int i = 0; i < count; i++)
+            std::copy_n(states.begin() + ptrdiff_t(i) * width, width, result.context.begin() + ptrdiff_t(i) * total + column);
+        column += width;
+        if (pools(encoder)) result.pooled = take(encoder.graph->read(1));
+    }
+    return result;
+}
+
+Conditioning TextEncoders::zeros() const {
+    Conditioning result;
+    result.context.resize(size_t(tokens()) * size_t(width()));
+    if (pooled_) result.pooled.resize(size_t(encoders_.back().text.config.projection));
+    return result;
+}
+
+std::vector<float> time_ids(const Checkpoint& model, int width, int height, bool negative) {
+    const float w = float(width), h = float(height);
+    if (model.aesthetic_score) return {h, w, 0, 0, negative ? 2.5f : 6.0f};
+    return {h, w, 0, 0, h, w};
+}
+
+std::vector<float> guidance_embedding(double scale, int width) {
+    const int half = width / 2;
+    std::vector<float> result(size_t(width), 0.0f);
+    const float w = float(scale - 1) * 1000.0f;
+    for (int i = 0; i < half; i++) {
+        const float angle = w * std::exp(float(i) * -(std::log(10000.0f) / float(half - 1)));
+        result[size_t(i)] = std::sin(angle);
+        result[size_t(half + i)] = std::cos(angle);
+    }
+    return result;
+}
+
+}  // namespace kiln

@@ -1,0 +1,59 @@
+// Prompts as the U-Net takes them: the states of the text encoders side by side, the pooled text, and
+// the numbers that newer models are told beside the text.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "modalities/image/checkpoint.h"
+#include "runtime/graph/graph.h"
+
+namespace kiln {
+
+struct Conditioning {
+    std::vector<float> context;   // [tokens, width]
+    std::vector<float> pooled;    // [c]; empty unless the model takes it
+    std::string dropped;          // the end of the prompt that did not fit
+};
+
+class TextEncoders {
+public:
+    // Loads the encoders; what they claim from the files is added to `claimed`.
+    TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model, const WeightsOptions& weights,
+                 std::shared_ptr<Workspace> workspace, std::unordered_set<std::string>& claimed);
+
+    // `clip_skip` layers before the states that the model was trained on.
+    Conditioning encode(const std::string& prompt, int clip_skip, const std::function<bool()>& cancelled = {});
+    // What diffusers takes in place of a negative prompt where the model says so.
+    Conditioning zeros() const;
+
+    int tokens() const { return encoders_[0].text.config.positions; }
+    int width() const;
+
+private:
+    struct Encoder {
+        CheckpointText text;
+        ClipText model;
+        int compiled_skip = -1;
+        Tensor ids, end;
+        std::optional<Graph> graph;   // states and, where pooled, the pooled text
+    };
+    void compile(Encoder& encoder, int clip_skip);
+    bool pools(const Encoder& encoder) const { return pooled_ && &encoder == &encoders_.back(); }
+
+    std::shared_ptr<Device> device_;
+    std::shared_ptr<Workspace> workspace_;
+    std::vector<Encoder> encoders_;
+    bool pooled_;
+};
+
+// Sizes as SDXL takes them: original height and width, crop top and left, then target height and width
+// or, for its refiner, the aesthetic score.
+std::vector<float> time_ids(const Checkpoint& model, int width, int height, bool negative);
+
+// Sinusoids of the guidance scale for distilled models, sines first: Meng et al. On Distillation of
+// Guided Diffusion Models. 2023.
+std::vector<float> guidance_embedding(double scale, int width);
+
+}  // namespace kiln

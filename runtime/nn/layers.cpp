@@ -1,0 +1,92 @@
+#include "runtime/nn/layers.h"
+
+namespace kiln {
+namespace {
+
+// Applies `f` to every part of a weight; the results lie side by side in the last axis.
+template <class F>
+Tensor side_by_side(const std::vector<Tensor>& parts, F f) {
+    std::vector<Tensor> results;
+    for (const Tensor& part : parts) results.push_back(f(part));
+    return concat(results, results[0].rank() - 1);
+}
+
+Tensor apply(const Tensor& x, Activation activation) {
+    switch (activation) {
+        case Activation::none: return x;
+        case Activation::silu: return silu(x);
+        case Activation::gelu: return gelu(x);
+        case Activation::gelu_tanh: return gelu_tanh(x);
+        case Activation::quick_gelu: return quick_gelu(x);
+        case Activation::relu: return relu(x);
+        case Activation::tanh: return tanh(x);
+        case Activation::sigmoid: return sigmoid(x);
+        case Activation::leaky_relu: return leaky_relu(x, 0.01f);
+    }
+    return x;
+}
+
+ConvOptions same_padding(int axes, int kernel, int stride, int dilation) {
+    const int reach = dilation * (kernel - 1);
+    const auto all = [axes](int value) { return std::vector<int>(size_t(axes), value); };
+    return {.stride = all(stride), .pad_before = all(reach / 2), .pad_after = all(reach - reach / 2),
+            .dilation = all(dilation)};
+}
+
+}  // namespace
+
+Linear::Linear(Scope s, int in, int out, bool has_bias)
+    : weight(s.weights->matrix(s.child("weight"), in, out)) {
+    if (has_bias) bias = s.weights->vector(s.child("bias"), out);
+}
+
+Tensor Linear::operator()(const Tensor& x, Activation activation) const {
+    if (weight.size() == 1) return linear(x, weight[0], bias, activation);
+    Tensor y = side_by_side(weight, [&](const Tensor& w) { return linear(x, w); });
+    return apply(bias ? y + bias : y, activation);
+}
+
+Conv::Conv(Scope s, int in, int out, std::vector<int64_t> kernel, ConvOptions o, bool has_bias)
+    : weight(s.weights->matrix(s.child("weight"), in / o.groups, out, kernel)), options(std::move(o)) {
+    if (has_bias) bias = s.weights->vector(s.child("bias"), out);
+    if (weight.size() > 1 && options.groups > 1)
+        throw ModelError("[conv] a grouped weight exceeds a binding (" + s.path + ")");
+}
+
+Tensor Conv::operator()(const Tensor& x) const {
+    if (weight.size() == 1) return conv(x, weight[0], bias, options);
+    Tensor y = side_by_side(weight, [&](const Tensor& w) { return conv(x, w, {}, options); });
+    return bias ? y + bias : y;
+}
+
+Conv1d::Conv1d(Scope s, int in, int out, int kernel, int stride, int dilation)
+    : Conv(s, in, out, {kernel}, same_padding(1, kernel, stride, dilation)) {}
+
+Conv2d::Conv2d(Scope s, int in, int out, int kernel, int stride)
+    : Conv(s, in, out, {kernel, kernel}, same_padding(2, kernel, stride, 1)) {}
+
+Conv2d::Conv2d(Scope s, int in, int out, int kernel, int stride, int pad_before, int pad_after)
+    : Conv(s, in, out, {kernel, kernel},
+           {.stride = {stride, stride}, .pad_before = {pad_before, pad_before},
+            .pad_after = {pad_after, pad_after}}) {}
+
+GroupNorm::GroupNorm(Scope s, int groups, int channels, float eps)
+    : weight(s.weights->vector(s.child("weight"), channels)),
+      bias(s.weights->vector(s.child("bias"), channels)), groups(groups), eps(eps) {}
+
+LayerNorm::LayerNorm(Scope s, int channels, float eps)
+    : weight(s.weights->vector(s.child("weight"), channels)),
+      bias(s.weights->vector(s.child("bias"), channels)), eps(eps) {}
+
+RmsNorm::RmsNorm(Scope s, int channels, float eps)
+    : weight(s.weights->vector(s.child("weight"), channels)), eps(eps) {}
+
+Embedding::Embedding(Scope s, int rows, int columns)
+    : table(s.weights->table(s.child("weight"), rows, columns)) {}
+
+Tensor Embedding::operator()(const Tensor& indices) const {
+    if (table.size() == 1) return gather(table[0], indices);
+    return side_by_side(table, [&](const Tensor& part) { return gather(part, indices); });
+}
+
+}  // namespace kiln
