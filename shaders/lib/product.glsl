@@ -7,7 +7,7 @@
 // every extent, pitch and stride here that names elements counts them in fours, except `rows`.
 #ifndef KILN_PRODUCT_GLSL
 #define KILN_PRODUCT_GLSL
-#include "lib/activation.glsl"
+#include "lib/special.glsl"
 #include "lib/storage.glsl"
 
 layout(push_constant) uniform Args {

@@ -138,7 +138,7 @@ void main() {
             uint at = d0 + row * pitch_d + column;
             vec4 value = alpha * acc[r][j];
             if (BIAS != 0) value += LOAD(bias, BIAS == 2, channel0 + column);
-            value = activate(ACTIVATION, value);
+            value = activate(ACTIVATION, value, 0.01);
             if (RESIDUAL == kSame) value += LOAD(residual, D_HALF != 0, at);
             if (RESIDUAL == kImage)
                 value += LOAD(residual, D_HALF != 0, row / rows_per_image() * pitch_d + channel0 + column);

@@ -100,7 +100,7 @@ void main() {
             uint at = d0 + row * pitch_d + column[j];
             vec4 value = alpha * acc[i][j];
             if (BIAS != 0) value += texelFetch(bias, int(index * inner_d + column[j]));
-            value = activate(ACTIVATION, value);
+            value = activate(ACTIVATION, value, 0.01);
             if (RESIDUAL == kSame) value += texelFetch(residual, int(at));
             if (RESIDUAL == kImage)
                 value += texelFetch(residual, int(row / rows_per_image() * pitch_d + index * inner_d + column[j]));

@@ -1,0 +1,61 @@
+// Launches of the matrix product kernels, which matmul, convolutions and attention share. Within
+// runtime/ops only. shaders/lib/product.glsl says what is computed.
+#pragma once
+#include <array>
+
+#include "runtime/graph/lowering.h"
+#include "runtime/ops/ops.h"
+
+namespace kiln {
+
+// The map from rows of the product to pixels of A, over depth, height and width.
+struct PixelMap {
+    std::array<int64_t, 3> in{1, 1, 1}, out{1, 1, 1}, taps{1, 1, 1}, pad{0, 0, 0};
+    std::array<int, 3> stride{1, 1, 1}, dilation{1, 1, 1}, up{1, 1, 1};
+    int64_t images = 1;
+
+    int64_t tap_count() const { return taps[0] * taps[1] * taps[2]; }
+    int64_t pixels() const { return out[0] * out[1] * out[2]; }     // of one image
+};
+
+// The map of a plain product: `rows` pixels in a line, one tap.
+PixelMap line_of(int64_t rows);
+
+// A product over a batch of `outer` x `inner` matrices. Everything counts elements. A is dense pixels
+// of `channels`; B is [taps * channels, columns], or [columns, channels] when transposed.
+struct Product {
+    enum class Residual : uint8_t { none, same, image };
+
+    Operand a, b, d;
+    Operand bias, residual;              // absent: without a slot
+    PixelMap map;
+    int64_t columns = 0, channels = 0;
+    int64_t pitch_a = 0, pitch_b = 0, pitch_d = 0;
+    int64_t outer = 1, inner = 1;
+    int64_t outer_a = 0, inner_a = 0, outer_b = 0, inner_b = 0, outer_d = 0, inner_d = 0;
+    float alpha = 1;
+    bool transposed = false;
+    Activation activation = Activation::none;
+    Residual residual_kind = Residual::none;
+
+    int64_t rows() const { return map.images * map.pixels(); }
+};
+
+// `columns`, `channels`, pitches and strides must be multiples of four. Splits what exceeds the
+// limits of the device into bands of rows; throws ModelError in the name of `op` where it cannot.
+void launch_product(Lowering& lowering, const Product& product, std::string_view op);
+
+// A dense product, one batch, of any extents: pads what is not a multiple of four into scratch.
+void launch_any_product(Lowering& lowering, Product product, std::string_view op);
+
+// [batch, rows, columns] into [batch, out_rows, out_columns]: cropped, or filled with zeros.
+struct Repack {
+    int64_t batch, rows, columns, out_rows, out_columns;
+};
+void launch_repack(Lowering& lowering, const Operand& from, const Operand& to, const Repack& sizes);
+Operand repacked(Lowering& lowering, const Operand& from, const Repack& sizes);   // into scratch
+
+inline int64_t fours(int64_t n) { return (n + 3) / 4 * 4; }
+inline bool present(const Operand& operand) { return operand.slot != ~0u; }
+
+}  // namespace kiln
