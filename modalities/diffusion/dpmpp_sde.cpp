@@ -6,8 +6,8 @@
 namespace kiln {
 namespace {
 
-float sigma_of(float t) { return std::exp(-t); }
-float t_of(double sigma) { return -std::log(float(sigma)); }
+float sigma_of(float t) { return float(std::exp(-double(t))); }
+float t_of(double sigma) { return float(-std::log(sigma)); }
 
 class DpmppSde final : public TwoCallSampler {
 public:

@@ -27,10 +27,14 @@ constexpr ScheduleRules kEulerAncestral{.obeys_sigma_spacing = false};
 constexpr ScheduleRules kSpaced{};
 constexpr ScheduleRules kHeun{.beta_start = 0.00085, .beta_end = 0.012,
                               .obeys_clip_sample = true};
-constexpr ScheduleRules kSecondOrder{.beta_start = 0.00085, .beta_end = 0.012};
+constexpr ScheduleRules kBrownian{.beta_start = 0.00085, .beta_end = 0.012,
+                                  .double_linspace = true};
 constexpr ScheduleRules kMidpoint{.beta_start = 0.00085, .beta_end = 0.012, .rounds_karras = true};
 constexpr ScheduleRules kMultistep{.family = Family::multistep, .obeys_thresholding = true,
                                    .obeys_final_sigma = true, .rounds_karras = true};
+constexpr ScheduleRules kUniPc{.family = Family::multistep, .obeys_thresholding = true,
+                               .obeys_final_sigma = true, .flow_from_one = true,
+                               .rounds_karras = true};
 constexpr ScheduleRules kConsistency{.family = Family::distilled, .spacing = Spacing::leading,
                                      .beta_start = 0.00085, .beta_end = 0.012,
                                      .beta_schedule = BetaSchedule::scaled_linear,
@@ -52,8 +56,8 @@ constexpr Entry kEntries[] = {
     {"dpmpp_2m", "DPMSolverMultistepScheduler", make_dpmpp_2m, kMultistep, true},
     {"dpmpp_2m_sde", nullptr, make_dpmpp_2m_sde, kMultistep, true},
     {"dpmpp_3m_sde", nullptr, make_dpmpp_3m_sde, kSpaced, false},
-    {"dpmpp_sde", "DPMSolverSDEScheduler", make_dpmpp_sde, kSecondOrder, false},
-    {"unipc", "UniPCMultistepScheduler", make_unipc, kMultistep, true},
+    {"dpmpp_sde", "DPMSolverSDEScheduler", make_dpmpp_sde, kBrownian, false},
+    {"unipc", "UniPCMultistepScheduler", make_unipc, kUniPc, true},
     {"lms", "LMSDiscreteScheduler", make_lms, kSpaced, true},
     {"lcm", "LCMScheduler", make_lcm, kConsistency, true},
     {"tcd", "TCDScheduler", make_tcd, kTrajectory, false},

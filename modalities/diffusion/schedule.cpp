@@ -116,11 +116,11 @@ Result<NoiseSchedule> NoiseSchedule::make(const SchedulerConfig& config,
     }
     NoiseSchedule schedule;
     schedule.alpha_bar_ = cumulative_product(betas);
-    constexpr float kSmallest = 0x1p-24f;
+    constexpr float kInsteadOfZero = 0x1p-24f;
     const bool grid = rules.family == Family::grid || rules.family == Family::distilled;
-    if (config.rescale_betas_zero_snr && !grid) schedule.alpha_bar_.back() = kSmallest;
+    if (config.rescale_betas_zero_snr && !grid) schedule.alpha_bar_.back() = kInsteadOfZero;
     for (float exact : schedule.alpha_bar_) {
-        const float alpha_bar = std::max(exact, kSmallest);
+        const float alpha_bar = exact > 0 ? exact : kInsteadOfZero;
         const float sigma = std::sqrt((1.0f - alpha_bar) / alpha_bar);
         schedule.sigma_.push_back(sigma);
         schedule.log_sigma_.push_back(std::log(sigma));

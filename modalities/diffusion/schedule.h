@@ -37,6 +37,8 @@ struct ScheduleRules {
     bool obeys_thresholding = false;
     bool obeys_sigma_spacing = true;   // use_karras_sigmas and its like
     bool obeys_final_sigma = false;    // final_sigmas_type
+    bool flow_from_one = false;        // the multistep flow schedule starts at 1, not before it
+    bool double_linspace = false;      // evenly spaced timesteps are not rounded to float32
     bool rounds_karras = false;        // timesteps of Karras' levels are whole
 };
 

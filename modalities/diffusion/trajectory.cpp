@@ -37,8 +37,9 @@ Result<List> spaced_timesteps(const NoiseSchedule& noise, const SchedulerConfig&
     }
     if (spacing == Spacing::linspace) {
         list = linspace(0, size - 1, points);
+        const bool real = rules.family == Family::spaced;
         for (double& t : list)
-            t = rules.family == Family::spaced ? double(float(t)) : std::rint(t);
+            if (!rules.double_linspace) t = real ? double(float(t)) : std::rint(t);
     } else {
         const int stride = size / points;
         for (int i = 0; i < points; ++i) list.push_back(double(i) * stride + config.steps_offset);
@@ -125,7 +126,8 @@ Result<List> flow_sigmas(const NoiseSchedule& noise, const SchedulerConfig& conf
         for (int i = 0; i < steps; ++i)
             list.push_back((1 + uniform_timestep(request.schedule, i, steps, size)) / size);
     } else if (multistep) {
-        list = linspace(1, 1.0 / size, steps + 1);
+        list = rules.flow_from_one ? linspace(1, 1.0 / size, steps + 1)
+                                   : linspace(1 - 1.0 / size, 0, steps + 1);
         list.resize(steps);
     } else {
         const float low = float(*mu ? 1.0 / size : shifted(config, {}, 1.0 / size));

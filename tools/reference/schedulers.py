@@ -6,6 +6,7 @@ Needs torch, diffusers, scipy and torchsde. dpmpp_2s_a and dpmpp_3m_sde, which d
 are computed here in float64 from the formulas of Lu et al., "DPM-Solver++" (2022). One JSON file a
 sampler: the configuration, the request, the timesteps of every call of the network, and the result.
 """
+import contextlib
 import json
 import math
 import sys
@@ -25,7 +26,9 @@ TRAILING = dict(SD1, timestep_spacing="trailing", steps_offset=0)
 LINSPACE = dict(SD1, timestep_spacing="linspace")
 V = dict(LEADING, prediction_type="v_prediction")
 ZERO_SNR = dict(TRAILING, prediction_type="v_prediction", rescale_betas_zero_snr=True)
-COSINE = dict(SD1, beta_schedule="squaredcos_cap_v2")
+COSINE = dict(SD1, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction",
+              timestep_spacing="leading")
+STEEP = dict(COSINE, timestep_spacing="linspace")
 PLAIN = dict(skip_prk_steps=True)
 FLOW = dict(shift=3.0, num_train_timesteps=1000)
 
@@ -48,6 +51,23 @@ def denoiser(x, t):
 
 def start_image(shape):
     return (0.5 * torch.sin(0.37 * torch.arange(math.prod(shape), dtype=torch.float32) + 1)).reshape(shape)
+
+
+def round_exactly(s):
+    """torch's vectorised square root, exponential and logarithm may miss the nearest float32. A Brownian
+    path resolves the difference, so its samplers are given the nearest."""
+    s.alphas_cumprod = s.alphas_cumprod.numpy()
+    return s
+
+
+@contextlib.contextmanager
+def exact_scalars():
+    exp, log = torch.Tensor.exp, torch.Tensor.log
+    torch.Tensor.exp = lambda x: torch.tensor(np.float32(math.exp(x.item()))) if x.dim() == 0 else exp(x)
+    torch.Tensor.log = lambda x: (torch.tensor(np.float32(math.log(x.item())))
+                                  if x.dim() == 0 and x.item() > 0 else log(x))
+    yield
+    torch.Tensor.exp, torch.Tensor.log = exp, log
 
 
 def draw(shape, generator):
@@ -73,6 +93,8 @@ def run(sampler, config, steps, strength=1.0, schedule="default", seeds=(7,), sh
         options["noise_sampler_seed"] = seeds[0] if len(seeds) == 1 else list(seeds)
     cls = getattr(diffusers, scheduler or CLASSES[sampler])
     s = cls.from_config(options)
+    if sampler == "dpmpp_sde":
+        round_exactly(s)
     if sigmas is not None:
         s.set_timesteps(sigmas=sigmas)
     else:
@@ -94,9 +116,10 @@ def run(sampler, config, steps, strength=1.0, schedule="default", seeds=(7,), sh
         arguments["generator"] = generator
     if eta is not None:
         arguments["eta"] = eta
-    for t in timesteps:
-        scaled = s.scale_model_input(x, t) if hasattr(s, "scale_model_input") else x
-        x = s.step(denoiser(scaled, t), t, x, return_dict=False, **arguments)[0]
+    with exact_scalars() if sampler == "dpmpp_sde" else contextlib.nullcontext():
+        for t in timesteps:
+            scaled = s.scale_model_input(x, t) if hasattr(s, "scale_model_input") else x
+            x = s.step(denoiser(scaled, t), t, x, return_dict=False, **arguments)[0]
     return [float(t) for t in timesteps], x
 
 
@@ -105,7 +128,7 @@ def k_diffusion(sampler, config, steps, strength=1.0, schedule="default", seeds=
     options = dict(config)
     if schedule != "default":
         options[f"use_{schedule}_sigmas"] = True
-    s = diffusers.EulerDiscreteScheduler.from_config(options)
+    s = round_exactly(diffusers.EulerDiscreteScheduler.from_config(options))
     s.set_timesteps(steps)
     table = np.log(np.array(((1 - s.alphas_cumprod) / s.alphas_cumprod) ** 0.5))
     skip = steps - min(int(steps * strength), steps)
@@ -202,6 +225,8 @@ def cases(sampler):
     if sampler == "pndm":
         grid += [dict(config=dict(SD1, skip_prk_steps=False, _class_name="PNDMScheduler"), steps=10),
                  dict(config=dict(V, skip_prk_steps=False), steps=5)]
+    if sampler in ("ddim", "ddpm", "unipc", "dpmpp_2m", "dpmpp_2m_sde"):
+        grid.append(dict(config=STEEP, steps=10))
     if sampler in ("euler", "dpmpp_2m", "unipc", "dpmpp_2m_sde"):
         grid.append(dict(config=dict(LEADING, final_sigmas_type="sigma_min"), steps=10))
     if sampler == "euler":
@@ -223,7 +248,8 @@ def cases(sampler):
                                      flow_shift=3.0), steps=8))
     if sampler == "unipc":
         grid += [dict(config=dict(LEADING, solver_order=3), steps=12),
-                 dict(config=dict(LEADING, solver_order=3, solver_type="bh1"), steps=9),
+                 dict(config=dict(LEADING, solver_order=3, solver_type="bh1",
+                             final_sigmas_type="sigma_min"), steps=12),
                  dict(config=dict(LEADING, disable_corrector=[0, 2]), steps=6)]
     if sampler == "tcd":
         grid += [dict(config=LEADING, steps=4, eta=0.0), dict(config=LEADING, steps=4, eta=0.8)]
