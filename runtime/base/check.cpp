@@ -2,11 +2,11 @@
 
 namespace kiln {
 
-void invariant_broken(std::string_view claim, const std::source_location& where) {
-    std::string file = where.file_name();
+void invariant_broken(std::string_view claim, const SourceLine& where) {
+    std::string file = where.file;
     file = file.substr(file.find_last_of('/') + 1);
     throw InvariantError("broken invariant: " + std::string(claim) + " (" + file + ":" +
-                         std::to_string(where.line()) + ")");
+                         std::to_string(where.line) + ")");
 }
 
 }  // namespace kiln
