@@ -1,4 +1,4 @@
-// How an operator that can absorb a pointwise consumer recognises it. Within runtime/ops only.
+// What an operator that absorbs its consumer must know of pointwise ones. Within runtime/ops only.
 #pragma once
 #include <optional>
 
@@ -7,10 +7,15 @@
 
 namespace kiln {
 
-// The activation that the node is, when it is one of enum Activation (leaky relu: slope 0.01 only).
-std::optional<Activation> activation_of(const Node& node);
+struct FusedActivation {
+    Activation activation;
+    float slope;   // leaky_relu
+};
 
-// Whether the node is add(inputs[0], inputs[1]).
-bool is_add(const Node& node);
+// Set when `op` is silu, gelu, gelu_tanh, quick_gelu, relu, tanh, sigmoid or leaky_relu.
+std::optional<FusedActivation> activation_of(const Op& op);
+
+// Whether `op` is add(); its node's two inputs broadcast against each other.
+bool is_add(const Op& op);
 
 }  // namespace kiln

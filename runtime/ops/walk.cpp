@@ -56,11 +56,7 @@ Walk::Walk(const Axes& axes, uint32_t width, uint32_t local) : dims(uint32_t(axe
         extents[d] = uint32_t(axes.extents[d] / (d == 0 ? width : 1));
         count *= extents[d];
     }
-    limit_outer(extents[dims - 1]);
-    for (uint32_t d = 0; d < dims; d++) {
-        steps[d] = d + 1 < dims ? local % extents[d] : local;
-        local /= extents[d];
-    }
+    steps = walk_steps(extents, dims, local);
 }
 
 void Walk::limit_outer(uint64_t steps_wanted) {
@@ -68,10 +64,11 @@ void Walk::limit_outer(uint64_t steps_wanted) {
     extents[dims - 1] = uint32_t(steps_wanted);
 }
 
-WalkOperand::WalkOperand(const Operand& o, const Axes& axes, size_t index, uint32_t width) : operand(o) {
+WalkOperand::WalkOperand(const Operand& o, const Axes& axes, size_t index, uint32_t width, int64_t offset)
+    : operand(o), first(uint64_t(offset) * size_of(o.dtype)) {
     const Strides& from = axes.strides[index];
     uint32_t element = uint32_t(size_of(o.dtype));
-    if (width == 1 || from[0] == 1) addressing = Addressing::units;
+    if (width == 1 || (from[0] == 1 && offset % width == 0 && axes.fours(index))) addressing = Addressing::units;
     else addressing = from[0] == 0 ? Addressing::splat : Addressing::gathered;
     bool units = addressing == Addressing::units;
     index_bytes = units ? element * width : element;

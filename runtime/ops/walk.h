@@ -26,6 +26,17 @@ struct Axes {
 };
 Axes merge(const Shape& shape, const std::vector<Strides>& operands);
 
+// The digits of a workgroup's width in the radices `extents`; the last one takes what is left.
+template <size_t N>
+std::array<uint32_t, N> walk_steps(const std::array<uint32_t, N>& extents, uint32_t axes = N, uint32_t local = 64) {
+    std::array<uint32_t, N> steps{};
+    for (uint32_t d = 0; d < axes; d++) {
+        steps[d] = d + 1 < axes ? local % extents[d] : local;
+        local /= extents[d];
+    }
+    return steps;
+}
+
 // What a kernel's arguments hold of a walk. `width` elements make a unit; along the fastest axis the
 // extents count units.
 struct Walk {
@@ -39,7 +50,8 @@ struct Walk {
 };
 
 // How an operand is addressed. units: its strides count units. Otherwise elements: `splat` repeats
-// one along the fastest axis, `gathered` finds those of a unit a stride apart.
+// one along the fastest axis, `gathered` finds those of a unit a stride apart. `offset`: the element
+// that index 0 is.
 enum class Addressing : uint8_t { units, splat, gathered };
 
 struct WalkOperand {
@@ -50,7 +62,7 @@ struct WalkOperand {
     uint32_t inner = 0;             // gathered: elements from one of a unit to the next
     uint64_t first = 0;             // byte where index 0 lies
 
-    WalkOperand(const Operand& operand, const Axes& axes, size_t index, uint32_t width);
+    WalkOperand(const Operand& operand, const Axes& axes, size_t index, uint32_t width, int64_t offset = 0);
     Reach reach(const Walk& walk) const;
     Window window(const Caps& caps, const Walk& walk, Band band) const;
 };

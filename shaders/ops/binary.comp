@@ -21,6 +21,7 @@ layout(push_constant) uniform Args {
     uint b_strides[6];
     uint a_base;
     uint b_base;
+    uint y_base;
     uint count;
     uint chunk;
 } args;
@@ -44,7 +45,7 @@ void main() {
         uint at = args.a_base + walk_offset(args.a_strides), bt = args.b_base + walk_offset(args.b_strides);
         UNIT p = A_SPLAT ? UNIT(ELEMENT(a, at)) : load(a[at]);
         UNIT q = B_SPLAT ? UNIT(ELEMENT(b, bt)) : load(b[bt]);
-        y[i] = store(apply(p, q));
+        y[args.y_base + i] = store(apply(p, q));
         walk_on();
     }
 }

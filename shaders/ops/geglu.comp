@@ -8,14 +8,14 @@
 layout(local_size_x_id = 0) in;
 layout(set = 0, binding = 0) readonly buffer X { STORED x[]; };
 layout(set = 0, binding = 1) writeonly buffer Y { STORED y[]; };
-layout(push_constant) uniform Args { uint count; uint chunk; uint width; } args;
+layout(push_constant) uniform Args { uint count; uint chunk; uint width; uint x_base; uint y_base; } args;
 
 void main() {
     uint end = end_unit(args.chunk, args.count), i = first_unit(args.chunk);
     uint row = i / args.width, column = i - row * args.width;
     for (; i < end; i += gl_WorkGroupSize.x) {
-        uint at = 2u * row * args.width + column;
-        y[i] = store(load(x[at]) * gelu_of(load(x[at + args.width])));
+        uint at = args.x_base + 2u * row * args.width + column;
+        y[args.y_base + i] = store(load(x[at]) * gelu_of(load(x[at + args.width])));
         for (column += gl_WorkGroupSize.x; column >= args.width; column -= args.width) row++;
     }
 }

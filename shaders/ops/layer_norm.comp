@@ -15,7 +15,7 @@ layout(set = 0, binding = 0) readonly buffer X { STORED x[]; };
 layout(set = 0, binding = 1) readonly buffer Weight { UNIT weight[]; };
 layout(set = 0, binding = 2) readonly buffer Bias { UNIT bias[]; };
 layout(set = 0, binding = 3) writeonly buffer Y { STORED y[]; };
-layout(push_constant) uniform Args { uint rows; uint width; uint rows_each; float inverse; float eps; } args;
+layout(push_constant) uniform Args { uint rows; uint width; uint rows_each; uint base; float inverse; float eps; } args;
 
 void normalize(uint begin) {
     uint lane = gl_LocalInvocationID.x;
@@ -40,5 +40,5 @@ void normalize(uint begin) {
 
 void main() {
     uint first = workgroup() * args.rows_each, end = min(first + args.rows_each, args.rows);
-    for (uint row = first; row < end; row++) normalize(row * args.width);
+    for (uint row = first; row < end; row++) normalize(args.base + row * args.width);
 }

@@ -10,7 +10,7 @@
 layout(local_size_x_id = 0) in;
 layout(set = 0, binding = 0) readonly buffer X { STORED x[]; };
 layout(set = 0, binding = 1) writeonly buffer Y { STORED y[]; };
-layout(push_constant) uniform Args { uint rows; uint width; uint rows_each; } args;
+layout(push_constant) uniform Args { uint rows; uint width; uint rows_each; uint base; } args;
 
 void softmax(uint begin) {
     uint lane = gl_LocalInvocationID.x;
@@ -25,5 +25,5 @@ void softmax(uint begin) {
 
 void main() {
     uint first = workgroup() * args.rows_each, end = min(first + args.rows_each, args.rows);
-    for (uint row = first; row < end; row++) softmax(row * args.width);
+    for (uint row = first; row < end; row++) softmax(args.base + row * args.width);
 }
