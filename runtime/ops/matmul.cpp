@@ -134,6 +134,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
     }
     check_operands("matmul", a, b, {}, n);
     if (a.dtype() == DType::f16 && n % 4) return in_f32(a, [&](const Tensor& x) { return matmul(x, b, options); });
+    if (b.dtype() == DType::f16 && b.shape().count() % 2) return matmul(a, cast(b, DType::f32), options);
     Shape batch = leading(a.shape(), b.shape());
     bool one_b = b.shape().count() == k * n && a.shape().count() == batch.count() * a[-2] * k;
     if (!one_b && batch_of(a.shape(), b.shape()).loops.size() > 2)
@@ -149,6 +150,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Activation a
     check_operands("linear", x, w, bias, w[1]);
     if (x.dtype() == DType::f16 && w[1] % 4)
         return in_f32(x, [&](const Tensor& y) { return linear(y, w, bias, activation); });
+    if (w.dtype() == DType::f16 && w.shape().count() % 2) return linear(x, cast(w, DType::f32), bias, activation);
     Shape shape = x.shape();
     shape[-1] = w[1];
     return compute(std::make_shared<MatmulOp>(false, Epilogue{activation, Product::Residual::none}), {x, w, bias, {}},

@@ -3,7 +3,7 @@
 #pragma once
 #include <array>
 
-#include "runtime/graph/lowering.h"
+#include "runtime/graph/node.h"
 #include "runtime/ops/ops.h"
 
 namespace kiln {
