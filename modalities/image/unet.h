@@ -103,6 +103,7 @@ struct UNetInputs {
     Tensor time_ids;    // [n, ids]: sizes and crops; models with text_time only
     Tensor guidance;    // [n, guidance_width]; distilled models only
     Tensor label;       // [n, c], [n] or i32 [n]; models with a class embedding only
+    DType dtype = DType::f32;   // of everything between the first and the last convolution
 };
 
 struct UNet {
@@ -132,8 +133,8 @@ struct UNet {
 
     Tensor operator()(const UNetInputs& in) const {   // -> [n, h, w, out_channels]
         const Tensor t = time_embedding(in);
-        const Tensor context = as(in.context, in.latent.dtype());
-        Tensor h = conv_in(config.center_input ? affine(in.latent, 2, -1) : in.latent);
+        const Tensor context = as(in.context, in.dtype);
+        Tensor h = as(conv_in(config.center_input ? affine(in.latent, 2, -1) : in.latent), in.dtype);
         std::vector<Tensor> skips = {h};
         for (const UNetLevel& level : down) {
             for (size_t i = 0; i < level.resnets.size(); i++) {
@@ -156,7 +157,7 @@ struct UNet {
             // To the size of the next skip, which is not twice this one where a size was odd.
             if (level.up) h = (*level.up)(h, skips.back()[1], skips.back()[2]);
         }
-        return conv_out(silu(norm_out(h)));
+        return conv_out(as(silu(norm_out(h)), DType::f32));
     }
 
 private:
@@ -177,7 +178,7 @@ private:
             const Tensor ids = timestep_embedding(reshape(in.time_ids, {-1}), config.addition_time_width, sinusoids());
             t = t + (*addition)(concat({in.pooled, reshape(ids, {n, -1})}, 1));
         }
-        return as(silu(t), in.latent.dtype());
+        return as(silu(t), in.dtype);
     }
 
     void add_embeddings(Scope s) {

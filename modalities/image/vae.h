@@ -76,13 +76,14 @@ struct VaeEncoder {
         }
         if (c.quant_conv) quant.emplace(s / "quant_conv", 2 * c.latent_channels, 2 * c.latent_channels);
     }
-    Tensor operator()(const Tensor& image) const {   // -> [n, h / factor, w / factor, 2 * latent_channels]
-        Tensor h = conv_in(image);
+    // -> [n, h / factor, w / factor, 2 * latent_channels]; `dtype` between the first and last convolution
+    Tensor operator()(const Tensor& image, DType dtype = DType::f32) const {
+        Tensor h = as(conv_in(image), dtype);
         for (const Level& level : levels) {
             for (const ResBlock& block : level.resnets) h = block(h);
             if (level.down) h = (*level.down)(h);
         }
-        h = conv_out(silu(norm_out(mid(h))));
+        h = conv_out(as(silu(norm_out(mid(h))), DType::f32));
         return quant ? (*quant)(h) : h;
     }
 };
@@ -117,13 +118,14 @@ struct VaeDecoder {
             if (i + 1 < count) level.up.emplace(here / "upsamplers.0", width);
         }
     }
-    Tensor operator()(const Tensor& latent) const {   // -> [n, h * factor, w * factor, out_channels]
-        Tensor h = mid(conv_in(quant ? (*quant)(latent) : latent));
+    // -> [n, h * factor, w * factor, out_channels]; `dtype` between the first and last convolution
+    Tensor operator()(const Tensor& latent, DType dtype = DType::f32) const {
+        Tensor h = mid(as(conv_in(quant ? (*quant)(latent) : latent), dtype));
         for (const Level& level : levels) {
             for (const ResBlock& block : level.resnets) h = block(h);
             if (level.up) h = (*level.up)(h, 2 * h[1], 2 * h[2]);
         }
-        return conv_out(silu(norm_out(h)));
+        return conv_out(as(silu(norm_out(h)), DType::f32));
     }
 };
 
