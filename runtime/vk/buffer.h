@@ -7,7 +7,9 @@
 
 namespace kiln {
 
-namespace vk { struct Block; }   // one VkBuffer range with its memory; see memory.cpp
+namespace vk {
+struct Block;
+}   // namespace vk
 
 // Who touches the memory: kernels only; the host writes it; the host reads it.
 enum class Intent : uint8_t { device, upload, readback };
@@ -19,9 +21,9 @@ public:
         : block_(std::move(block)), offset_(offset), size_(size) {}
 
     uint64_t size() const { return size_; }
-    uint64_t offset() const { return offset_; }          // bytes from the start of the block
+    uint64_t offset() const { return offset_; }   // bytes from the start of the block
     explicit operator bool() const { return bool(block_); }
-    Buffer slice(uint64_t offset, uint64_t size) const;  // ensure()s that it lies within
+    Buffer slice(uint64_t offset, uint64_t size) const;   // ensure()s that it lies within
     std::byte* mapped() const;   // host address, or null when the memory is not host-visible
     const std::shared_ptr<vk::Block>& block() const { return block_; }
     bool operator==(const Buffer& other) const = default;
@@ -31,4 +33,4 @@ private:
     uint64_t offset_ = 0, size_ = 0;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -16,7 +16,9 @@ void without_subgroups(Caps& caps) {
 }
 
 template <class T>
-void at_most(T& field, T limit) { field = std::min(field, limit); }
+void at_most(T& field, T limit) {
+    field = std::min(field, limit);
+}
 
 void to_mobile(Caps& caps) {
     at_most(caps.shared_memory, 16384u);
@@ -38,7 +40,8 @@ void to_minimal(Caps& caps) {
     to_mobile(caps);
     without_subgroups(caps);
     caps.fp16 = caps.storage_16bit = caps.unified_memory = false;
-    caps.loop_iterations = caps.loop_iterations ? std::min<uint64_t>(caps.loop_iterations, 65535) : 65535;
+    caps.loop_iterations =
+        caps.loop_iterations ? std::min<uint64_t>(caps.loop_iterations, 65535) : 65535;
 }
 
 void to_desktop(Caps& caps) {
@@ -47,23 +50,26 @@ void to_desktop(Caps& caps) {
     caps.float_atomics = false;
 }
 
-}  // namespace
+}   // namespace
 
 std::string_view name_of(DeviceKind kind) {
     switch (kind) {
-    case DeviceKind::discrete: return "discrete";
-    case DeviceKind::integrated: return "integrated";
-    case DeviceKind::virtual_gpu: return "virtual";
-    case DeviceKind::cpu: return "cpu";
-    case DeviceKind::other: break;
+        case DeviceKind::discrete: return "discrete";
+        case DeviceKind::integrated: return "integrated";
+        case DeviceKind::virtual_gpu: return "virtual";
+        case DeviceKind::cpu: return "cpu";
+        case DeviceKind::other: break;
     }
     return "other";
 }
 
 Result<Caps> masked(Caps caps, std::string_view profile) {
-    if (profile == "minimal") to_minimal(caps);
-    else if (profile == "mobile") to_mobile(caps);
-    else if (profile == "desktop") to_desktop(caps);
+    if (profile == "minimal")
+        to_minimal(caps);
+    else if (profile == "mobile")
+        to_mobile(caps);
+    else if (profile == "desktop")
+        to_desktop(caps);
     else if (!profile.empty() && profile != "full") {
         return Error{Status::usage, "no caps profile '" + std::string(profile) +
                                         "'; there are: full, desktop, mobile, minimal"};
@@ -81,20 +87,22 @@ bool promoted(const Physical& physical, uint32_t version, const char* extension)
 
 DeviceKind kind_of(VkPhysicalDeviceType type) {
     switch (type) {
-    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return DeviceKind::discrete;
-    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return DeviceKind::integrated;
-    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return DeviceKind::virtual_gpu;
-    case VK_PHYSICAL_DEVICE_TYPE_CPU: return DeviceKind::cpu;
-    default: return DeviceKind::other;
+        case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return DeviceKind::discrete;
+        case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return DeviceKind::integrated;
+        case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return DeviceKind::virtual_gpu;
+        case VK_PHYSICAL_DEVICE_TYPE_CPU: return DeviceKind::cpu;
+        default: return DeviceKind::other;
     }
 }
 
 Result<void> query_extensions(Physical& physical) {
     uint32_t count = 0;
-    VkResult result = vkEnumerateDeviceExtensionProperties(physical.handle, nullptr, &count, nullptr);
+    VkResult result =
+        vkEnumerateDeviceExtensionProperties(physical.handle, nullptr, &count, nullptr);
     std::vector<VkExtensionProperties> list(count);
     if (result == VK_SUCCESS) {
-        result = vkEnumerateDeviceExtensionProperties(physical.handle, nullptr, &count, list.data());
+        result =
+            vkEnumerateDeviceExtensionProperties(physical.handle, nullptr, &count, list.data());
     }
     if (result != VK_SUCCESS) return failure("vkEnumerateDeviceExtensionProperties", result);
     for (const auto& e : list) physical.extensions.emplace_back(e.extensionName);
@@ -119,7 +127,8 @@ void query_queue(Physical& physical) {
 uint64_t loop_limit(const VkPhysicalDeviceDriverProperties& driver) {
     constexpr std::string_view kMesa = "Mesa ";
     std::string_view info = driver.driverInfo;
-    if (driver.driverID != VK_DRIVER_ID_MESA_LLVMPIPE || info.substr(0, kMesa.size()) != kMesa) return 0;
+    if (driver.driverID != VK_DRIVER_ID_MESA_LLVMPIPE || info.substr(0, kMesa.size()) != kMesa)
+        return 0;
     int major = 0;
     std::from_chars(info.data() + kMesa.size(), info.data() + info.size(), major);
     return major < 23 ? 65535 : 0;
@@ -148,7 +157,8 @@ void query_subgroups(Caps& caps, const VkPhysicalDeviceSubgroupProperties& subgr
     };
     caps.subgroup_size = caps.subgroup_min = caps.subgroup_max = subgroup.subgroupSize;
     caps.subgroup_ballot = offers(VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_BALLOT_BIT);
-    caps.subgroup_arithmetic = offers(VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
+    caps.subgroup_arithmetic =
+        offers(VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT);
     caps.subgroup_shuffle = offers(VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
     caps.subgroup_size_control = control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
     if (caps.subgroup_size_control) {
@@ -160,7 +170,8 @@ void query_subgroups(Caps& caps, const VkPhysicalDeviceSubgroupProperties& subgr
 void query_properties(Physical& physical) {
     Caps& caps = physical.caps;
     VkPhysicalDeviceProperties2 core{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
-    VkPhysicalDeviceSubgroupProperties subgroup{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
+    VkPhysicalDeviceSubgroupProperties subgroup{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
     VkPhysicalDeviceMaintenance3Properties allocation{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
     VkPhysicalDeviceMaintenance4Properties buffer{
@@ -168,12 +179,17 @@ void query_properties(Physical& physical) {
     VkPhysicalDeviceDriverProperties driver{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
     VkPhysicalDeviceSubgroupSizeControlProperties control{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
-    auto chain = [&](auto& next) { next.pNext = core.pNext; core.pNext = &next; };
+    auto chain = [&](auto& next) {
+        next.pNext = core.pNext;
+        core.pNext = &next;
+    };
     chain(subgroup);
     chain(allocation);
-    if (promoted(physical, VK_API_VERSION_1_2, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME)) chain(driver);
+    if (promoted(physical, VK_API_VERSION_1_2, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME))
+        chain(driver);
     if (promoted(physical, VK_API_VERSION_1_3, VK_KHR_MAINTENANCE_4_EXTENSION_NAME)) chain(buffer);
-    if (promoted(physical, VK_API_VERSION_1_3, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) chain(control);
+    if (promoted(physical, VK_API_VERSION_1_3, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME))
+        chain(control);
     vkGetPhysicalDeviceProperties2(physical.handle, &core);
 
     query_limits(caps, core.properties.limits);
@@ -194,7 +210,8 @@ void query_features(Physical& physical) {
     caps.fp16 = features.float16.shaderFloat16;
     caps.int64 = features.core.features.shaderInt64;
     caps.float_atomics = features.atomic_float.shaderBufferFloat32AtomicAdd;
-    caps.subgroup_size_control = caps.subgroup_size_control && features.subgroup_size.subgroupSizeControl &&
+    caps.subgroup_size_control = caps.subgroup_size_control &&
+                                 features.subgroup_size.subgroupSizeControl &&
                                  features.subgroup_size.computeFullSubgroups;
     physical.executable_properties = features.executables.pipelineExecutableInfo;
 }
@@ -210,7 +227,8 @@ void query_memory(Physical& physical) {
         largest = i;
     }
     constexpr VkMemoryPropertyFlags kMapped = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT |
-        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+                                              VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                              VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     for (uint32_t i = 0; i < memory.memoryTypeCount; i++) {
         const auto& type = memory.memoryTypes[i];
         bool mapped = (type.propertyFlags & kMapped) == kMapped && type.heapIndex == largest;
@@ -218,17 +236,21 @@ void query_memory(Physical& physical) {
     }
 }
 
-}  // namespace
+}   // namespace
 
 bool Physical::has(std::string_view extension) const {
     return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
 Features::Features(const Physical& physical) {
-    auto chain = [&](auto& next) { next.pNext = core.pNext; core.pNext = &next; };
+    auto chain = [&](auto& next) {
+        next.pNext = core.pNext;
+        core.pNext = &next;
+    };
     chain(storage16);
     if (promoted(physical, VK_API_VERSION_1_2, VK_KHR_8BIT_STORAGE_EXTENSION_NAME)) chain(storage8);
-    if (promoted(physical, VK_API_VERSION_1_2, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME)) chain(float16);
+    if (promoted(physical, VK_API_VERSION_1_2, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME))
+        chain(float16);
     if (promoted(physical, VK_API_VERSION_1_3, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME)) {
         chain(subgroup_size);
     }
@@ -270,5 +292,5 @@ Result<std::vector<Physical>> query_all(const Instance& instance) {
     return all;
 }
 
-}  // namespace vk
-}  // namespace kiln
+}   // namespace vk
+}   // namespace kiln

@@ -15,42 +15,42 @@ enum class DeviceKind : uint8_t { discrete, integrated, virtual_gpu, cpu, other 
 std::string_view name_of(DeviceKind kind);
 
 struct Caps {
-    std::string device, driver, driver_info;      // as the driver reports them
+    std::string device, driver, driver_info;   // as the driver reports them
     uint32_t vendor_id = 0, device_id = 0, driver_version = 0, api_version = 0;
-    std::array<uint8_t, 16> cache_uuid{};         // pipelineCacheUUID
+    std::array<uint8_t, 16> cache_uuid{};   // pipelineCacheUUID
     DeviceKind kind = DeviceKind::other;
-    std::string profile;                          // the profile that masked these caps; empty: none
+    std::string profile;   // the profile that masked these caps; empty: none
 
-    uint32_t shared_memory = 16384;               // bytes a workgroup
-    uint32_t invocations = 128;                   // a workgroup
+    uint32_t shared_memory = 16384;   // bytes a workgroup
+    uint32_t invocations = 128;       // a workgroup
     std::array<uint32_t, 3> workgroup_size{128, 128, 64};
     std::array<uint32_t, 3> workgroup_count{65535, 65535, 65535};
-    uint64_t binding_range = 1u << 27;            // bytes of one storage-buffer binding
-    uint64_t allocation = 1u << 30;               // bytes of one memory allocation
-    uint64_t texel_elements = 65536;              // elements of one texel-buffer view
-    uint32_t offset_alignment = 256;              // bytes; of every storage and texel binding
+    uint64_t binding_range = 1u << 27;   // bytes of one storage-buffer binding
+    uint64_t allocation = 1u << 30;      // bytes of one memory allocation
+    uint64_t texel_elements = 65536;     // elements of one texel-buffer view
+    uint32_t offset_alignment = 256;     // bytes; of every storage and texel binding
     uint32_t push_bytes = 128;
-    uint32_t storage_bindings = 4;                // storage buffers a kernel
-    uint64_t loop_iterations = 0;                 // back-edges an invocation may take; 0: no limit
+    uint32_t storage_bindings = 4;   // storage buffers a kernel
+    uint64_t loop_iterations = 0;    // back-edges an invocation may take; 0: no limit
 
     uint32_t subgroup_size = 1, subgroup_min = 1, subgroup_max = 1;
-    bool subgroup_ballot = false;                 // broadcast and ballot in compute
+    bool subgroup_ballot = false;   // broadcast and ballot in compute
     bool subgroup_arithmetic = false;
     bool subgroup_shuffle = false;
-    bool subgroup_size_control = false;           // a required size and full subgroups can be asked for
-    bool storage_16bit = false;                   // 16-bit types in storage buffers
+    bool subgroup_size_control = false;   // a required size and full subgroups can be asked for
+    bool storage_16bit = false;           // 16-bit types in storage buffers
     bool storage_8bit = false;
-    bool fp16 = false;                            // f16 arithmetic
+    bool fp16 = false;   // f16 arithmetic
     bool int64 = false;
-    bool float_atomics = false;                   // f32 atomic add on storage buffers
-    bool unified_memory = false;                  // all device memory is host-visible
-    uint64_t device_memory = 0;                   // bytes of the largest device-local heap
-    double timestamp_ns = 0;                      // nanoseconds a tick; 0: no timestamps
+    bool float_atomics = false;    // f32 atomic add on storage buffers
+    bool unified_memory = false;   // all device memory is host-visible
+    uint64_t device_memory = 0;    // bytes of the largest device-local heap
+    double timestamp_ns = 0;       // nanoseconds a tick; 0: no timestamps
 };
 
 // The same caps, reduced to a named profile. "" and "full": unchanged. "minimal": what Vulkan 1.1
-// promises. "mobile": minimal with subgroups and f16. "desktop": 32 KiB, 256 invocations, subgroups.
-// An unknown name is Status::usage and lists the names.
+// promises. "mobile": minimal with subgroups and f16. "desktop": 32 KiB, 256 invocations,
+// subgroups. An unknown name is Status::usage and lists the names.
 Result<Caps> masked(Caps caps, std::string_view profile);
 
-}  // namespace kiln
+}   // namespace kiln

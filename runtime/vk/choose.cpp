@@ -11,7 +11,8 @@ namespace {
 
 std::string lower(std::string_view text) {
     std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(out.begin(), out.end(), out.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     return out;
 }
 
@@ -31,7 +32,7 @@ bool better(const Caps& a, const Caps& b) {
     return std::tuple(a.kind, ~a.device_memory) < std::tuple(b.kind, ~b.device_memory);
 }
 
-}  // namespace
+}   // namespace
 
 std::string refusal(const Candidate& candidate) {
     const Caps& caps = candidate.caps;
@@ -45,9 +46,11 @@ std::string refusal(const Candidate& candidate) {
     if (!candidate.compute_queue) return "no queue that computes";
     if (caps.shared_memory < 16384) return less("shared memory", caps.shared_memory, 16384);
     if (caps.invocations < 128) return less("invocations a workgroup", caps.invocations, 128);
-    if (caps.binding_range < 1u << 27) return less("storage buffer range", caps.binding_range, 1u << 27);
+    if (caps.binding_range < 1u << 27)
+        return less("storage buffer range", caps.binding_range, 1u << 27);
     if (caps.push_bytes < 128) return less("push constant bytes", caps.push_bytes, 128);
-    if (caps.storage_bindings < 4) return less("storage buffers a kernel", caps.storage_bindings, 4);
+    if (caps.storage_bindings < 4)
+        return less("storage buffers a kernel", caps.storage_bindings, 4);
     return {};
 }
 
@@ -71,10 +74,12 @@ std::vector<DeviceReport> judge(const std::vector<Candidate>& candidates, std::s
         const Caps& winner = candidates[*best].caps;
         bool same_kind = winner.kind == report.caps.kind;
         report.reason = winner.device + " is preferred: " +
-            (!same_kind ? std::string(name_of(winner.kind)) + " before " + std::string(name_of(report.caps.kind))
-             : winner.device_memory > report.caps.device_memory ? "more memory" : "listed first");
+                        (!same_kind ? std::string(name_of(winner.kind)) + " before " +
+                                          std::string(name_of(report.caps.kind))
+                         : winner.device_memory > report.caps.device_memory ? "more memory"
+                                                                            : "listed first");
     }
     return reports;
 }
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

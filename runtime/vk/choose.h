@@ -20,4 +20,4 @@ std::vector<DeviceReport> judge(const std::vector<Candidate>& candidates, std::s
 // Why this candidate cannot run Kiln; empty when it can.
 std::string refusal(const Candidate& candidate);
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

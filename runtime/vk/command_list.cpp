@@ -9,8 +9,9 @@
 namespace kiln {
 namespace {
 
-constexpr uint64_t kRangeUnit = 16;    // blocks end on 256 bytes, so that rounding a range up is safe
-constexpr uint32_t kFirstSets = 16, kMostSets = 512;    // descriptor sets a pool
+constexpr uint64_t kRangeUnit =
+    16;   // blocks end on 256 bytes, so that rounding a range up is safe
+constexpr uint32_t kFirstSets = 16, kMostSets = 512;   // descriptor sets a pool
 
 uint64_t texel_bytes(BindingKind kind) { return kind == BindingKind::texel_rgba32f ? 16 : 8; }
 
@@ -19,15 +20,15 @@ struct Chunk {
     VkCommandBuffer commands = {};
     vk::QueryPool queries;
     int commands_recorded = 0;
-    std::vector<std::string_view> labels;    // of its dispatches
+    std::vector<std::string_view> labels;   // of its dispatches
 };
 
 struct SetPool {
     vk::DescriptorPool pool;
-    uint32_t sets, storage, texel;           // what is left
+    uint32_t sets, storage, texel;   // what is left
 };
 
-}  // namespace
+}   // namespace
 
 struct CommandList::State {
     State(std::shared_ptr<Device> d, vk::Context& c, bool with_times, int dispatches_a_chunk)
@@ -55,6 +56,7 @@ struct CommandList::State {
     Result<VkBufferView> view_of(const Buffer& buffer, BindingKind kind);
     Result<void> submit(size_t index);
     Result<void> wait(size_t index);
+    Error drained(Error error) const;
     Error lost(size_t finished_chunks, std::string_view call, VkResult result) const;
 };
 
@@ -81,8 +83,8 @@ Result<void> CommandList::State::start_chunk() {
         pool = vk::CommandPool(vk_device, handle);
     }
     Chunk chunk;
-    VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, nullptr, pool.get(),
-                                     VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
+    VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, nullptr,
+                                     pool.get(), VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
     VkResult result = vkAllocateCommandBuffers(vk_device, &info, &chunk.commands);
     if (result != VK_SUCCESS) return vk::failure("vkAllocateCommandBuffers", result);
     VkCommandBufferBeginInfo begin{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
@@ -154,9 +156,11 @@ Result<VkBufferView> CommandList::State::view_of(const Buffer& buffer, BindingKi
 
 Result<VkDescriptorSet> CommandList::State::take_set(const Pipeline& pipeline) {
     auto all = uint32_t(pipeline->bindings.size());
-    auto storage = uint32_t(std::count(pipeline->bindings.begin(), pipeline->bindings.end(),
-                                       BindingKind::storage));
-    auto fits = [&](const SetPool& p) { return p.sets && p.storage >= storage && p.texel >= all - storage; };
+    auto storage = uint32_t(
+        std::count(pipeline->bindings.begin(), pipeline->bindings.end(), BindingKind::storage));
+    auto fits = [&](const SetPool& p) {
+        return p.sets && p.storage >= storage && p.texel >= all - storage;
+    };
     if (set_pools.empty() || !fits(set_pools.back())) {
         uint32_t sets = std::min(kFirstSets << std::min<size_t>(set_pools.size(), 8), kMostSets);
         SetPool fresh{{}, sets, std::max(4 * sets, storage), std::max(2 * sets, all - storage)};
@@ -195,13 +199,16 @@ Result<VkDescriptorSet> CommandList::State::make_set(const Pipeline& pipeline,
     for (uint32_t i = 0; i < bindings.size(); i++) {
         const Buffer& buffer = bindings[i].buffer;
         ensure(buffer && buffer.size() > 0, "a buffer for every binding");
-        ensure(buffer.offset() % caps.offset_alignment == 0, "a binding aligned to Caps::offset_alignment");
+        ensure(buffer.offset() % caps.offset_alignment == 0,
+               "a binding aligned to Caps::offset_alignment");
         const vk::Block& block = *buffer.block();
-        VkWriteDescriptorSet write{VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, nullptr, *set, i, 0, 1, {}, {}, {}, {}};
+        VkWriteDescriptorSet write{
+            VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, nullptr, *set, i, 0, 1, {}, {}, {}, {}};
         if (pipeline->bindings[i] == BindingKind::storage) {
             ensure(buffer.size() <= caps.binding_range, "a binding within Caps::binding_range");
             uint64_t range = (buffer.size() + kRangeUnit - 1) / kRangeUnit * kRangeUnit;
-            buffers[i] = {block.buffer, block.begin + buffer.offset(), std::min(range, caps.binding_range)};
+            buffers[i] = {block.buffer, block.begin + buffer.offset(),
+                          std::min(range, caps.binding_range)};
             write.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
             write.pBufferInfo = &buffers[i];
         } else {
@@ -219,8 +226,8 @@ Result<VkDescriptorSet> CommandList::State::make_set(const Pipeline& pipeline,
 }
 
 Result<void> CommandList::dispatch(std::string_view label, const Pipeline& pipeline,
-                                   std::span<const Binding> bindings, std::span<const std::byte> push,
-                                   std::array<uint32_t, 3> grid) {
+                                   std::span<const Binding> bindings,
+                                   std::span<const std::byte> push, std::array<uint32_t, 3> grid) {
     State& s = *state_;
     ensure(bindings.size() == pipeline->bindings.size(), "one buffer a binding");
     ensure(push.size() == pipeline->push_bytes, "push constants of the kernel's size");
@@ -237,13 +244,16 @@ Result<void> CommandList::dispatch(std::string_view label, const Pipeline& pipel
     VkPipelineLayout layout = pipeline->layout.get();
     VkDescriptorSet handle = *set;
     vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->pipeline.get());
-    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &handle, 0, nullptr);
+    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &handle, 0,
+                            nullptr);
     if (!push.empty()) {
-        vkCmdPushConstants(commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(push.size()), push.data());
+        vkCmdPushConstants(commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(push.size()),
+                           push.data());
     }
     auto stamp = [&](uint32_t index) {
         if (!s.timed) return;
-        vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, chunk.queries.get(), index);
+        vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, chunk.queries.get(),
+                            index);
     };
     auto first = uint32_t(2 * chunk.labels.size());
     stamp(first);
@@ -256,7 +266,8 @@ Result<void> CommandList::dispatch(std::string_view label, const Pipeline& pipel
 }
 
 Result<void> CommandList::copy(const Buffer& source, const Buffer& target) {
-    ensure(source && target && source.size() == target.size(), "a copy between buffers of one size");
+    ensure(source && target && source.size() == target.size(),
+           "a copy between buffers of one size");
     Result<Chunk*> chunk = state_->open_chunk();
     if (!chunk) return chunk.error();
     const vk::Block &from = *source.block(), &to = *target.block();
@@ -280,15 +291,22 @@ Result<void> CommandList::finish() {
     return s.chunks.empty() ? Result<void>{} : s.close_chunk(true);
 }
 
-Error CommandList::State::lost(size_t finished_chunks, std::string_view call, VkResult result) const {
+Error CommandList::State::lost(size_t finished_chunks, std::string_view call,
+                               VkResult result) const {
     Error error = vk::failure(call, result);
     std::string_view last;
     for (size_t i = 0; i < finished_chunks; i++) {
         if (!chunks[i].labels.empty()) last = chunks[i].labels.back();
     }
-    error.message += " on " + context.caps.device + ", chunk " + std::to_string(finished_chunks + 1) + " of " +
-                     std::to_string(chunks.size()) + "; last finished kernel: " +
-                     (last.empty() ? "none" : std::string(last));
+    error.message += " on " + context.caps.device + ", chunk " +
+                     std::to_string(finished_chunks + 1) + " of " + std::to_string(chunks.size()) +
+                     "; last finished kernel: " + (last.empty() ? "none" : std::string(last));
+    return error;
+}
+
+// What is still in flight must end before the list may go.
+Error CommandList::State::drained(Error error) const {
+    vkQueueWaitIdle(context.queue);
     return error;
 }
 
@@ -298,7 +316,8 @@ Result<void> CommandList::State::submit(size_t index) {
     info.pCommandBuffers = &chunks[index].commands;
     context.submitted = true;
     VkResult result = vkQueueSubmit(context.queue, 1, &info, fences[index & 1].get());
-    if (result != VK_SUCCESS) return lost(index - std::min<size_t>(index, 1), "vkQueueSubmit", result);
+    if (result != VK_SUCCESS)
+        return lost(index - std::min<size_t>(index, 1), "vkQueueSubmit", result);
     return {};
 }
 
@@ -320,14 +339,11 @@ Result<void> Device::run(CommandList& list, const std::function<bool()>& cancell
         stop = stop || (cancelled && cancelled());
         // Two chunks are in flight: enough to keep the device busy, few enough to stop soon.
         while (!stop && submitted < s.chunks.size() && submitted < waited + 2) {
-            if (Result<void> r = s.submit(submitted); !r) {
-                vkQueueWaitIdle(s.context.queue);
-                return r;
-            }
+            if (Result<void> r = s.submit(submitted); !r) return s.drained(r.error());
             submitted++;
         }
         if (waited == submitted) break;
-        if (Result<void> r = s.wait(waited); !r) return r;
+        if (Result<void> r = s.wait(waited); !r) return s.drained(r.error());
         waited++;
     }
     if (waited < s.chunks.size()) return Error{Status::interrupted, "cancelled"};
@@ -342,9 +358,10 @@ std::vector<KernelTime> CommandList::times() const {
     for (const Chunk& chunk : s.chunks) {
         if (chunk.labels.empty()) continue;
         std::vector<uint64_t> ticks(2 * chunk.labels.size());
-        VkResult result = vkGetQueryPoolResults(
-            s.context.device, chunk.queries.get(), 0, uint32_t(ticks.size()), ticks.size() * sizeof(uint64_t),
-            ticks.data(), sizeof(uint64_t), VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
+        VkResult result =
+            vkGetQueryPoolResults(s.context.device, chunk.queries.get(), 0, uint32_t(ticks.size()),
+                                  ticks.size() * sizeof(uint64_t), ticks.data(), sizeof(uint64_t),
+                                  VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
         if (result != VK_SUCCESS) return {};
         for (size_t i = 0; i < chunk.labels.size(); i++) {
             uint64_t passed = (ticks[2 * i + 1] - ticks[2 * i]) & s.context.physical.timestamp_mask;
@@ -355,4 +372,4 @@ std::vector<KernelTime> CommandList::times() const {
     return out;
 }
 
-}  // namespace kiln
+}   // namespace kiln

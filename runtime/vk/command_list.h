@@ -12,7 +12,7 @@
 namespace kiln {
 
 struct Binding {
-    Buffer buffer;      // the range that the kernel sees; offset aligned to Caps::offset_alignment
+    Buffer buffer;   // the range that the kernel sees; offset aligned to Caps::offset_alignment
 };
 
 struct KernelTime {
@@ -32,13 +32,15 @@ public:
 
     // One buffer per binding of the pipeline; `push` has exactly its push_bytes; the grid is in
     // workgroups, each axis > 0 and within Caps::workgroup_count. `label` must outlive the list.
-    Result<void> dispatch(std::string_view label, const Pipeline& pipeline, std::span<const Binding> bindings,
-                          std::span<const std::byte> push, std::array<uint32_t, 3> grid);
+    Result<void> dispatch(std::string_view label, const Pipeline& pipeline,
+                          std::span<const Binding> bindings, std::span<const std::byte> push,
+                          std::array<uint32_t, 3> grid);
     Result<void> copy(const Buffer& source, const Buffer& target);   // equal sizes
-    void barrier();      // everything before is visible to everything after
+    void barrier();   // everything before is visible to everything after
     Result<void> finish();
 
-    std::vector<KernelTime> times() const;   // of the last run, in recording order; empty unless timed
+    std::vector<KernelTime> times()
+        const;   // of the last run, in recording order; empty unless timed
     size_t dispatches() const;
 
 private:
@@ -47,4 +49,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -11,11 +11,13 @@ Result<int> chosen(const std::vector<Physical>& devices, const DeviceOptions& op
     std::string reasons;
     for (const DeviceReport& report : judge(candidates, options.select)) {
         if (report.chosen) return report.index;
-        reasons += "\n  " + std::to_string(report.index) + " " + report.caps.device + ": " + report.reason;
+        reasons +=
+            "\n  " + std::to_string(report.index) + " " + report.caps.device + ": " + report.reason;
     }
     if (devices.empty()) {
-        return Error{Status::no_device, "no Vulkan device; a driver is missing (Debian: "
-                                        "mesa-vulkan-drivers, or the vendor's package)"};
+        return Error{Status::no_device,
+                     "no Vulkan device; a driver is missing (Debian: "
+                     "mesa-vulkan-drivers, or the vendor's package)"};
     }
     return Error{Status::no_device, "no usable Vulkan device:" + reasons};
 }
@@ -38,11 +40,11 @@ Result<void> create_device(Context& context) {
     Features features(physical);
     enable(features, context);
     std::vector<const char*> extensions;
-    for (const char* name : {VK_KHR_8BIT_STORAGE_EXTENSION_NAME, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
-                             VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME,
-                             VK_EXT_SHADER_ATOMIC_FLOAT_EXTENSION_NAME,
-                             VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME,
-                             VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, "VK_KHR_portability_subset"}) {
+    for (const char* name :
+         {VK_KHR_8BIT_STORAGE_EXTENSION_NAME, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
+          VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, VK_EXT_SHADER_ATOMIC_FLOAT_EXTENSION_NAME,
+          VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
+          "VK_KHR_portability_subset"}) {
         if (physical.has(name)) extensions.push_back(name);
     }
     float priority = 1;
@@ -62,7 +64,7 @@ Result<void> create_device(Context& context) {
     return {};
 }
 
-}  // namespace
+}   // namespace
 
 Result<std::shared_ptr<Context>> Context::open(const DeviceOptions& options) {
     Result<std::shared_ptr<Instance>> instance = Instance::create(options.validation, options.log);
@@ -97,8 +99,9 @@ void memory_barrier(VkCommandBuffer commands, VkPipelineStageFlags stages, VkAcc
     VkMemoryBarrier barrier{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
     barrier.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
     barrier.dstAccessMask = access;
-    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+    vkCmdPipelineBarrier(commands,
+                         VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
                          stages, 0, 1, &barrier, 0, nullptr, 0, nullptr);
 }
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

@@ -26,13 +26,21 @@ public:
     Owned() = default;
     Owned(VkDevice device, Handle handle) : device_(device), handle_(handle) {}
     Owned(Owned&& other) noexcept { swap(other); }
-    Owned& operator=(Owned&& other) noexcept { swap(other); return *this; }
-    ~Owned() { if (handle_) destroy(device_, handle_, nullptr); }
+    Owned& operator=(Owned&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~Owned() {
+        if (handle_) destroy(device_, handle_, nullptr);
+    }
     Handle get() const { return handle_; }
     explicit operator bool() const { return handle_ != Handle{}; }
 
 private:
-    void swap(Owned& other) { std::swap(device_, other.device_); std::swap(handle_, other.handle_); }
+    void swap(Owned& other) {
+        std::swap(device_, other.device_);
+        std::swap(handle_, other.handle_);
+    }
     VkDevice device_ = {};
     Handle handle_ = {};
 };
@@ -62,12 +70,12 @@ struct Instance {
 // A physical device as queried. See caps.cpp.
 struct Physical {
     VkPhysicalDevice handle = {};
-    Caps caps;                             // unmasked
+    Caps caps;   // unmasked
     std::vector<std::string> extensions;
     std::optional<uint32_t> compute_family;
-    uint64_t timestamp_mask = 0;           // the bits of a timestamp that count
+    uint64_t timestamp_mask = 0;   // the bits of a timestamp that count
     VkPhysicalDeviceMemoryProperties memory{};
-    bool executable_properties = false;    // the driver reports statistics of pipelines
+    bool executable_properties = false;   // the driver reports statistics of pipelines
     bool has(std::string_view extension) const;
 };
 Result<std::vector<Physical>> query_all(const Instance& instance);
@@ -93,15 +101,15 @@ struct Features {
     Features(const Features&) = delete;
 };
 
-struct Chunk;
+struct Arena;
 
-// A range of a chunk of device memory; goes back to its arena when destroyed.
+// A range of an arena of device memory; goes back to its arena when destroyed.
 struct Block {
     std::shared_ptr<Context> context;
-    Chunk* chunk = nullptr;
+    Arena* arena = nullptr;
     VkBuffer buffer = {};
-    uint64_t begin = 0, size = 0;          // within the VkBuffer; multiples of 256
-    std::byte* mapped = nullptr;           // of `begin`
+    uint64_t begin = 0, size = 0;   // within the VkBuffer; multiples of 256
+    std::byte* mapped = nullptr;    // of `begin`
 
     Block() = default;
     Block(const Block&) = delete;
@@ -109,15 +117,15 @@ struct Block {
 };
 
 // One VkDeviceMemory with one VkBuffer over all of it, and what of it is free.
-struct Chunk {
+struct Arena {
     VkDeviceMemory memory = {};
     VkBuffer buffer = {};
     uint64_t size = 0;
     std::byte* mapped = nullptr;
     Intent intent = Intent::device;
-    bool cached = false;                   // the host reads it at full speed
-    bool counts = false;                   // as device memory
-    std::map<uint64_t, uint64_t> free;     // offset -> bytes; neighbours are merged
+    bool cached = false;                 // the host reads it at full speed
+    bool counts = false;                 // as device memory
+    std::map<uint64_t, uint64_t> free;   // offset -> bytes; neighbours are merged
 };
 
 // All device memory of a Context. Safe from several threads.
@@ -127,20 +135,20 @@ public:
     Result<std::shared_ptr<Block>> allocate(std::shared_ptr<Context> context, uint64_t bytes,
                                             Intent intent);
     void release(Block& block);
-    void clear();                          // before the VkDevice goes
+    void clear();   // before the VkDevice goes
     MemoryUse use() const;
 
 private:
-    Result<Chunk*> grow(uint64_t bytes, Intent intent);
-    Result<std::unique_ptr<Chunk>> make_chunk(uint64_t bytes, Intent intent);
-    uint64_t room(Intent intent) const;    // bytes that limit and budget leave
+    Result<Arena*> grow(uint64_t bytes, Intent intent);
+    Result<std::unique_ptr<Arena>> make_arena(uint64_t bytes, Intent intent);
+    uint64_t room(Intent intent) const;   // bytes that limit and budget leave
     void drop_empty();
-    void destroy(Chunk& chunk);
+    void destroy(Arena& arena);
     Error exhausted(uint64_t bytes, uint64_t left) const;
 
     Context* context_ = nullptr;
     mutable std::mutex mutex_;
-    std::vector<std::unique_ptr<Chunk>> chunks_;
+    std::vector<std::unique_ptr<Arena>> arenas_;
     std::array<uint32_t, 3> types_{};
     uint64_t held_ = 0, peak_ = 0;
 };
@@ -183,7 +191,7 @@ struct CompiledPipeline {
 // Compiled pipelines by description, and the VkPipelineCache with its file.
 class PipelineStore {
 public:
-    void attach(Context& context);         // reads the cache file, if there is a good one
+    void attach(Context& context);   // reads the cache file, if there is a good one
     Result<Pipeline> find(std::shared_ptr<Context> context, const PipelineDesc& desc);
     Result<void> save(Context& context);
     void clear();
@@ -202,12 +210,12 @@ private:
 struct Context : std::enable_shared_from_this<Context> {
     std::shared_ptr<Instance> instance;
     Physical physical;
-    Caps caps;                             // masked; all decisions are made by these
+    Caps caps;   // masked; all decisions are made by these
     DeviceOptions options;
     VkDevice device = {};
     VkQueue queue = {};
     bool memory_budget = false;
-    bool submitted = false;                // anything, ever
+    bool submitted = false;   // anything, ever
     Memory memory;
     PipelineStore pipelines;
     std::unique_ptr<Staging> staging;
@@ -221,4 +229,4 @@ struct Context : std::enable_shared_from_this<Context> {
 // Everything that compute and copies wrote before is visible to `stages` after.
 void memory_barrier(VkCommandBuffer commands, VkPipelineStageFlags stages, VkAccessFlags access);
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

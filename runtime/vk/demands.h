@@ -14,4 +14,4 @@ namespace kiln::vk {
 std::string objection_to(std::span<const uint32_t> spirv, std::span<const uint32_t> constants,
                          const Caps& caps);
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

@@ -18,12 +18,14 @@ Result<std::shared_ptr<Device>> Device::open(const DeviceOptions& options) {
 }
 
 Result<std::vector<DeviceReport>> Device::list(const DeviceOptions& options) {
-    Result<std::shared_ptr<vk::Instance>> instance = vk::Instance::create(options.validation, options.log);
+    Result<std::shared_ptr<vk::Instance>> instance =
+        vk::Instance::create(options.validation, options.log);
     if (!instance) return instance.error();
     Result<std::vector<vk::Physical>> devices = vk::query_all(**instance);
     if (!devices) return devices.error();
     std::vector<vk::Candidate> candidates;
-    for (const vk::Physical& p : *devices) candidates.push_back({p.caps, p.compute_family.has_value()});
+    for (const vk::Physical& p : *devices)
+        candidates.push_back({p.caps, p.compute_family.has_value()});
     std::vector<DeviceReport> reports = vk::judge(candidates, options.select);
     for (DeviceReport& report : reports) {
         Result<Caps> caps = masked(report.caps, options.profile);
@@ -60,17 +62,19 @@ Result<void> Device::write(const Buffer& target, const void* source, uint64_t by
         std::memcpy(mapped, source, bytes);
         return {};
     }
-    return context_->staging->write(*context_, target.slice(0, bytes), static_cast<const std::byte*>(source));
+    return context_->staging->write(*context_, target.slice(0, bytes),
+                                    static_cast<const std::byte*>(source));
 }
 
 Result<void> Device::read(const Buffer& source, void* target, uint64_t bytes) {
     ensure(bytes <= source.size(), "a read within its buffer");
     if (bytes == 0) return {};
-    if (source.mapped() && source.block()->chunk->cached) {
+    if (source.mapped() && source.block()->arena->cached) {
         std::memcpy(target, source.mapped(), bytes);
         return {};
     }
-    return context_->staging->read(*context_, source.slice(0, bytes), static_cast<std::byte*>(target));
+    return context_->staging->read(*context_, source.slice(0, bytes),
+                                   static_cast<std::byte*>(target));
 }
 
 Result<Pipeline> Device::pipeline(const PipelineDesc& desc) {
@@ -80,4 +84,4 @@ Result<Pipeline> Device::pipeline(const PipelineDesc& desc) {
 uint64_t Device::pipelines_created() const { return context_->pipelines.created(); }
 Result<void> Device::save_pipeline_cache() { return context_->pipelines.save(*context_); }
 
-}  // namespace kiln
+}   // namespace kiln

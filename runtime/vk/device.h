@@ -14,15 +14,18 @@
 
 namespace kiln {
 
-namespace vk { struct Context; }   // the Vulkan handles; defined in runtime/vk/context.h
+namespace vk {
+struct Context;
+}   // namespace vk
 class CommandList;
 
 struct DeviceOptions {
-    std::string select;            // index, or part of the name without case; empty: the best one
-    std::string profile;           // Caps profile, see caps.h
-    uint64_t memory_limit = 0;     // bytes of device memory Kiln may hold; 0: the driver's budget
-    bool validation = false;       // load VK_LAYER_KHRONOS_validation; its messages go to `log` as errors
-    std::string cache_folder;      // where the pipeline cache lies; empty: none on disk
+    std::string select;          // index, or part of the name without case; empty: the best one
+    std::string profile;         // Caps profile, see caps.h
+    uint64_t memory_limit = 0;   // bytes of device memory Kiln may hold; 0: the driver's budget
+    bool validation =
+        false;   // load VK_LAYER_KHRONOS_validation; its messages go to `log` as errors
+    std::string cache_folder;   // where the pipeline cache lies; empty: none on disk
     LogSink log;
 };
 
@@ -31,18 +34,18 @@ struct DeviceReport {
     int index;
     Caps caps;
     bool usable;
-    bool chosen;                   // what open() with the same options takes
-    std::string reason;            // why refused, or why not chosen ("slower kind than ...")
+    bool chosen;          // what open() with the same options takes
+    std::string reason;   // why refused, or why not chosen ("slower kind than ...")
 };
 
 struct MemoryUse {
-    uint64_t held, peak, limit;    // bytes of device memory; limit 0: unknown
+    uint64_t held, peak, limit;   // bytes of device memory; limit 0: unknown
 };
 
 class Device {
 public:
-    // Status::no_device with every device's reason when none is usable; a missing loader or driver
-    // says which package brings one.
+    // Status::no_device with every device's reason when none is usable, and when there is
+    // no driver at all, which package brings one.
     static Result<std::shared_ptr<Device>> open(const DeviceOptions& options);
     static Result<std::vector<DeviceReport>> list(const DeviceOptions& options);
 
@@ -63,9 +66,10 @@ public:
     // Compiles or finds. Safe from several threads at once. A driver that refuses the kernel is
     // Status::no_device with its name and the driver's code.
     Result<Pipeline> pipeline(const PipelineDesc& desc);
-    std::vector<PipelineStatistic> statistics(const Pipeline& pipeline) const;   // empty: not reported
+    std::vector<PipelineStatistic> statistics(
+        const Pipeline& pipeline) const;   // empty: not reported
     uint64_t pipelines_created() const;
-    Result<void> save_pipeline_cache();     // also done on destruction, silently
+    Result<void> save_pipeline_cache();   // also done on destruction, silently
 
     // Runs a finished list to its end. `cancelled` is polled between its chunks; a cancelled run
     // is Status::interrupted. A lost device is Status::no_device naming the last finished kernel.
@@ -78,4 +82,4 @@ private:
     std::shared_ptr<vk::Context> context_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -8,11 +8,13 @@ namespace {
 
 constexpr const char* kValidationLayer = "VK_LAYER_KHRONOS_validation";
 constexpr const char* kNoDriver =
-    "no Vulkan driver was found; install one (Debian: mesa-vulkan-drivers, or the vendor's package)";
+    "no Vulkan driver was found; install one (Debian: mesa-vulkan-drivers, or the vendor's "
+    "package)";
 
 VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT,
                                           VkDebugUtilsMessageTypeFlagsEXT,
-                                          const VkDebugUtilsMessengerCallbackDataEXT* data, void* user) {
+                                          const VkDebugUtilsMessengerCallbackDataEXT* data,
+                                          void* user) {
     auto* instance = static_cast<Instance*>(user);
     instance->messages++;
     if (instance->log) instance->log(LogLevel::error, data->pMessage);
@@ -20,7 +22,8 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
 }
 
 VkDebugUtilsMessengerCreateInfoEXT messenger_info(Instance* instance) {
-    VkDebugUtilsMessengerCreateInfoEXT info{VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT};
+    VkDebugUtilsMessengerCreateInfoEXT info{
+        VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT};
     info.messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
                            VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
     info.messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT;
@@ -42,33 +45,34 @@ bool has_extension(const char* layer, const char* name) {
     uint32_t count = 0;
     if (vkEnumerateInstanceExtensionProperties(layer, &count, nullptr) != VK_SUCCESS) return false;
     std::vector<VkExtensionProperties> list(count);
-    if (vkEnumerateInstanceExtensionProperties(layer, &count, list.data()) < VK_SUCCESS) return false;
+    if (vkEnumerateInstanceExtensionProperties(layer, &count, list.data()) < VK_SUCCESS)
+        return false;
     return std::any_of(list.begin(), list.end(),
                        [&](const auto& e) { return !std::strcmp(e.extensionName, name); });
 }
 
-}  // namespace
+}   // namespace
 
 std::string_view name_of(VkResult result) {
     switch (result) {
-    case VK_NOT_READY: return "not ready";
-    case VK_TIMEOUT: return "timeout";
-    case VK_INCOMPLETE: return "incomplete";
-    case VK_ERROR_OUT_OF_HOST_MEMORY: return "out of host memory";
-    case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "out of device memory";
-    case VK_ERROR_INITIALIZATION_FAILED: return "initialization failed";
-    case VK_ERROR_DEVICE_LOST: return "device lost";
-    case VK_ERROR_MEMORY_MAP_FAILED: return "memory map failed";
-    case VK_ERROR_LAYER_NOT_PRESENT: return "layer not present";
-    case VK_ERROR_EXTENSION_NOT_PRESENT: return "extension not present";
-    case VK_ERROR_FEATURE_NOT_PRESENT: return "feature not present";
-    case VK_ERROR_INCOMPATIBLE_DRIVER: return "incompatible driver";
-    case VK_ERROR_TOO_MANY_OBJECTS: return "too many objects";
-    case VK_ERROR_FRAGMENTED_POOL: return "fragmented pool";
-    case VK_ERROR_OUT_OF_POOL_MEMORY: return "out of pool memory";
-    case VK_ERROR_INVALID_SHADER_NV: return "invalid shader";
-    case VK_ERROR_UNKNOWN: return "unknown error";
-    default: return "error";
+        case VK_NOT_READY: return "not ready";
+        case VK_TIMEOUT: return "timeout";
+        case VK_INCOMPLETE: return "incomplete";
+        case VK_ERROR_OUT_OF_HOST_MEMORY: return "out of host memory";
+        case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "out of device memory";
+        case VK_ERROR_INITIALIZATION_FAILED: return "initialization failed";
+        case VK_ERROR_DEVICE_LOST: return "device lost";
+        case VK_ERROR_MEMORY_MAP_FAILED: return "memory map failed";
+        case VK_ERROR_LAYER_NOT_PRESENT: return "layer not present";
+        case VK_ERROR_EXTENSION_NOT_PRESENT: return "extension not present";
+        case VK_ERROR_FEATURE_NOT_PRESENT: return "feature not present";
+        case VK_ERROR_INCOMPATIBLE_DRIVER: return "incompatible driver";
+        case VK_ERROR_TOO_MANY_OBJECTS: return "too many objects";
+        case VK_ERROR_FRAGMENTED_POOL: return "fragmented pool";
+        case VK_ERROR_OUT_OF_POOL_MEMORY: return "out of pool memory";
+        case VK_ERROR_INVALID_SHADER_NV: return "invalid shader";
+        case VK_ERROR_UNKNOWN: return "unknown error";
+        default: return "error";
     }
 }
 
@@ -83,7 +87,8 @@ Result<std::shared_ptr<Instance>> Instance::create(bool validation, const LogSin
     uint32_t version = VK_API_VERSION_1_0;
     vkEnumerateInstanceVersion(&version);
     if (version < VK_API_VERSION_1_1) {
-        return Error{Status::no_device, "the Vulkan loader is older than 1.1; install a newer libvulkan"};
+        return Error{Status::no_device,
+                     "the Vulkan loader is older than 1.1; install a newer libvulkan"};
     }
     auto instance = std::make_shared<Instance>();
     instance->log = log;
@@ -118,7 +123,8 @@ Result<std::shared_ptr<Instance>> Instance::create(bool validation, const LogSin
         auto create = reinterpret_cast<PFN_vkCreateDebugUtilsMessengerEXT>(
             vkGetInstanceProcAddr(instance->handle, "vkCreateDebugUtilsMessengerEXT"));
         if (create) result = create(instance->handle, &messages, nullptr, &instance->messenger);
-        if (!create || result != VK_SUCCESS) return failure("vkCreateDebugUtilsMessengerEXT", result);
+        if (!create || result != VK_SUCCESS)
+            return failure("vkCreateDebugUtilsMessengerEXT", result);
     }
     return instance;
 }
@@ -133,4 +139,4 @@ Instance::~Instance() {
     vkDestroyInstance(handle, nullptr);
 }
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

@@ -5,8 +5,8 @@
 namespace kiln::vk {
 namespace {
 
-constexpr uint64_t kAlign = 256;       // of every block; the largest that drivers ask for
-constexpr uint64_t kSmallChunk = 16u << 20, kLargeChunk = 256u << 20;
+constexpr uint64_t kAlign = 256;   // of every block; the largest that drivers ask for
+constexpr uint64_t kSmallArena = 16u << 20, kLargeArena = 256u << 20;
 
 uint64_t round_up(uint64_t value) { return (value + kAlign - 1) / kAlign * kAlign; }
 
@@ -15,7 +15,9 @@ std::string mebibytes(uint64_t bytes) {
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
 }
 
-struct Wish { VkMemoryPropertyFlags wanted, unwanted; };
+struct Wish {
+    VkMemoryPropertyFlags wanted, unwanted;
+};
 
 // Of the memory types in `allowed`, one with all of `wanted` and none of `unwanted` on the largest
 // heap; the wishes come from the most to the least strict.
@@ -27,7 +29,9 @@ uint32_t pick_type(const VkPhysicalDeviceMemoryProperties& memory, uint32_t allo
             if (!(allowed >> i & 1)) continue;
             VkMemoryPropertyFlags flags = memory.memoryTypes[i].propertyFlags;
             if ((flags & wish.wanted) != wish.wanted || (flags & wish.unwanted)) continue;
-            auto heap = [&](uint32_t t) { return memory.memoryHeaps[memory.memoryTypes[t].heapIndex].size; };
+            auto heap = [&](uint32_t t) {
+                return memory.memoryHeaps[memory.memoryTypes[t].heapIndex].size;
+            };
             if (!best || heap(i) > heap(*best)) best = i;
         }
         if (best) return *best;
@@ -46,9 +50,11 @@ Result<VkBuffer> make_buffer(VkDevice device, uint64_t bytes) {
     return buffer;
 }
 
-}  // namespace
+}   // namespace
 
-Block::~Block() { if (chunk) context->memory.release(*this); }
+Block::~Block() {
+    if (arena) context->memory.release(*this);
+}
 
 Result<void> Memory::attach(Context& context) {
     context_ = &context;
@@ -63,12 +69,17 @@ Result<void> Memory::attach(Context& context) {
     constexpr VkMemoryPropertyFlags host =
         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     constexpr VkMemoryPropertyFlags cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
-    constexpr VkMemoryPropertyFlags odd = ~(local | host | cached);   // protected, lazily allocated, ...
+    constexpr VkMemoryPropertyFlags odd =
+        ~(local | host | cached);   // protected, lazily allocated, ...
     const auto& memory = context.physical.memory;
-    types_[size_t(Intent::device)] = context.caps.unified_memory
-        ? pick_type(memory, types, {{local | host | cached, odd}, {local | host, odd}, {local, odd}, {local, 0}})
-        : pick_type(memory, types, {{local, odd | host}, {local, odd}, {local, 0}});
-    types_[size_t(Intent::upload)] = pick_type(memory, types, {{host, odd | local}, {host, odd}, {host, 0}});
+    types_[size_t(Intent::device)] =
+        context.caps.unified_memory
+            ? pick_type(
+                  memory, types,
+                  {{local | host | cached, odd}, {local | host, odd}, {local, odd}, {local, 0}})
+            : pick_type(memory, types, {{local, odd | host}, {local, odd}, {local, 0}});
+    types_[size_t(Intent::upload)] =
+        pick_type(memory, types, {{host, odd | local}, {host, odd}, {host, 0}});
     types_[size_t(Intent::readback)] =
         pick_type(memory, types, {{host | cached, odd | local}, {host | cached, odd}, {host, 0}});
     return {};
@@ -84,8 +95,8 @@ uint64_t Memory::room(Intent intent) const {
     if (!context_->memory_budget) return left;
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
-    VkPhysicalDeviceMemoryProperties2 memory{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
-                                             &budget, {}};
+    VkPhysicalDeviceMemoryProperties2 memory{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, &budget, {}};
     vkGetPhysicalDeviceMemoryProperties2(context_->physical.handle, &memory);
     uint64_t allowed = budget.heapBudget[type.heapIndex], used = budget.heapUsage[type.heapIndex];
     return allowed ? std::min(left, allowed - std::min(allowed, used)) : left;
@@ -95,47 +106,47 @@ Error Memory::exhausted(uint64_t bytes, uint64_t left) const {
     uint64_t limit = context_->options.memory_limit;
     return {Status::out_of_memory,
             "out of device memory on " + context_->caps.device + ": asked for " + mebibytes(bytes) +
-                ", holding " + mebibytes(held_) +
-                (limit ? ", allowed " + mebibytes(limit) : "") +
+                ", holding " + mebibytes(held_) + (limit ? ", allowed " + mebibytes(limit) : "") +
                 (left != UINT64_MAX ? ", " + mebibytes(left) + " left" : "")};
 }
 
-Result<std::unique_ptr<Chunk>> Memory::make_chunk(uint64_t bytes, Intent intent) {
-    auto chunk = std::make_unique<Chunk>();
-    chunk->size = bytes;
-    chunk->intent = intent;
+Result<std::unique_ptr<Arena>> Memory::make_arena(uint64_t bytes, Intent intent) {
+    auto arena = std::make_unique<Arena>();
+    arena->size = bytes;
+    arena->intent = intent;
     uint32_t type = types_[size_t(intent)];
     VkMemoryPropertyFlags flags = context_->physical.memory.memoryTypes[type].propertyFlags;
-    chunk->cached = flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
-    chunk->counts = flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+    arena->cached = flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+    arena->counts = flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     VkDevice device = context_->device;
     Result<VkBuffer> buffer = make_buffer(device, bytes);
     if (!buffer) return buffer.error();
-    chunk->buffer = *buffer;
+    arena->buffer = *buffer;
     VkMemoryRequirements needs;
-    vkGetBufferMemoryRequirements(device, chunk->buffer, &needs);
+    vkGetBufferMemoryRequirements(device, arena->buffer, &needs);
     if (!(needs.memoryTypeBits >> type & 1)) {
-        destroy(*chunk);
-        return Error{Status::no_device, context_->caps.device + ": no memory type for storage buffers"};
+        destroy(*arena);
+        return Error{Status::no_device,
+                     context_->caps.device + ": no memory type for storage buffers"};
     }
     VkMemoryAllocateInfo request{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, nullptr, needs.size, type};
-    VkResult result = vkAllocateMemory(device, &request, nullptr, &chunk->memory);
-    if (result == VK_SUCCESS) result = vkBindBufferMemory(device, chunk->buffer, chunk->memory, 0);
+    VkResult result = vkAllocateMemory(device, &request, nullptr, &arena->memory);
+    if (result == VK_SUCCESS) result = vkBindBufferMemory(device, arena->buffer, arena->memory, 0);
     if (result == VK_SUCCESS && (intent != Intent::device || context_->caps.unified_memory)) {
         void* mapped = nullptr;
-        result = vkMapMemory(device, chunk->memory, 0, VK_WHOLE_SIZE, 0, &mapped);
-        chunk->mapped = static_cast<std::byte*>(mapped);
+        result = vkMapMemory(device, arena->memory, 0, VK_WHOLE_SIZE, 0, &mapped);
+        arena->mapped = static_cast<std::byte*>(mapped);
     }
     if (result != VK_SUCCESS) {
-        destroy(*chunk);
+        destroy(*arena);
         return failure("vkAllocateMemory", result);
     }
-    chunk->free[0] = bytes;
-    return chunk;
+    arena->free[0] = bytes;
+    return arena;
 }
 
-Result<Chunk*> Memory::grow(uint64_t bytes, Intent intent) {
-    uint64_t wanted = std::clamp(held_ / 2 / kSmallChunk * kSmallChunk, kSmallChunk, kLargeChunk);
+Result<Arena*> Memory::grow(uint64_t bytes, Intent intent) {
+    uint64_t wanted = std::clamp(held_ / 2 / kSmallArena * kSmallArena, kSmallArena, kLargeArena);
     wanted = std::min(wanted, context_->caps.allocation / kAlign * kAlign);
     uint64_t left = room(intent);
     if (left < bytes) {
@@ -144,18 +155,19 @@ Result<Chunk*> Memory::grow(uint64_t bytes, Intent intent) {
     }
     if (left < bytes) return exhausted(bytes, left);
     uint64_t size = bytes > wanted / 2 || left < wanted ? bytes : wanted;
-    Result<std::unique_ptr<Chunk>> chunk = make_chunk(size, intent);
-    if (!chunk && size > bytes) chunk = make_chunk(size = bytes, intent);
-    if (!chunk && chunk.error().status == Status::out_of_memory) {
+    Result<std::unique_ptr<Arena>> arena = make_arena(size, intent);
+    if (!arena && size > bytes) arena = make_arena(size = bytes, intent);
+    if (!arena && arena.error().status == Status::out_of_memory) {
         drop_empty();
-        chunk = make_chunk(size, intent);
+        arena = make_arena(size, intent);
     }
-    if (!chunk) {
-        return chunk.error().status == Status::out_of_memory ? exhausted(bytes, left) : chunk.error();
+    if (!arena) {
+        return arena.error().status == Status::out_of_memory ? exhausted(bytes, left)
+                                                             : arena.error();
     }
-    if ((*chunk)->counts) held_ += size;
+    if ((*arena)->counts) held_ += size;
     peak_ = std::max(peak_, held_);
-    return chunks_.emplace_back(std::move(chunk).value()).get();
+    return arenas_.emplace_back(std::move(arena).value()).get();
 }
 
 Result<std::shared_ptr<Block>> Memory::allocate(std::shared_ptr<Context> context, uint64_t bytes,
@@ -164,19 +176,20 @@ Result<std::shared_ptr<Block>> Memory::allocate(std::shared_ptr<Context> context
     std::lock_guard lock(mutex_);
     if (bytes > context_->caps.allocation / kAlign * kAlign) {
         return Error{Status::out_of_memory, "one allocation of " + mebibytes(bytes) + " on " +
-                         context_->caps.device + ", which allows " + mebibytes(context_->caps.allocation)};
+                                                context_->caps.device + ", which allows " +
+                                                mebibytes(context_->caps.allocation)};
     }
     uint64_t size = round_up(bytes);
-    Chunk* home = nullptr;
+    Arena* home = nullptr;
     uint64_t begin = 0, best = UINT64_MAX;
-    for (const auto& chunk : chunks_) {
-        if (chunk->intent != intent) continue;
-        for (auto [offset, length] : chunk->free) {
-            if (length >= size && length < best) home = chunk.get(), begin = offset, best = length;
+    for (const auto& arena : arenas_) {
+        if (arena->intent != intent) continue;
+        for (auto [offset, length] : arena->free) {
+            if (length >= size && length < best) home = arena.get(), begin = offset, best = length;
         }
     }
     if (!home) {
-        Result<Chunk*> grown = grow(size, intent);
+        Result<Arena*> grown = grow(size, intent);
         if (!grown) return grown.error();
         home = *grown;
         best = home->size;
@@ -185,7 +198,7 @@ Result<std::shared_ptr<Block>> Memory::allocate(std::shared_ptr<Context> context
     if (best > size) home->free[begin + size] = best - size;
     auto block = std::make_shared<Block>();
     block->context = std::move(context);
-    block->chunk = home;
+    block->arena = home;
     block->buffer = home->buffer;
     block->begin = begin;
     block->size = size;
@@ -195,9 +208,10 @@ Result<std::shared_ptr<Block>> Memory::allocate(std::shared_ptr<Context> context
 
 void Memory::release(Block& block) {
     std::lock_guard lock(mutex_);
-    auto& free = block.chunk->free;
+    auto& free = block.arena->free;
     auto here = free.emplace(block.begin, block.size).first;
-    if (auto next = std::next(here); next != free.end() && here->first + here->second == next->first) {
+    if (auto next = std::next(here);
+        next != free.end() && here->first + here->second == next->first) {
         here->second += next->second;
         free.erase(next);
     }
@@ -208,27 +222,27 @@ void Memory::release(Block& block) {
             free.erase(here);
         }
     }
-    if (block.chunk->size > kSmallChunk && free.begin()->second == block.chunk->size) drop_empty();
+    if (block.arena->size > kSmallArena && free.begin()->second == block.arena->size) drop_empty();
 }
 
 void Memory::drop_empty() {
-    std::erase_if(chunks_, [&](const auto& chunk) {
-        bool empty = !chunk->free.empty() && chunk->free.begin()->second == chunk->size;
+    std::erase_if(arenas_, [&](const auto& arena) {
+        bool empty = !arena->free.empty() && arena->free.begin()->second == arena->size;
         if (!empty) return false;
-        if (chunk->counts) held_ -= chunk->size;
-        destroy(*chunk);
+        if (arena->counts) held_ -= arena->size;
+        destroy(*arena);
         return true;
     });
 }
 
-void Memory::destroy(Chunk& chunk) {
-    vkDestroyBuffer(context_->device, chunk.buffer, nullptr);
-    vkFreeMemory(context_->device, chunk.memory, nullptr);
+void Memory::destroy(Arena& arena) {
+    vkDestroyBuffer(context_->device, arena.buffer, nullptr);
+    vkFreeMemory(context_->device, arena.memory, nullptr);
 }
 
 void Memory::clear() {
-    for (const auto& chunk : chunks_) destroy(*chunk);
-    chunks_.clear();
+    for (const auto& arena : arenas_) destroy(*arena);
+    arenas_.clear();
 }
 
 MemoryUse Memory::use() const {
@@ -237,12 +251,13 @@ MemoryUse Memory::use() const {
     uint64_t limit = context_->options.memory_limit;
     if (!limit) {
         uint64_t left = room(Intent::device);
-        limit = left == UINT64_MAX ? context_->physical.memory.memoryHeaps[heap].size : held_ + left;
+        limit =
+            left == UINT64_MAX ? context_->physical.memory.memoryHeaps[heap].size : held_ + left;
     }
     return {held_, peak_, limit};
 }
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk
 
 namespace kiln {
 
@@ -255,4 +270,4 @@ std::byte* Buffer::mapped() const {
     return block_ && block_->mapped ? block_->mapped + offset_ : nullptr;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -32,9 +32,11 @@ uint64_t key_of(const PipelineDesc& desc, uint64_t seed) {
 Result<void> make_layout(Context& context, CompiledPipeline& pipeline) {
     std::vector<VkDescriptorSetLayoutBinding> bindings;
     for (BindingKind kind : pipeline.bindings) {
-        VkDescriptorType type = kind == BindingKind::storage ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
-                                                             : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
-        bindings.push_back({uint32_t(bindings.size()), type, 1, VK_SHADER_STAGE_COMPUTE_BIT, nullptr});
+        VkDescriptorType type = kind == BindingKind::storage
+                                    ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+                                    : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+        bindings.push_back(
+            {uint32_t(bindings.size()), type, 1, VK_SHADER_STAGE_COMPUTE_BIT, nullptr});
     }
     VkDescriptorSetLayoutCreateInfo set{VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
     set.bindingCount = uint32_t(bindings.size());
@@ -69,8 +71,8 @@ Result<void> make_pipeline(Context& context, const PipelineDesc& desc, CompiledP
 
     std::vector<VkSpecializationMapEntry> entries;
     for (uint32_t id = 0; id < desc.constants.size(); id++) entries.push_back({id, id * 4, 4});
-    VkSpecializationInfo constants{uint32_t(entries.size()), entries.data(), desc.constants.size() * 4,
-                                   desc.constants.data()};
+    VkSpecializationInfo constants{uint32_t(entries.size()), entries.data(),
+                                   desc.constants.size() * 4, desc.constants.data()};
     VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup{
         VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO};
     subgroup.requiredSubgroupSize = desc.subgroup_size;
@@ -97,7 +99,8 @@ Result<void> make_pipeline(Context& context, const PipelineDesc& desc, CompiledP
 
 // Why the device's (masked) caps do not allow this kernel; empty when they do.
 std::string objection(const Caps& caps, const PipelineDesc& desc) {
-    auto storage = size_t(std::count(desc.bindings.begin(), desc.bindings.end(), BindingKind::storage));
+    auto storage =
+        size_t(std::count(desc.bindings.begin(), desc.bindings.end(), BindingKind::storage));
     if (desc.push_bytes > caps.push_bytes) {
         return "push constants of " + std::to_string(desc.push_bytes) + " bytes";
     }
@@ -111,7 +114,8 @@ std::string objection(const Caps& caps, const PipelineDesc& desc) {
     return {};
 }
 
-Result<Pipeline> compile(std::shared_ptr<Context> context, const PipelineDesc& desc, VkPipelineCache cache) {
+Result<Pipeline> compile(std::shared_ptr<Context> context, const PipelineDesc& desc,
+                         VkPipelineCache cache) {
     auto refused = [&](const std::string& why) {
         return context->caps.device + " refused kernel " + std::string(desc.name) + ": " + why;
     };
@@ -129,7 +133,7 @@ Result<Pipeline> compile(std::shared_ptr<Context> context, const PipelineDesc& d
     return Pipeline(std::move(pipeline));
 }
 
-}  // namespace
+}   // namespace
 
 // Handles go before the share of the context that they need.
 CompiledPipeline::~CompiledPipeline() {
@@ -145,8 +149,10 @@ Result<Pipeline> PipelineStore::find(std::shared_ptr<Context> context, const Pip
     {
         std::lock_guard lock(mutex_);
         auto [entry, fresh] = pipelines_.try_emplace(key);
-        if (fresh) entry->second = promise.get_future().share();
-        else known = entry->second;
+        if (fresh)
+            entry->second = promise.get_future().share();
+        else
+            known = entry->second;
     }
     if (known.valid()) return known.get();
     Result<Pipeline> made = compile(std::move(context), desc, cache_.get());
@@ -164,4 +170,4 @@ void PipelineStore::clear() {
     cache_ = {};
 }
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

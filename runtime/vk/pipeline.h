@@ -9,7 +9,9 @@
 
 namespace kiln {
 
-namespace vk { struct CompiledPipeline; }
+namespace vk {
+struct CompiledPipeline;
+}
 using Pipeline = std::shared_ptr<const vk::CompiledPipeline>;
 
 // How a kernel sees one binding: a storage buffer, or a read-only texel buffer of four-vectors
@@ -17,12 +19,12 @@ using Pipeline = std::shared_ptr<const vk::CompiledPipeline>;
 enum class BindingKind : uint8_t { storage, texel_rgba32f, texel_rgba16f };
 
 struct PipelineDesc {
-    std::string_view name;                  // for messages, the cache and statistics
+    std::string_view name;   // for messages, the cache and statistics
     std::span<const uint32_t> spirv;
-    std::vector<BindingKind> bindings;      // set 0, bindings 0..n-1
+    std::vector<BindingKind> bindings;   // set 0, bindings 0..n-1
     uint32_t push_bytes = 0;
-    std::vector<uint32_t> constants;        // specialization constants, ids 0..n-1, as 32-bit words
-    uint32_t subgroup_size = 0;             // required size with full subgroups; 0: the driver's choice
+    std::vector<uint32_t> constants;   // specialization constants, ids 0..n-1, as 32-bit words
+    uint32_t subgroup_size = 0;        // required size with full subgroups; 0: the driver's choice
 };
 
 // One property of a compiled pipeline as the driver reports it (registers, spills, ...).
@@ -31,4 +33,4 @@ struct PipelineStatistic {
     double value;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -47,8 +47,8 @@ bool is_ours(const Caps& caps, std::span<const std::byte> data) {
     VkPipelineCacheHeaderVersionOne own{};
     if (data.size() < sizeof own) return false;
     std::memcpy(&own, data.data(), sizeof own);
-    return own.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE && own.vendorID == caps.vendor_id &&
-           own.deviceID == caps.device_id &&
+    return own.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
+           own.vendorID == caps.vendor_id && own.deviceID == caps.device_id &&
            !std::memcmp(own.pipelineCacheUUID, caps.cache_uuid.data(), VK_UUID_SIZE);
 }
 
@@ -65,7 +65,8 @@ std::vector<std::byte> load(const Context& context) {
         file.read(reinterpret_cast<char*>(&header), sizeof header);
         file.read(reinterpret_cast<char*>(data.data()), std::streamsize(data.size()));
         Header expected = header_for(context.caps, data);
-        if (file && !std::memcmp(&header, &expected, sizeof header) && is_ours(context.caps, data)) return data;
+        if (file && !std::memcmp(&header, &expected, sizeof header) && is_ours(context.caps, data))
+            return data;
     }
     if (context.options.log) {
         context.options.log(LogLevel::warning, "discarded the pipeline cache " + path.string());
@@ -73,7 +74,7 @@ std::vector<std::byte> load(const Context& context) {
     return {};
 }
 
-}  // namespace
+}   // namespace
 
 void PipelineStore::attach(Context& context) {
     std::vector<std::byte> data;
@@ -119,4 +120,4 @@ Result<void> PipelineStore::save(Context& context) {
     return {};
 }
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint64_t kHalf = 4u << 20;
 
-}  // namespace
+}   // namespace
 
 Result<void> Staging::prepare(Context& context, Intent intent) {
     if (!pool_) {
@@ -22,8 +22,9 @@ Result<void> Staging::prepare(Context& context, Intent intent) {
     }
     for (Half& half : halves_) {
         if (!half.commands) {
-            VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, nullptr,
-                                             pool_.get(), VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
+            VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                             nullptr, pool_.get(), VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                             1};
             VkResult result = vkAllocateCommandBuffers(context.device, &info, &half.commands);
             if (result != VK_SUCCESS) return failure("vkAllocateCommandBuffers", result);
         }
@@ -44,7 +45,8 @@ Result<void> Staging::prepare(Context& context, Intent intent) {
     return {};
 }
 
-Result<void> Staging::submit(Context& context, Half& half, const Buffer& source, const Buffer& target) {
+Result<void> Staging::submit(Context& context, Half& half, const Buffer& source,
+                             const Buffer& target) {
     VkCommandBufferBeginInfo begin{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     begin.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
     VkResult result = vkBeginCommandBuffer(half.commands, &begin);
@@ -57,8 +59,9 @@ Result<void> Staging::submit(Context& context, Half& half, const Buffer& source,
     memory_barrier(half.commands,
                    VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT |
                        VK_PIPELINE_STAGE_HOST_BIT,
-                   VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT |
-                       VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
+                   VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
+                       VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
+                       VK_ACCESS_HOST_READ_BIT);
     result = vkEndCommandBuffer(half.commands);
     if (result != VK_SUCCESS) return failure("vkEndCommandBuffer", result);
     VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
@@ -89,7 +92,8 @@ Result<void> Staging::write(Context& context, const Buffer& target, const std::b
         uint64_t bytes = std::min(kHalf, target.size() - done);
         if (Result<void> r = wait(context, half); !r) return r;
         std::memcpy(half.upload.mapped(), source + done, bytes);
-        Result<void> r = submit(context, half, half.upload.slice(0, bytes), target.slice(done, bytes));
+        Result<void> r =
+            submit(context, half, half.upload.slice(0, bytes), target.slice(done, bytes));
         if (!r) return r;
     }
     for (Half& half : halves_) {
@@ -118,4 +122,4 @@ Result<void> Staging::read(Context& context, const Buffer& source, std::byte* ta
     return {};
 }
 
-}  // namespace kiln::vk
+}   // namespace kiln::vk

@@ -5,14 +5,14 @@ namespace {
 
 double value_of(const VkPipelineExecutableStatisticKHR& statistic) {
     switch (statistic.format) {
-    case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_BOOL32_KHR: return statistic.value.b32;
-    case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_INT64_KHR: return double(statistic.value.i64);
-    case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_UINT64_KHR: return double(statistic.value.u64);
-    default: return statistic.value.f64;
+        case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_BOOL32_KHR: return statistic.value.b32;
+        case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_INT64_KHR: return double(statistic.value.i64);
+        case VK_PIPELINE_EXECUTABLE_STATISTIC_FORMAT_UINT64_KHR: return double(statistic.value.u64);
+        default: return statistic.value.f64;
     }
 }
 
-}  // namespace
+}   // namespace
 
 std::vector<PipelineStatistic> Device::statistics(const Pipeline& pipeline) const {
     std::vector<PipelineStatistic> out;
@@ -39,4 +39,4 @@ std::vector<PipelineStatistic> Device::statistics(const Pipeline& pipeline) cons
     return out;
 }
 
-}  // namespace kiln
+}   // namespace kiln

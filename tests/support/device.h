@@ -74,4 +74,4 @@ std::vector<T> download(Device& device, const Buffer& buffer) {
     return values;
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

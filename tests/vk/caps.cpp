@@ -27,7 +27,7 @@ Caps rich() {
     return caps;
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("the minimal profile is what Vulkan 1.1 promises") {
     Caps caps = take(masked(rich(), "minimal"));
@@ -74,7 +74,8 @@ TEST_CASE("full is no mask and an unknown profile lists the known ones") {
     Result<Caps> unknown = masked(rich(), "tiny");
     REQUIRE(!unknown);
     CHECK(unknown.error().status == Status::usage);
-    CHECK(unknown.error().message == "no caps profile 'tiny'; there are: full, desktop, mobile, minimal");
+    CHECK(unknown.error().message ==
+          "no caps profile 'tiny'; there are: full, desktop, mobile, minimal");
 }
 
 TEST_CASE("the caps of a real device are within what Vulkan requires", "[gpu]") {

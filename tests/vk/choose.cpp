@@ -35,7 +35,7 @@ const std::vector<Candidate> kMachine{
     invented("GeForce large", DeviceKind::discrete, 8ull << 30),
 };
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("the best kind is chosen, then the larger memory") {
     std::vector<DeviceReport> reports = vk::judge(kMachine, "");
@@ -69,12 +69,14 @@ TEST_CASE("every refusal says what is missing") {
     };
     CHECK(refused([](Candidate& c) { c.caps.api_version = 1u << 22; }) == "Vulkan 1.0, needs 1.1");
     CHECK(refused([](Candidate& c) { c.compute_queue = false; }) == "no queue that computes");
-    CHECK(refused([](Candidate& c) { c.caps.shared_memory = 8192; }) == "shared memory 8192, needs 16384");
+    CHECK(refused([](Candidate& c) { c.caps.shared_memory = 8192; }) ==
+          "shared memory 8192, needs 16384");
     CHECK(refused([](Candidate& c) { c.caps.invocations = 64; }) ==
           "invocations a workgroup 64, needs 128");
     CHECK(refused([](Candidate& c) { c.caps.binding_range = 1 << 26; }) ==
           "storage buffer range 67108864, needs 134217728");
-    CHECK(refused([](Candidate& c) { c.caps.push_bytes = 64; }) == "push constant bytes 64, needs 128");
+    CHECK(refused([](Candidate& c) { c.caps.push_bytes = 64; }) ==
+          "push constant bytes 64, needs 128");
     CHECK(refused([](Candidate& c) { c.caps.storage_bindings = 2; }) ==
           "storage buffers a kernel 2, needs 4");
 }

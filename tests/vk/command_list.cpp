@@ -31,7 +31,8 @@ TEST_CASE("a recorded kernel gives the same result on every replay", "[gpu]") {
 TEST_CASE("a barrier carries results from kernel to kernel and across chunks", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
     constexpr size_t kCount = 4099;
-    Buffer a = upload(*device, std::vector<float>(kCount, 1)), b = take(device->allocate(kCount * 4, Intent::device));
+    Buffer a = upload(*device, std::vector<float>(kCount, 1)),
+           b = take(device->allocate(kCount * 4, Intent::device));
     Pipeline twice = take(device->pipeline(scale_desc()));
     CommandList list(device, false, 3);
     for (int i = 0; i < 5; i++) {
@@ -56,11 +57,13 @@ TEST_CASE("a texel buffer shows four-vectors in f32 and in f16", "[gpu]") {
     std::vector<uint16_t> halves(values.size());
     for (size_t i = 0; i < values.size(); i++) halves[i] = f16_from_f32(values[i]);
     auto kind = GENERATE(BindingKind::texel_rgba32f, BindingKind::texel_rgba16f);
-    Buffer source = kind == BindingKind::texel_rgba32f ? upload(*device, values) : upload(*device, halves);
+    Buffer source =
+        kind == BindingKind::texel_rgba32f ? upload(*device, values) : upload(*device, halves);
     Buffer target = take(device->allocate(kTexels * 16, Intent::device));
     CommandList list(device);
     std::array<Binding, 2> bindings{{{source}, {target}}};
-    take(list.dispatch("texels", take(device->pipeline(texels_desc(kind))), bindings, bytes_of(kTexels), {2, 1, 1}));
+    take(list.dispatch("texels", take(device->pipeline(texels_desc(kind))), bindings,
+                       bytes_of(kTexels), {2, 1, 1}));
     take(list.finish());
     take(device->run(list));
     CHECK(download<float>(*device, target) == values);
@@ -140,9 +143,12 @@ TEST_CASE("recording what the caps forbid is a broken invariant", "[gpu]") {
     CommandList list(device);
     std::array<Binding, 2> bindings{{{x}, {y}}};
     ScaleArgs args{64, 1};
-    CHECK_THROWS_AS((void)list.dispatch("wide", pipeline, bindings, bytes_of(args), {65536, 1, 1}), InvariantError);
-    CHECK_THROWS_AS((void)list.dispatch("empty", pipeline, bindings, bytes_of(args), {0, 1, 1}), InvariantError);
+    CHECK_THROWS_AS((void)list.dispatch("wide", pipeline, bindings, bytes_of(args), {65536, 1, 1}),
+                    InvariantError);
+    CHECK_THROWS_AS((void)list.dispatch("empty", pipeline, bindings, bytes_of(args), {0, 1, 1}),
+                    InvariantError);
     CHECK_THROWS_AS((void)list.dispatch("push", pipeline, bindings, {}, {1, 1, 1}), InvariantError);
     bindings[1].buffer = y.slice(4, 4);
-    CHECK_THROWS_AS((void)list.dispatch("offset", pipeline, bindings, bytes_of(args), {1, 1, 1}), InvariantError);
+    CHECK_THROWS_AS((void)list.dispatch("offset", pipeline, bindings, bytes_of(args), {1, 1, 1}),
+                    InvariantError);
 }

@@ -17,7 +17,7 @@ Caps able() {
     return caps;
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("a kernel within the caps is not objected to") {
     CHECK(objection_to(scale, {}, Caps{}) == "");
@@ -37,9 +37,11 @@ TEST_CASE("workgroup size and shared memory count with their constants") {
 TEST_CASE("a capability that the caps lack is named") {
     Caps caps = able();
     caps.subgroup_arithmetic = false;
-    CHECK(objection_to(greedy, std::vector<uint32_t>{64, 4}, caps) == "it needs subgroup arithmetic");
+    CHECK(objection_to(greedy, std::vector<uint32_t>{64, 4}, caps) ==
+          "it needs subgroup arithmetic");
     caps.subgroup_max = 1;
-    CHECK(objection_to(greedy, std::vector<uint32_t>{64, 4}, caps).starts_with("it needs subgroup"));
+    CHECK(
+        objection_to(greedy, std::vector<uint32_t>{64, 4}, caps).starts_with("it needs subgroup"));
 }
 
 TEST_CASE("what is not SPIR-V or ends early is no crash") {

@@ -33,13 +33,16 @@ inline PipelineDesc texels_desc(BindingKind kind) {
 }
 
 template <class T>
-std::span<const std::byte> bytes_of(const T& value) { return std::as_bytes(std::span(&value, 1)); }
+std::span<const std::byte> bytes_of(const T& value) {
+    return std::as_bytes(std::span(&value, 1));
+}
 
 inline Result<void> record_scale(CommandList& list, const Pipeline& pipeline, const Buffer& source,
                                  const Buffer& target, float factor) {
     ScaleArgs args{uint32_t(source.size() / sizeof(float)), factor};
     std::array<Binding, 2> bindings{{{source}, {target}}};
-    return list.dispatch("scale", pipeline, bindings, bytes_of(args), {(args.count + 63) / 64, 1, 1});
+    return list.dispatch("scale", pipeline, bindings, bytes_of(args),
+                         {(args.count + 63) / 64, 1, 1});
 }
 
 inline std::vector<float> ramp(size_t count) {
@@ -48,4 +51,4 @@ inline std::vector<float> ramp(size_t count) {
     return values;
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

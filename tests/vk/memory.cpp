@@ -28,7 +28,8 @@ TEST_CASE("host intents are mapped, and device memory only where it is unified",
     auto device = test_device(GENERATE("", "minimal"));
     CHECK(take(device->allocate(16, Intent::upload)).mapped());
     CHECK(take(device->allocate(16, Intent::readback)).mapped());
-    CHECK((take(device->allocate(16, Intent::device)).mapped() != nullptr) == device->caps().unified_memory);
+    CHECK((take(device->allocate(16, Intent::device)).mapped() != nullptr) ==
+          device->caps().unified_memory);
 }
 
 TEST_CASE("freed memory is used again", "[gpu]") {
@@ -44,7 +45,8 @@ TEST_CASE("freed memory is used again", "[gpu]") {
     CHECK(device->memory().held == held);
     for (const Buffer& a : live) {
         for (const Buffer& b : live) {
-            REQUIRE((a == b || a.mapped() >= b.mapped() + b.size() || b.mapped() >= a.mapped() + a.size()));
+            REQUIRE((a == b || a.mapped() >= b.mapped() + b.size() ||
+                     b.mapped() >= a.mapped() + a.size()));
         }
     }
     live.clear();

@@ -15,7 +15,8 @@ TEST_CASE("one description compiles once, from any number of threads", "[gpu]") 
     std::vector<Pipeline> found(8);
     std::vector<std::thread> threads;
     for (size_t i = 0; i < found.size(); i++) {
-        threads.emplace_back([&, i] { found[i] = take(device->pipeline(scale_desc(uint32_t(i % 2)))); });
+        threads.emplace_back(
+            [&, i] { found[i] = take(device->pipeline(scale_desc(uint32_t(i % 2)))); });
     }
     for (std::thread& thread : threads) thread.join();
     for (size_t i = 0; i < found.size(); i++) CHECK(found[i] == found[i % 2]);
@@ -34,7 +35,8 @@ TEST_CASE("a required subgroup size is honoured or refused by name", "[gpu]") {
     pipeline = device->pipeline(desc);
     REQUIRE(!pipeline);
     CHECK(pipeline.error().status == Status::no_device);
-    CHECK(pipeline.error().message.find("refused kernel scale: a subgroup size of 1024") != std::string::npos);
+    CHECK(pipeline.error().message.find("refused kernel scale: a subgroup size of 1024") !=
+          std::string::npos);
     check_silent(*device);
 }
 
@@ -42,7 +44,9 @@ namespace {
 
 struct Scratch {
     fs::path path;
-    explicit Scratch(const char* name) : path(fs::temp_directory_path() / name) { fs::remove_all(path); }
+    explicit Scratch(const char* name) : path(fs::temp_directory_path() / name) {
+        fs::remove_all(path);
+    }
     ~Scratch() { fs::remove_all(path); }
 };
 
@@ -72,7 +76,7 @@ int use_cache(const fs::path& folder) {
     return warnings;
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("the pipeline cache is written once and read again", "[gpu]") {
     Scratch scratch("kiln-test-cache");
@@ -98,7 +102,8 @@ TEST_CASE("a spoiled pipeline cache is discarded and written anew", "[gpu]") {
     CHECK(use_cache(scratch.path) == 1);
 }
 
-TEST_CASE("a cache that cannot be written is an error when asked for and silent otherwise", "[gpu]") {
+TEST_CASE("a cache that cannot be written is an error when asked for and silent otherwise",
+          "[gpu]") {
     Scratch scratch("kiln-test-cache-file");
     std::ofstream(scratch.path) << "a file where the folder should be";
     DeviceOptions options = device_options();
@@ -122,8 +127,10 @@ TEST_CASE("a driver without hardware compiles and reports registers", "[gpu]") {
     setenv("RADV_FORCE_FAMILY", "navi21", 1);
     Result<std::shared_ptr<Device>> amd = Device::open(options);
     unsetenv("RADV_FORCE_FAMILY");
-    if (drivers.empty()) unsetenv("VK_ICD_FILENAMES");
-    else setenv("VK_ICD_FILENAMES", drivers.c_str(), 1);
+    if (drivers.empty())
+        unsetenv("VK_ICD_FILENAMES");
+    else
+        setenv("VK_ICD_FILENAMES", drivers.c_str(), 1);
     if (!amd) SKIP(amd.error().message);
     Pipeline pipeline = take((*amd)->pipeline(scale_desc()));
     std::vector<PipelineStatistic> statistics = (*amd)->statistics(pipeline);
