@@ -262,9 +262,31 @@ def cases(sampler):
     return grid
 
 
+def noise_golden():
+    """Draws in sequence from one generator, and increments of one Brownian tree."""
+    nine = lambda x: [float(f"{v:.9g}") for v in x.flatten().tolist()]
+    sequences = []
+    for seed, sizes in ((0, (6,)), (0, (16,)), (42, (6, 3, 20, 5, 1)), (2 ** 32 + 1, (37, 15, 16)),
+                        (123456789, (100,))):
+        g = torch.Generator().manual_seed(seed)
+        sequences.append(dict(seed=seed, sizes=list(sizes),
+                              values=[nine(torch.randn(n, generator=g)) for n in sizes]))
+    trees = []
+    for seed, count in ((0, 16), (7, 24), (2 ** 40 + 3, 20), (11, 5)):
+        low, high = 0.029167518, 14.614647
+        tree = BrownianTreeNoiseSampler(torch.zeros(count), low, high, seed=seed)
+        for a, b in ((high, 7.0), (7.0, 3.0), (3.0, 0.5), (0.5, low), (0.1, 0.09), (1.0, 1.000001)):
+            a, b = float(np.float32(a)), float(np.float32(b))
+            trees.append(dict(seed=seed, count=count, range=[float(np.float32(low)),
+                                                             float(np.float32(high))],
+                              step=[a, b], values=nine(tree(torch.tensor(a), torch.tensor(b)))))
+    return dict(torch=torch.__version__, sequences=sequences, trees=trees)
+
+
 def main(folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "noise.json").write_text(json.dumps(noise_golden(), separators=(",", ":")) + "\n")
     for sampler in [*CLASSES, "dpmpp_2s_a", "dpmpp_3m_sde"]:
         rows = []
         for case in cases(sampler):
