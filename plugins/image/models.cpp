@@ -1,0 +1,96 @@
+#include "plugins/image/models.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "modalities/image/checkpoint.h"
+
+namespace kiln::image_plugin {
+
+namespace fs = std::filesystem;
+
+static bool is_model(const fs::path& path) {
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) return fs::exists(path / "model_index.json", ignored);
+    return path.extension() == ".safetensors" && fs::is_regular_file(path, ignored);
+}
+
+static std::vector<fs::path> places(const std::string& list) {
+#ifdef _WIN32
+    constexpr char kSeparator = ';';
+#else
+    constexpr char kSeparator = ':';
+#endif
+    std::vector<fs::path> found;
+    for (size_t begin = 0; begin < list.size();) {
+        size_t end = std::min(list.find(kSeparator, begin), list.size());
+        if (end > begin) found.emplace_back(list.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return found;
+}
+
+static std::string name_of(const fs::path& path) {
+    std::string stem = path.extension() == ".safetensors" ? path.stem().string() : path.filename().string();
+    return stem.empty() ? path.parent_path().filename().string() : stem;
+}
+
+std::vector<Model> models(const sdk::Options& options) {
+    std::vector<Model> found;
+    fs::path own = fs::path(options.share) / "models" / "image";
+    if (!options.share.empty() && is_model(own)) found.push_back({"default", own.string(), true});
+    for (const fs::path& place : places(options.models)) {
+        if (is_model(place)) {
+            found.push_back({name_of(place), place.string()});
+            continue;
+        }
+        std::vector<fs::path> inside;
+        std::error_code ignored;
+        for (const auto& entry : fs::directory_iterator(place, ignored))
+            if (is_model(entry.path())) inside.push_back(entry.path());
+        std::sort(inside.begin(), inside.end());
+        for (const fs::path& path : inside) found.push_back({name_of(path), path.string()});
+    }
+    return found;
+}
+
+std::string find_model(const sdk::Options& options, const std::string& wanted) {
+    std::error_code ignored;
+    if (!wanted.empty() && fs::exists(wanted, ignored)) return wanted;
+    std::vector<Model> all = models(options);
+    for (const Model& model : all)
+        if (wanted.empty() ? model.is_default : model.name == wanted) return model.path;
+    if (wanted.empty())
+        throw sdk::Failure(KILN_BAD_FILE, "the model that comes with Kiln is not in " + options.share +
+                                              "/models/image; name another with --model");
+    std::string names;
+    for (const Model& model : all) names += (names.empty() ? "" : ", ") + model.name;
+    throw sdk::Failure(KILN_BAD_FILE, wanted + ": neither a file or folder nor one of the models there are: " +
+                                          (names.empty() ? "none" : names));
+}
+
+static uint64_t bytes_of(const fs::path& path) {
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored)) return fs::file_size(path, ignored);
+    uint64_t sum = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(path, ignored))
+        if (entry.is_regular_file(ignored)) sum += entry.file_size(ignored);
+    return sum;
+}
+
+std::string list_models(const sdk::Options& options) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Model& model : models(options)) {
+        auto checkpoint = open_checkpoint(model.path);
+        if (!checkpoint) {
+            options.log(KILN_LOG_INFO, checkpoint.error().message);
+            continue;
+        }
+        list.push_back({{"name", model.name}, {"family", checkpoint->family}, {"path", model.path},
+                        {"bytes", bytes_of(model.path)}, {"default", model.is_default}});
+    }
+    return list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace kiln::image_plugin
