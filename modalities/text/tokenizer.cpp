@@ -11,7 +11,7 @@ static bool starts_inside_word(std::string_view text, size_t at) {   // the char
     return is_word_character(first_code_point(text.substr(begin)).value);
 }
 
-static bool ends_inside_word(std::string_view text, size_t at) {     // the character at `at`
+static bool ends_inside_word(std::string_view text, size_t at) {   // the character at `at`
     return at < text.size() && is_word_character(first_code_point(text.substr(at)).value);
 }
 
@@ -25,7 +25,8 @@ const Tokenizer::Added* Tokenizer::AddedSet::longest_at(std::string_view text, s
 
 // Splits text at the tokens of a set; what lies between goes to `plain`.
 template <class Plain>
-void Tokenizer::scan(const AddedSet& set, std::string_view text, std::vector<int32_t>& ids, Plain plain) {
+void Tokenizer::scan(const AddedSet& set, std::string_view text, std::vector<int32_t>& ids,
+                     Plain plain) {
     size_t begin = 0, at = 0;
     while (at < text.size()) {
         const Added* token = set.longest_at(text, at);
@@ -97,8 +98,10 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids) const {
         while (!token.empty()) {
             size_t length = first_code_point(token).length;
             auto byte = byte_of.find(token.substr(0, length));
-            if (byte != byte_of.end()) text += byte->second;
-            else text += token.substr(0, length);
+            if (byte != byte_of.end())
+                text += byte->second;
+            else
+                text += token.substr(0, length);
             token.remove_prefix(length);
         }
         if (ends) text += ' ';
@@ -115,4 +118,4 @@ int32_t Tokenizer::find(const std::string& token) const {
     return entry == pairs_.vocabulary().end() ? -1 : entry->second;
 }
 
-}  // namespace kiln
+}   // namespace kiln

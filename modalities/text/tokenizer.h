@@ -1,5 +1,6 @@
 // CLIP's tokenizer: text to the token ids that a text encoder was trained on, exactly as
-// transformers' CLIPTokenizer gives them. Radford et al., 2021; files as Hugging Face lays them out.
+// transformers' CLIPTokenizer gives them. Radford et al., 2021; files as Hugging Face lays them
+// out.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,17 +14,17 @@
 namespace kiln {
 
 struct Tokens {
-    std::vector<int32_t> ids;    // BOS, the text, EOS, padding: exactly the length asked for
-    int used = 0;                // without the padding; EOS stands at used - 1
-    std::string dropped;         // the end of the text that did not fit, as text; empty if all did
+    std::vector<int32_t> ids;   // BOS, the text, EOS, padding: exactly the length asked for
+    int used = 0;               // without the padding; EOS stands at used - 1
+    std::string dropped;        // the end of the text that did not fit, as text; empty if all did
 };
 
 // Immutable once made; any number of threads may encode.
 class Tokenizer {
 public:
-    // From a folder that holds tokenizer.json, or vocab.json and merges.txt, or merges.txt alone (whose
-    // vocabulary is then CLIP's), with tokenizer_config.json and special_tokens_map.json if present.
-    // Missing or damaged files and tokenizers of another kind: Status::bad_file.
+    // From a folder that holds tokenizer.json, or vocab.json and merges.txt, or merges.txt alone
+    // (whose vocabulary is then CLIP's), with tokenizer_config.json and special_tokens_map.json if
+    // present. Missing or damaged files and tokenizers of another kind: Status::bad_file.
     static Result<Tokenizer> open(const std::string& folder);
 
     // The same from texts in memory; an empty one is absent. `where` begins every message.
@@ -43,12 +44,13 @@ public:
     int32_t bos() const { return bos_; }
     int32_t eos() const { return eos_; }
     int32_t pad() const { return pad_; }
-    int max_length() const { return max_length_; }        // 77 where the files do not say
-    int vocabulary_size() const { return size_; }         // one more than the largest id
-    int32_t find(const std::string& token) const;         // its id, or -1
+    int max_length() const { return max_length_; }   // 77 where the files do not say
+    int vocabulary_size() const { return size_; }    // one more than the largest id
+    int32_t find(const std::string& token) const;    // its id, or -1
 
     // Pads with another id: checkpoints in one file carry no tokenizer, and OpenCLIP's encoders pad
-    // with 0 where CLIP's pads with EOS. Unlike a pad token in a configuration, text is not searched for it.
+    // with 0 where CLIP's pads with EOS. Unlike a pad token in a configuration, text is not
+    // searched for it.
     void pad_with(int32_t id) { pad_ = id; }
 
 private:
@@ -67,7 +69,8 @@ private:
     void encode_raw(std::string_view text, std::vector<int32_t>& ids) const;
     void encode_normalized(std::string_view text, std::vector<int32_t>& ids) const;
     template <class Plain>
-    static void scan(const AddedSet& set, std::string_view text, std::vector<int32_t>& ids, Plain plain);
+    static void scan(const AddedSet& set, std::string_view text, std::vector<int32_t>& ids,
+                     Plain plain);
 
     BytePairs pairs_;
     AddedSet raw_, normalized_;   // found before normalisation, and after
@@ -76,4 +79,4 @@ private:
     int max_length_ = 77, size_ = 0;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,5 +1,5 @@
-// Sennrich, Haddow, Birch, Neural Machine Translation of Rare Words with Subword Units, 2016, applied
-// to bytes: the adjacent pair of lowest rank merges first, of equal ranks the leftmost.
+// Sennrich, Haddow, Birch, Neural Machine Translation of Rare Words with Subword Units, 2016,
+// applied to bytes: the adjacent pair of lowest rank merges first, of equal ranks the leftmost.
 #include "modalities/text/tokenizer_bpe.h"
 
 #include <queue>
@@ -11,7 +11,8 @@ namespace kiln {
 
 static constexpr std::string_view kSuffix = "</w>";
 
-Result<BytePairs> BytePairs::make(Vocabulary vocabulary, const Merges& merges, const std::string& where) {
+Result<BytePairs> BytePairs::make(Vocabulary vocabulary, const Merges& merges,
+                                  const std::string& where) {
     BytePairs pairs;
     pairs.vocabulary_ = std::move(vocabulary);
     auto id_of = [&](const std::string& token) {
@@ -24,8 +25,9 @@ Result<BytePairs> BytePairs::make(Vocabulary vocabulary, const Merges& merges, c
         int32_t a = id_of(left), b = id_of(right), merged = id_of(left + right);
         if (a < 0 || b < 0 || merged < 0) {
             const std::string& missing = a < 0 ? left : b < 0 ? right : left + right;
-            return Error{Status::bad_file, where + ": merge " + std::to_string(rank + 1) + ": the token " +
-                                               in_quotes(missing) + " is not in the vocabulary"};
+            return Error{Status::bad_file, where + ": merge " + std::to_string(rank + 1) +
+                                               ": the token " + in_quotes(missing) +
+                                               " is not in the vocabulary"};
         }
         pairs.merges_[key(a, b)] = {rank++, merged};   // of a repeated merge the last counts
     }
@@ -43,7 +45,9 @@ void BytePairs::encode(std::string_view word, int32_t unknown, std::vector<int32
     struct Candidate {
         uint32_t rank;
         int32_t at, result;
-        bool operator<(const Candidate& o) const { return rank != o.rank ? rank > o.rank : at > o.at; }
+        bool operator<(const Candidate& o) const {
+            return rank != o.rank ? rank > o.rank : at > o.at;
+        }
     };
     std::vector<Symbol> symbols;
     int32_t count = int32_t(word.size());
@@ -55,7 +59,8 @@ void BytePairs::encode(std::string_view word, int32_t unknown, std::vector<int32
     std::priority_queue<Candidate> queue;
     auto consider = [&](int32_t at) {
         if (at < 0 || symbols[size_t(at)].next < 0) return;
-        auto merge = merges_.find(key(symbols[size_t(at)].id, symbols[size_t(symbols[size_t(at)].next)].id));
+        auto merge =
+            merges_.find(key(symbols[size_t(at)].id, symbols[size_t(symbols[size_t(at)].next)].id));
         if (merge != merges_.end()) queue.push({merge->second.rank, at, merge->second.result});
     };
     for (int32_t i = 0; i < count; i++) consider(i);
@@ -66,7 +71,8 @@ void BytePairs::encode(std::string_view word, int32_t unknown, std::vector<int32
         if (left.id < 0 || left.next < 0) continue;
         Symbol& right = symbols[size_t(left.next)];
         auto merge = merges_.find(key(left.id, right.id));
-        if (merge == merges_.end() || merge->second.result != best.result) continue;   // a neighbour changed
+        if (merge == merges_.end() || merge->second.result != best.result)
+            continue;   // a neighbour changed
         left.id = best.result;
         left.next = right.next;
         right.id = -1;
@@ -81,13 +87,16 @@ void BytePairs::encode(std::string_view word, int32_t unknown, std::vector<int32
 Vocabulary vocabulary_from_merges(const BytePairs::Merges& merges) {
     Vocabulary vocabulary;
     vocabulary.reserve(merges.size() + 514);
-    auto add = [&](std::string token) { vocabulary.try_emplace(std::move(token), int32_t(vocabulary.size())); };
+    auto add = [&](std::string token) {
+        vocabulary.try_emplace(std::move(token), int32_t(vocabulary.size()));
+    };
     for (bool ends : {false, true})
-        for (unsigned char b : byte_order()) add(byte_symbols()[b] + (ends ? std::string(kSuffix) : ""));
+        for (unsigned char b : byte_order())
+            add(byte_symbols()[b] + (ends ? std::string(kSuffix) : ""));
     for (const auto& [left, right] : merges) add(left + right);
     add("<|startoftext|>");
     add("<|endoftext|>");
     return vocabulary;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -12,15 +12,18 @@
 
 namespace kiln {
 
-using Vocabulary = std::unordered_map<std::string, int32_t>;   // token as written in vocab.json -> id
+using Vocabulary =
+    std::unordered_map<std::string, int32_t>;   // token as written in vocab.json -> id
 
 // Words to token ids, as byte-level BPE with the suffix "</w>" on the last symbol of a word.
 class BytePairs {
 public:
     using Merges = std::vector<std::pair<std::string, std::string>>;   // in the order of their rank
 
-    // `where` begins messages. A merge whose parts or result the vocabulary lacks: Status::bad_file.
-    static Result<BytePairs> make(Vocabulary vocabulary, const Merges& merges, const std::string& where);
+    // `where` begins messages. A merge whose parts or result the vocabulary lacks:
+    // Status::bad_file.
+    static Result<BytePairs> make(Vocabulary vocabulary, const Merges& merges,
+                                  const std::string& where);
 
     // Appends the ids of one word (its bytes, not symbols); `unknown` for a symbol without an id.
     void encode(std::string_view word, int32_t unknown, std::vector<int32_t>& ids) const;
@@ -32,14 +35,18 @@ private:
         uint32_t rank;
         int32_t result;
     };
-    static uint64_t key(int32_t left, int32_t right) { return uint64_t(uint32_t(left)) << 32 | uint32_t(right); }
+    static uint64_t key(int32_t left, int32_t right) {
+        return uint64_t(uint32_t(left)) << 32 | uint32_t(right);
+    }
 
     Vocabulary vocabulary_;
     std::unordered_map<uint64_t, Merge> merges_;
-    std::array<int32_t, 256> inner_{}, last_{};   // the id of each byte inside and at the end of a word; -1 for none
+    std::array<int32_t, 256> inner_{},
+        last_{};   // the id of each byte inside and at the end of a word; -1 for none
 };
 
-// The 49,408 tokens that follow from CLIP's merges: byte symbols, the same ending a word, merges, specials.
+// The 49,408 tokens that follow from CLIP's merges: byte symbols, the same ending a word, merges,
+// specials.
 Vocabulary vocabulary_from_merges(const BytePairs::Merges& merges);
 
-}  // namespace kiln
+}   // namespace kiln

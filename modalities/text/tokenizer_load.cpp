@@ -37,7 +37,8 @@ json TokenizerLoader::parse(const std::string& text, const std::string& name) co
 }
 
 void TokenizerLoader::read_vocabulary(const json& object, const std::string& name) {
-    if (!object.is_object()) fail(name, "expected the vocabulary, an object, found " + describe(object));
+    if (!object.is_object())
+        fail(name, "expected the vocabulary, an object, found " + describe(object));
     vocabulary_.reserve(object.size());
     for (const auto& [token, id] : object.items()) {
         if (!id.is_number_integer() || id < 0 || id >= int64_t(1) << 30)
@@ -58,7 +59,8 @@ void TokenizerLoader::read_merges_text() {
         size_t space = text.find(' ');
         if (space == 0 || space == text.npos || text.find(' ', space + 1) != text.npos ||
             space + 1 == text.size())
-            fail("merges.txt:" + std::to_string(line), "expected two tokens, found " + in_quotes(text, 60));
+            fail("merges.txt:" + std::to_string(line),
+                 "expected two tokens, found " + in_quotes(text, 60));
         merges_.emplace_back(text.substr(0, space), text.substr(space + 1));
     }
 }
@@ -66,7 +68,8 @@ void TokenizerLoader::read_merges_text() {
 void TokenizerLoader::read_merges_list(const json& list, const std::string& name) {
     if (!list.is_array()) fail(name, "merges: expected a list, found " + describe(list));
     for (const json& merge : list) {
-        bool pair = merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
+        bool pair =
+            merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
         if (pair) {
             merges_.emplace_back(merge[0], merge[1]);
             continue;
@@ -90,7 +93,8 @@ static std::string types_of(const json& value, const char* members) {
     if (type_of(value) != "Sequence" || !value.contains(members) || !value[members].is_array())
         return type_of(value);
     std::string types;
-    for (const json& member : value[members]) types += (types.empty() ? "" : ", ") + type_of(member);
+    for (const json& member : value[members])
+        types += (types.empty() ? "" : ", ") + type_of(member);
     return types;
 }
 
@@ -107,7 +111,8 @@ void TokenizerLoader::read_tokenizer_json() {
     std::string type = take(fields.string("type", "BPE"));
     if (type != "BPE") fail(name, "expected CLIP's byte-pair model, found " + in_quotes(type));
     std::string suffix = take(fields.string("end_of_word_suffix", ""));
-    if (suffix != "</w>") fail(name, "expected words that end with \"</w>\" (CLIP), found " + in_quotes(suffix));
+    if (suffix != "</w>")
+        fail(name, "expected words that end with \"</w>\" (CLIP), found " + in_quotes(suffix));
     std::string normalizer = types_of(at("normalizer"), "normalizers");
     if (normalizer != "NFC, Replace, Lowercase")
         fail(name, "expected CLIP's normalizer (NFC, Replace, Lowercase), found " + normalizer);
@@ -124,11 +129,14 @@ void TokenizerLoader::read_model() {
         fail("", "expected tokenizer.json, or vocab.json and merges.txt, found " +
                      std::string(files_.vocabulary.empty() ? "none of them" : "only vocab.json"));
     read_merges_text();
-    if (files_.vocabulary.empty()) vocabulary_ = vocabulary_from_merges(merges_);
-    else read_vocabulary(parse(files_.vocabulary, "vocab.json"), "vocab.json");
+    if (files_.vocabulary.empty())
+        vocabulary_ = vocabulary_from_merges(merges_);
+    else
+        read_vocabulary(parse(files_.vocabulary, "vocab.json"), "vocab.json");
 }
 
-TokenizerLoader::Special TokenizerLoader::special_from(const json& value, const std::string& name) const {
+TokenizerLoader::Special TokenizerLoader::special_from(const json& value,
+                                                       const std::string& name) const {
     if (value.is_string()) return {.content = value.get<std::string>()};
     JsonObject fields(value, where_ + "/" + name);
     take(fields.check());
@@ -137,9 +145,11 @@ TokenizerLoader::Special TokenizerLoader::special_from(const json& value, const 
             .single_word = take(fields.boolean("single_word", false))};
 }
 
-void TokenizerLoader::set_named(const std::string& role, const json& value, const std::string& name) {
+void TokenizerLoader::set_named(const std::string& role, const json& value,
+                                const std::string& name) {
     for (auto& [known, token] : named_)
-        if (known == role) token = value.is_null() ? Special{} : special_from(value, name + ": " + role);
+        if (known == role)
+            token = value.is_null() ? Special{} : special_from(value, name + ": " + role);
 }
 
 void TokenizerLoader::read_config() {
@@ -156,7 +166,8 @@ void TokenizerLoader::read_config() {
     max_length_ = longest >= 2 && longest <= kLongestText ? int(longest) : 77;
 }
 
-void TokenizerLoader::add_with_id(const std::string& id, const json& value, const std::string& name) {
+void TokenizerLoader::add_with_id(const std::string& id, const json& value,
+                                  const std::string& name) {
     Special token = special_from(value, name);
     bool digits = !id.empty() && id.size() < 10 && id.find_first_not_of("0123456789") == id.npos;
     if (!digits) fail(name, "expected an id, found " + in_quotes(id));
@@ -175,14 +186,16 @@ void TokenizerLoader::read_added_tokens() {
     }
     if (!files_.special_tokens.empty()) {
         json map = parse(files_.special_tokens, "special_tokens_map.json");
-        for (const auto& [role, value] : map.items()) set_named(role, value, "special_tokens_map.json");
+        for (const auto& [role, value] : map.items())
+            set_named(role, value, "special_tokens_map.json");
     }
     if (!files_.added_tokens.empty()) {
         json map = parse(files_.added_tokens, "added_tokens.json");
         for (const auto& [content, id] : map.items()) {
             bool special = false;
             for (const auto& [role, token] : named_) special = special || token.content == content;
-            add_with_id(describe(id), {{"content", content}, {"normalized", !special}}, "added_tokens.json");
+            add_with_id(describe(id), {{"content", content}, {"normalized", !special}},
+                        "added_tokens.json");
         }
     }
     if (!tokenizer_.contains("added_tokens")) return;
@@ -256,9 +269,12 @@ Result<Tokenizer> Tokenizer::open(const std::string& folder) {
         return Error{Status::bad_file, folder + ": expected a tokenizer folder, found none"};
     Files files;
     const std::pair<const char*, std::string*> names[] = {
-        {"tokenizer.json", &files.tokenizer},        {"vocab.json", &files.vocabulary},
-        {"merges.txt", &files.merges},               {"tokenizer_config.json", &files.config},
-        {"special_tokens_map.json", &files.special_tokens}, {"added_tokens.json", &files.added_tokens}};
+        {"tokenizer.json", &files.tokenizer},
+        {"vocab.json", &files.vocabulary},
+        {"merges.txt", &files.merges},
+        {"tokenizer_config.json", &files.config},
+        {"special_tokens_map.json", &files.special_tokens},
+        {"added_tokens.json", &files.added_tokens}};
     for (const auto& [name, text] : names) {
         std::string path = folder + "/" + name;
         if (!std::filesystem::exists(path, code)) continue;
@@ -269,8 +285,10 @@ Result<Tokenizer> Tokenizer::open(const std::string& folder) {
     }
     bool found = !files.tokenizer.empty() || !files.merges.empty();
     if (!found && std::filesystem::exists(folder + "/spiece.model", code))
-        return Error{Status::bad_file, folder + ": expected CLIP's tokenizer, found a SentencePiece model (spiece.model)"};
+        return Error{
+            Status::bad_file,
+            folder + ": expected CLIP's tokenizer, found a SentencePiece model (spiece.model)"};
     return parse(files, folder);
 }
 
-}  // namespace kiln
+}   // namespace kiln

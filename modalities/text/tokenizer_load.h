@@ -22,7 +22,7 @@ private:
         bool normalized = false, single_word = false;
         std::optional<int32_t> id;
     };
-    void read_model();                          // vocabulary and merges, from whichever files there are
+    void read_model();   // vocabulary and merges, from whichever files there are
     void read_tokenizer_json();
     void read_vocabulary(const nlohmann::json& object, const std::string& name);
     void read_merges_text();
@@ -42,9 +42,9 @@ private:
     nlohmann::json tokenizer_, config_ = nlohmann::json::object();
     Vocabulary vocabulary_;
     BytePairs::Merges merges_;
-    std::vector<Special> added_;                     // in the order in which they are added
+    std::vector<Special> added_;                           // in the order in which they are added
     std::vector<std::pair<std::string, Special>> named_;   // role (bos_token, ...) and token
     int max_length_ = 77;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,5 +1,6 @@
-// CLIP's text normalisation and pre-tokenisation: Radford et al., Learning Transferable Visual Models
-// From Natural Language Supervision, 2021, in the form that Hugging Face's tokenizers library gives it.
+// CLIP's text normalisation and pre-tokenisation: Radford et al., Learning Transferable Visual
+// Models From Natural Language Supervision, 2021, in the form that Hugging Face's tokenizers
+// library gives it.
 #include "modalities/text/tokenizer_text.h"
 
 #include <utf8proc.h>
@@ -15,12 +16,15 @@ static int sequence_length(std::string_view s) {
     auto at = [&](size_t i) { return i < s.size() ? uint8_t(s[i]) : uint8_t(0); };
     uint8_t c = at(0), low = 0x80, high = 0xbf;
     if (c < 0x80) return 1;
-    int length = c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    int length = c >= 0xc2 && c < 0xe0   ? 2
+                 : c >= 0xe0 && c < 0xf0 ? 3
+                 : c >= 0xf0 && c < 0xf5 ? 4
+                                         : 0;
     if (length == 0) return -1;
-    if (c == 0xe0) low = 0xa0;   // overlong
-    if (c == 0xed) high = 0x9f;  // surrogates
+    if (c == 0xe0) low = 0xa0;    // overlong
+    if (c == 0xed) high = 0x9f;   // surrogates
     if (c == 0xf0) low = 0x90;
-    if (c == 0xf4) high = 0x8f;  // beyond U+10FFFF
+    if (c == 0xf4) high = 0x8f;   // beyond U+10FFFF
     for (int i = 1; i < length; i++) {
         if (at(size_t(i)) < low || at(size_t(i)) > high) return -i;
         low = 0x80, high = 0xbf;
@@ -33,8 +37,10 @@ std::string replace_malformed(std::string_view text) {
     out.reserve(text.size());
     while (!text.empty()) {
         int n = sequence_length(text);
-        if (n > 0) out += text.substr(0, size_t(n));
-        else out += "\xef\xbf\xbd";
+        if (n > 0)
+            out += text.substr(0, size_t(n));
+        else
+            out += "\xef\xbf\xbd";
         text.remove_prefix(size_t(std::abs(n)));
     }
     return out;
@@ -57,16 +63,20 @@ static void append(std::string& out, char32_t c) {
 
 static bool is_space(char32_t c) {   // the White_Space property, which utf8proc does not carry
     return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-           c == 0x3000;
+           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+           c == 0x205f || c == 0x3000;
 }
 
 static bool in_categories(char32_t c, utf8proc_category_t first, utf8proc_category_t last) {
     auto category = utf8proc_category(utf8proc_int32_t(c));
     return category >= first && category <= last;
 }
-static bool is_letter(char32_t c) { return in_categories(c, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LO); }
-static bool is_number(char32_t c) { return in_categories(c, UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO); }
+static bool is_letter(char32_t c) {
+    return in_categories(c, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_LO);
+}
+static bool is_number(char32_t c) {
+    return in_categories(c, UTF8PROC_CATEGORY_ND, UTF8PROC_CATEGORY_NO);
+}
 
 bool is_word_character(char32_t c) {
     return in_categories(c, UTF8PROC_CATEGORY_LU, UTF8PROC_CATEGORY_ND) ||
@@ -95,8 +105,10 @@ std::string normalize_for_clip(std::string_view utf8) {
         rest.remove_prefix(length);
         bool space = is_space(c);
         if (space && !after_space) out += ' ';
-        if (!space && c == 0x130) out += "i\xcc\x87";   // the one lower case that is two characters
-        else if (!space) append(out, char32_t(utf8proc_tolower(utf8proc_int32_t(c))));
+        if (!space && c == 0x130)
+            out += "i\xcc\x87";   // the one lower case that is two characters
+        else if (!space)
+            append(out, char32_t(utf8proc_tolower(utf8proc_int32_t(c))));
         after_space = space;
     }
     return out;
@@ -134,11 +146,16 @@ std::vector<std::string_view> split_words(std::string_view s) {
             take(2);
             take(run_length(s, is_letter));
             take(2);
-        } else if (size_t n = contraction_length(s)) take(n);
-        else if (is_letter(c)) take(run_length(s, is_letter));
-        else if (is_number(c)) take(length);
-        else if (is_other(c)) take(run_length(s, is_other));
-        else s.remove_prefix(length);
+        } else if (size_t n = contraction_length(s))
+            take(n);
+        else if (is_letter(c))
+            take(run_length(s, is_letter));
+        else if (is_number(c))
+            take(length);
+        else if (is_other(c))
+            take(run_length(s, is_other));
+        else
+            s.remove_prefix(length);
     }
     return words;
 }
@@ -149,7 +166,8 @@ const std::array<std::string, 256>& byte_symbols() {
     static const auto table = [] {
         std::array<std::string, 256> symbols;
         char32_t next = 256;
-        for (int b = 0; b < 256; b++) append(symbols[size_t(b)], printable(b) ? char32_t(b) : next++);
+        for (int b = 0; b < 256; b++)
+            append(symbols[size_t(b)], printable(b) ? char32_t(b) : next++);
         return symbols;
     }();
     return table;
@@ -167,4 +185,4 @@ const std::array<unsigned char, 256>& byte_order() {
     return order;
 }
 
-}  // namespace kiln
+}   // namespace kiln

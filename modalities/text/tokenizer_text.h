@@ -14,8 +14,8 @@ std::string replace_malformed(std::string_view text);
 // NFC, then runs of white space to single spaces, then lower case character by character.
 std::string normalize_for_clip(std::string_view utf8);
 
-// The words of normalised text, views into it: contractions, runs of letters, single digits, runs of
-// anything else; white space separates and disappears.
+// The words of normalised text, views into it: contractions, runs of letters, single digits, runs
+// of anything else; white space separates and disappears.
 std::vector<std::string_view> split_words(std::string_view utf8);
 
 bool is_word_character(char32_t c);   // \w: letters, marks, digits, connectors
@@ -32,4 +32,4 @@ const std::array<std::string, 256>& byte_symbols();
 // The bytes in CLIP's order of vocabulary: the printable ones, then the rest.
 const std::array<unsigned char, 256>& byte_order();
 
-}  // namespace kiln
+}   // namespace kiln

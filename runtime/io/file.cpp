@@ -21,9 +21,12 @@ Result<std::string> read_file(const std::string& path, size_t limit) {
     if (fd < 0) return bad(path, "cannot be opened", errno);
     struct stat info {};
     std::string why;
-    if (::fstat(fd, &info) != 0) why = std::strerror(errno);
-    else if (S_ISDIR(info.st_mode)) why = "expected a file, found a folder";
-    else if (!S_ISREG(info.st_mode)) why = "expected a regular file";
+    if (::fstat(fd, &info) != 0)
+        why = std::strerror(errno);
+    else if (S_ISDIR(info.st_mode))
+        why = "expected a file, found a folder";
+    else if (!S_ISREG(info.st_mode))
+        why = "expected a regular file";
     else if (size_t(info.st_size) > limit)
         why = "the file has " + std::to_string(info.st_size) + " bytes; at most " +
               std::to_string(limit) + " are read";
@@ -67,7 +70,8 @@ Result<AtomicFile> AtomicFile::beside(const std::string& target) {
     static std::atomic<unsigned> count{0};
     AtomicFile file;
     file.target_ = target;
-    // Short and beside the target: the name fits whatever the target's length, the rename is atomic.
+    // Short and beside the target: the name fits whatever the target's length, the rename is
+    // atomic.
     std::string folder = folder_of(target);
     for (int attempt = 0; attempt < 100; attempt++) {
         file.temporary_ = folder + "/.kiln-" + std::to_string(::getpid()) + "-" +
@@ -108,7 +112,8 @@ Result<void> AtomicFile::write(std::span<const std::byte> bytes) {
 
 Result<void> AtomicFile::sync() {
     if (fd_ < 0) return {};
-    int code = ::fsync(fd_) == 0 || errno == EINVAL ? 0 : errno;   // some file systems have no fsync
+    int code =
+        ::fsync(fd_) == 0 || errno == EINVAL ? 0 : errno;   // some file systems have no fsync
     if (::close(std::exchange(fd_, -1)) != 0 && code == 0) code = errno;
     if (code) return failed("cannot be written", code);
     return {};
@@ -123,7 +128,8 @@ static void sync_folder(const std::string& path) {
 
 Result<void> AtomicFile::commit() {
     if (auto synced = sync(); !synced) return synced;
-    if (::rename(temporary_.c_str(), target_.c_str()) != 0) return failed("cannot be renamed", errno);
+    if (::rename(temporary_.c_str(), target_.c_str()) != 0)
+        return failed("cannot be renamed", errno);
     temporary_.clear();
     sync_folder(target_);
     return {};
@@ -175,4 +181,4 @@ Result<std::string> write_new_file(const std::string& folder, const std::string&
     return Error{Status::bad_file, name(0) + ": a million files of this name exist"};
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -32,7 +32,7 @@ public:
     ~AtomicFile();
 
     Result<void> write(std::span<const std::byte> bytes);
-    Result<void> commit();                       // replaces the target if it exists
+    Result<void> commit();                                // replaces the target if it exists
     Result<bool> commit_new(const std::string& target);   // false, and still pending, if it exists
 
 private:
@@ -53,4 +53,4 @@ Result<void> write_file(const std::string& path, std::span<const std::byte> byte
 Result<std::string> write_new_file(const std::string& folder, const std::string& stem,
                                    std::string_view extension, std::span<const std::byte> bytes);
 
-}  // namespace kiln
+}   // namespace kiln

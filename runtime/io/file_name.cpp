@@ -38,8 +38,10 @@ std::string file_stem(std::string_view prompt, uint64_t seed) {
         }
         if ((cut = stem.size() + n > kLimit)) break;
         bool upper = n == 1 && prompt[0] >= 'A' && prompt[0] <= 'Z';
-        if (upper) stem += char(prompt[0] + ('a' - 'A'));
-        else stem += prompt.substr(0, n);
+        if (upper)
+            stem += char(prompt[0] + ('a' - 'A'));
+        else
+            stem += prompt.substr(0, n);
         prompt.remove_prefix(n);
     }
     if (cut && word > kLimit / 2) stem.resize(word);
@@ -47,4 +49,4 @@ std::string file_stem(std::string_view prompt, uint64_t seed) {
     return (stem.empty() ? "kiln" : stem) + "-" + std::to_string(seed);
 }
 
-}  // namespace kiln
+}   // namespace kiln

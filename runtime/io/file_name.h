@@ -11,4 +11,4 @@ namespace kiln {
 // prompt, cut at a word where possible. A prompt with nothing to keep gives "kiln-42".
 std::string file_stem(std::string_view prompt, uint64_t seed);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -15,9 +15,13 @@ namespace kiln {
 static Error not_a_picture(const std::string& where, std::span<const std::byte> bytes) {
     std::string_view kind = kind_of_file(bytes.first(std::min<size_t>(bytes.size(), 64)));
     std::string message = where + ": ";
-    if (bytes.empty()) message += "expected a picture, the file is empty";
-    else if (kind.empty()) message += "expected a picture, found neither PNG nor JPEG nor another known format";
-    else message += "expected a picture that Kiln reads (PNG, JPEG, BMP, GIF), found " + std::string(kind);
+    if (bytes.empty())
+        message += "expected a picture, the file is empty";
+    else if (kind.empty())
+        message += "expected a picture, found neither PNG nor JPEG nor another known format";
+    else
+        message +=
+            "expected a picture that Kiln reads (PNG, JPEG, BMP, GIF), found " + std::string(kind);
     return {Status::bad_file, message};
 }
 
@@ -35,12 +39,14 @@ Result<Image> decode_image(std::span<const std::byte> bytes, const std::string& 
     if (image.width <= 0 || image.height <= 0 || int64_t(image.width) * image.height > max_pixels)
         return Error{Status::bad_file, where + ": a picture of " + extent + "; at most " +
                                            std::to_string(max_pixels) + " pixels are read"};
-    stbi_uc* pixels = stbi_load_from_memory(data, size, &image.width, &image.height, &stored, channels);
+    stbi_uc* pixels =
+        stbi_load_from_memory(data, size, &image.width, &image.height, &stored, channels);
     if (!pixels)
-        return Error{Status::bad_file, where + ": a damaged picture (" + extent + "): " +
-                                           stbi_failure_reason()};
+        return Error{Status::bad_file,
+                     where + ": a damaged picture (" + extent + "): " + stbi_failure_reason()};
     image.channels = channels ? channels : stored;
-    image.pixels.assign(pixels, pixels + size_t(image.width) * size_t(image.height) * size_t(image.channels));
+    image.pixels.assign(
+        pixels, pixels + size_t(image.width) * size_t(image.height) * size_t(image.channels));
     stbi_image_free(pixels);
     return image;
 }
@@ -60,8 +66,9 @@ static void append(void* target, void* data, int size) {
 static void check(const Image& image) {
     ensure(image.width > 0 && image.height > 0 && image.channels >= 1 && image.channels <= 4,
            "a picture has pixels");
-    ensure(image.pixels.size() == size_t(image.width) * size_t(image.height) * size_t(image.channels),
-           "a picture's bytes fill its extent");
+    ensure(
+        image.pixels.size() == size_t(image.width) * size_t(image.height) * size_t(image.channels),
+        "a picture's bytes fill its extent");
 }
 
 std::vector<std::byte> encode_png(const Image& image, const ImageText& text) {
@@ -88,10 +95,10 @@ Image resize_image(const Image& image, int width, int height) {
     ensure(width > 0 && height > 0, "a picture is resized to pixels");
     Image out{width, height, image.channels, {}};
     out.pixels.resize(size_t(width) * size_t(height) * size_t(image.channels));
-    int ok = stbir_resize_uint8(image.pixels.data(), image.width, image.height, 0, out.pixels.data(),
-                                width, height, 0, image.channels);
+    int ok = stbir_resize_uint8(image.pixels.data(), image.width, image.height, 0,
+                                out.pixels.data(), width, height, 0, image.channels);
     ensure(ok != 0, "a picture is resized");
     return out;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -37,7 +37,8 @@ public:
 
     bool key(std::string& name) override {
         auto [entry, added] = stack_.back()->get_ref<json::object_t&>().try_emplace(name, nullptr);
-        if (!added) return fault = "the key " + in_quotes(name) + " stands twice in one object", false;
+        if (!added)
+            return fault = "the key " + in_quotes(name) + " stands twice in one object", false;
         member_ = &entry->second;
         return true;
     }
@@ -47,12 +48,14 @@ public:
         at = position;
         bool text = what.find("UTF-8") != std::string::npos;
         fault = text ? "invalid UTF-8"
-                     : "not JSON: unexpected " + (token.empty() || token == "<EOF>" ? "end" : in_quotes(token, 40));
+                     : "not JSON: unexpected " +
+                           (token.empty() || token == "<EOF>" ? "end" : in_quotes(token, 40));
         return false;
     }
 
 private:
-    // The place of the next value; its parent is an array, an object whose key was read, or nothing.
+    // The place of the next value; its parent is an array, an object whose key was read, or
+    // nothing.
     json* put(json value, int) {
         if (stack_.empty()) return root = std::move(value), &root;
         if (stack_.back()->is_object()) return *member_ = std::move(value), member_;
@@ -77,7 +80,7 @@ private:
     json* member_ = nullptr;
 };
 
-}  // namespace
+}   // namespace
 
 Result<json> parse_json(std::string_view text, const std::string& where, JsonLimits limits) {
     if (text.size() > limits.bytes)
@@ -214,8 +217,8 @@ Result<std::vector<int64_t>> JsonObject::integers(
     std::string_view key, std::optional<std::vector<int64_t>> otherwise) const {
     return list<int64_t>(key, otherwise);
 }
-Result<std::vector<double>> JsonObject::numbers(std::string_view key,
-                                                std::optional<std::vector<double>> otherwise) const {
+Result<std::vector<double>> JsonObject::numbers(
+    std::string_view key, std::optional<std::vector<double>> otherwise) const {
     return list<double>(key, otherwise);
 }
 Result<std::vector<std::string>> JsonObject::strings(
@@ -231,4 +234,4 @@ Result<JsonObject> JsonObject::object(std::string_view key) const {
     return inner;
 }
 
-}  // namespace kiln
+}   // namespace kiln

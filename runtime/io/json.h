@@ -15,8 +15,8 @@ struct JsonLimits {
     int depth = 64;
 };
 
-// The document in `text`; `where` (a file name) begins every message. Not JSON, invalid UTF-8, a key
-// that an object has twice, or a limit exceeded: Status::bad_file with the line.
+// The document in `text`; `where` (a file name) begins every message. Not JSON, invalid UTF-8, a
+// key that an object has twice, or a limit exceeded: Status::bad_file with the line.
 Result<nlohmann::json> parse_json(std::string_view text, const std::string& where, JsonLimits = {});
 Result<nlohmann::json> read_json(const std::string& path, JsonLimits = {});
 
@@ -30,13 +30,14 @@ class JsonObject {
 public:
     // Any other value than an object acts as an empty object; check() tells them apart.
     JsonObject(const nlohmann::json& value, std::string where);
-    Result<void> check() const;                  // bad_file unless the value is an object
+    Result<void> check() const;   // bad_file unless the value is an object
 
-    bool has(std::string_view key) const;        // present and not null
+    bool has(std::string_view key) const;   // present and not null
     Result<int64_t> integer(std::string_view key, std::optional<int64_t> otherwise = {}) const;
     Result<double> number(std::string_view key, std::optional<double> otherwise = {}) const;
     Result<bool> boolean(std::string_view key, std::optional<bool> otherwise = {}) const;
-    Result<std::string> string(std::string_view key, std::optional<std::string> otherwise = {}) const;
+    Result<std::string> string(std::string_view key,
+                               std::optional<std::string> otherwise = {}) const;
     // A list, or one value that stands for a list of one, as published configurations write it.
     Result<std::vector<int64_t>> integers(std::string_view key,
                                           std::optional<std::vector<int64_t>> otherwise = {}) const;
@@ -66,4 +67,4 @@ private:
 // A short description of a value for messages: 3, "abc", a list of 4, an object.
 std::string describe(const nlohmann::json& value);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -16,7 +16,8 @@ struct Magic {
 
 using namespace std::string_view_literals;
 static constexpr std::array kMagics = {
-    Magic{0, "PK\x03\x04"sv, kPickleKind},   // torch.save writes a zip; older versions a bare pickle
+    // torch.save writes a zip; older versions a bare pickle.
+    Magic{0, "PK\x03\x04"sv, kPickleKind},
     Magic{0, "\x80\x02"sv, kPickleKind},
     Magic{0, "\x80\x04"sv, kPickleKind},
     Magic{0, "GGUF"sv, kGguf},
@@ -41,14 +42,15 @@ static constexpr std::array kMagics = {
     Magic{0, "<!doctype"sv, kHtml},
     Magic{0, "<html"sv, kHtml},
     Magic{0, "<svg"sv, "an SVG drawing"},
-    Magic{0, "\x7f" "ELF"sv, "a program"},
+    Magic{0, "\177ELF"sv, "a program"},
     Magic{0, "{"sv, "JSON"},
 };
 
 std::string_view kind_of_file(std::span<const std::byte> first_bytes) {
     std::string_view head(reinterpret_cast<const char*>(first_bytes.data()), first_bytes.size());
     // First, because a header's length can look like another format's magic.
-    if (head.size() > 8 && head[8] == '{' && head.substr(4, 4) == "\0\0\0\0"sv) return kSafetensorsKind;
+    if (head.size() > 8 && head[8] == '{' && head.substr(4, 4) == "\0\0\0\0"sv)
+        return kSafetensorsKind;
     for (const Magic& magic : kMagics)
         if (head.size() > magic.offset && head.substr(magic.offset).starts_with(magic.bytes))
             return magic.kind;
@@ -57,8 +59,9 @@ std::string_view kind_of_file(std::span<const std::byte> first_bytes) {
 
 std::string_view advice_for(std::string_view kind) {
     if (kind == kPickleKind)
-        return "Pickled checkpoints can run any code when loaded, so Kiln does not open them. Convert "
-               "it once with Python: from safetensors.torch import save_file; import torch; "
+        return "Pickled checkpoints can run any code when loaded, so Kiln does not open them. "
+               "Convert it once with Python: from safetensors.torch import save_file; import "
+               "torch; "
                "d = torch.load('model.ckpt', map_location='cpu', weights_only=True); "
                "d = d.get('state_dict', d); save_file({k: v.clone().contiguous() "
                "for k, v in d.items() if hasattr(v, 'shape')}, 'model.safetensors')";
@@ -72,11 +75,14 @@ std::string in_quotes(std::string_view text, size_t limit) {
     std::string out = "\"";
     for (unsigned char c : text.substr(0, limit)) {
         char escape[8];
-        if (c == '"' || c == '\\') (out += '\\') += char(c);
-        else if (c >= 0x20 && c < 0x7f) out += char(c);
-        else out.append(escape, size_t(std::snprintf(escape, sizeof escape, "\\x%02x", c)));
+        if (c == '"' || c == '\\')
+            (out += '\\') += char(c);
+        else if (c >= 0x20 && c < 0x7f)
+            out += char(c);
+        else
+            out.append(escape, size_t(std::snprintf(escape, sizeof escape, "\\x%02x", c)));
     }
     return out + (text.size() > limit ? "...\"" : "\"");
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -7,8 +7,9 @@
 
 namespace kiln {
 
-// A phrase for a message: "a PNG picture", "a pickled PyTorch checkpoint", "a GGUF file", "a Git LFS
-// pointer", ..., or "" when the bytes tell nothing. 16 bytes are enough for most formats; 64 for all.
+// A phrase for a message: "a PNG picture", "a pickled PyTorch checkpoint", "a GGUF file", "a Git
+// LFS pointer", ..., or "" when the bytes tell nothing. 16 bytes are enough for most formats; 64
+// for all.
 inline constexpr std::string_view kSafetensorsKind = "a safetensors file";
 inline constexpr std::string_view kPickleKind = "a pickled PyTorch checkpoint";
 std::string_view kind_of_file(std::span<const std::byte> first_bytes);
@@ -21,4 +22,4 @@ std::string_view advice_for(std::string_view kind);
 // not ASCII written as escapes: safe to print whatever a file holds.
 std::string in_quotes(std::string_view text, size_t limit = 100);
 
-}  // namespace kiln
+}   // namespace kiln

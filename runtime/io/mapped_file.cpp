@@ -35,7 +35,8 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
     void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
     int code = errno;
     ::close(fd);
-    if (data == MAP_FAILED) return bad(path, std::string("cannot be mapped: ") + std::strerror(code));
+    if (data == MAP_FAILED)
+        return bad(path, std::string("cannot be mapped: ") + std::strerror(code));
 
     MappedFile file;
     file.path_ = path;
@@ -57,4 +58,4 @@ MappedFile::~MappedFile() {
     if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -13,8 +13,8 @@ namespace kiln {
 // Any number of threads may read at once.
 class MappedFile {
 public:
-    // A missing, unreadable or empty file and anything that is not a regular file (a folder, a pipe,
-    // a device) is Status::bad_file.
+    // A missing, unreadable or empty file and anything that is not a regular file (a folder, a
+    // pipe, a device) is Status::bad_file.
     static Result<MappedFile> open(const std::string& path);
 
     MappedFile() = default;
@@ -31,4 +31,4 @@ private:
     size_t size_ = 0;
 };
 
-}  // namespace kiln
+}   // namespace kiln

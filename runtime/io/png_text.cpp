@@ -14,7 +14,7 @@ namespace kiln {
 using namespace std::string_view_literals;
 
 static constexpr auto kSignature = "\x89PNG\r\n\x1a\n"sv;
-static constexpr size_t kHeaderEnd = 33;          // signature and IHDR chunk
+static constexpr size_t kHeaderEnd = 33;   // signature and IHDR chunk
 static constexpr size_t kLargestText = 16 << 20;
 
 static uint32_t crc32(std::string_view bytes) {
@@ -37,8 +37,8 @@ static std::string big_endian(uint32_t v) {
 }
 
 static uint32_t read_big_endian(std::string_view s) {
-    return uint32_t(uint8_t(s[0])) << 24 | uint32_t(uint8_t(s[1])) << 16 | uint32_t(uint8_t(s[2])) << 8 |
-           uint32_t(uint8_t(s[3]));
+    return uint32_t(uint8_t(s[0])) << 24 | uint32_t(uint8_t(s[1])) << 16 |
+           uint32_t(uint8_t(s[2])) << 8 | uint32_t(uint8_t(s[3]));
 }
 
 // The text as Latin-1, if every character is printable there or a line feed, as tEXt demands.
@@ -51,7 +51,8 @@ static std::optional<std::string> latin1(std::string_view utf8) {
             out += char(c);
             continue;
         }
-        bool two = (c == 0xc2 || c == 0xc3) && i + 1 < utf8.size() && (uint8_t(utf8[i + 1]) & 0xc0) == 0x80;
+        bool two = (c == 0xc2 || c == 0xc3) && i + 1 < utf8.size() &&
+                   (uint8_t(utf8[i + 1]) & 0xc0) == 0x80;
         unsigned char letter = two ? uint8_t((c & 3) << 6 | (uint8_t(utf8[++i]) & 63)) : 0;
         if (letter < 0xa0) return {};
         out += char(letter);
@@ -62,8 +63,10 @@ static std::optional<std::string> latin1(std::string_view utf8) {
 static std::string utf8_from_latin1(std::string_view text) {
     std::string out;
     for (unsigned char c : text) {
-        if (c < 0x80) out += char(c);
-        else (out += char(0xc0 | c >> 6)) += char(0x80 | (c & 63));
+        if (c < 0x80)
+            out += char(c);
+        else
+            (out += char(0xc0 | c >> 6)) += char(0x80 | (c & 63));
     }
     return out;
 }
@@ -72,10 +75,11 @@ void insert_png_text(std::vector<std::byte>& png, const ImageText& text) {
     std::string chunks;
     for (const auto& [keyword, value] : text) {
         auto key = latin1(keyword);
-        ensure(key && !key->empty() && key->size() <= 79, "a PNG keyword has 1 to 79 Latin-1 characters");
+        ensure(key && !key->empty() && key->size() <= 79,
+               "a PNG keyword has 1 to 79 Latin-1 characters");
         auto plain = latin1(value);
-        std::string chunk = plain ? "tEXt" + *key + '\0' + *plain
-                                  : "iTXt" + *key + std::string(5, '\0') + value;
+        std::string chunk =
+            plain ? "tEXt" + *key + '\0' + *plain : "iTXt" + *key + std::string(5, '\0') + value;
         chunks += big_endian(uint32_t(chunk.size() - 4)) + chunk + big_endian(crc32(chunk));
     }
     auto bytes = as_bytes(chunks);
@@ -112,14 +116,17 @@ static void read_text(std::string_view type, std::string_view body, ImageText& t
         bool compressed = body[0] != 0;
         body.remove_prefix(2);
         if (!split(body, language) || !split(body, translated)) return;
-        if (!compressed) texts.emplace_back(key, std::string(body));
-        else if (auto text = inflate(body)) texts.emplace_back(key, std::move(*text));
+        if (!compressed)
+            texts.emplace_back(key, std::string(body));
+        else if (auto text = inflate(body))
+            texts.emplace_back(key, std::move(*text));
     }
 }
 
 Result<ImageText> read_png_text(std::span<const std::byte> bytes, const std::string& where) {
     std::string_view rest = as_text(bytes);
-    if (!rest.starts_with(kSignature)) return Error{Status::bad_file, where + ": expected a PNG picture"};
+    if (!rest.starts_with(kSignature))
+        return Error{Status::bad_file, where + ": expected a PNG picture"};
     rest.remove_prefix(kSignature.size());
     ImageText texts;
     while (!rest.empty()) {
@@ -136,4 +143,4 @@ Result<ImageText> read_png_text(std::span<const std::byte> bytes, const std::str
     return texts;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -10,4 +10,4 @@ namespace kiln {
 // Puts the texts behind the header chunk of an encoded PNG.
 void insert_png_text(std::vector<std::byte>& png, const ImageText& text);
 
-}  // namespace kiln
+}   // namespace kiln

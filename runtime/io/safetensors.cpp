@@ -23,11 +23,13 @@ static uint64_t little_endian(std::span<const std::byte> bytes) {
 }
 
 // The header's text, or why these bytes cannot be a safetensors file.
-static Result<std::string_view> header_text(std::span<const std::byte> bytes, const std::string& where) {
+static Result<std::string_view> header_text(std::span<const std::byte> bytes,
+                                            const std::string& where) {
     std::string fault;
     uint64_t length = bytes.size() < kPrefix ? 0 : little_endian(bytes);
     if (bytes.size() < kPrefix)
-        fault = "truncated: a safetensors file has at least 8 bytes, found " + std::to_string(bytes.size());
+        fault = "truncated: a safetensors file has at least 8 bytes, found " +
+                std::to_string(bytes.size());
     else if (length > kMaxHeader)
         fault = "not a safetensors file: a header of " + std::to_string(length) +
                 " bytes; at most " + std::to_string(kMaxHeader) + " are allowed";
@@ -80,7 +82,8 @@ static std::string tiling_fault(const std::vector<TensorInfo>& tensors, size_t d
         return "truncated: the tensors have " + std::to_string(position) + " bytes, found " +
                std::to_string(data_size);
     if (position < data_size)
-        return std::to_string(data_size - position) + " bytes that belong to no tensor follow the last";
+        return std::to_string(data_size - position) +
+               " bytes that belong to no tensor follow the last";
     return {};
 }
 
@@ -171,4 +174,4 @@ Result<void> write_safetensors(const std::string& path, std::vector<TensorToWrit
     return file->commit();
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -28,21 +28,23 @@ struct TensorInfo {
 };
 
 // An open file, memory-mapped; any number of threads may read. Everything in the header is checked
-// once, in open(): a file that opens has tensors that lie in it side by side, without overlap or gap,
-// each as large as its shape and type say.
+// once, in open(): a file that opens has tensors that lie in it side by side, without overlap or
+// gap, each as large as its shape and type say.
 class Safetensors {
 public:
-    // Any defect is Status::bad_file with the file, the tensor, what was expected and what was found.
-    // A file in another format is refused by its name, with what to do about it.
+    // Any defect is Status::bad_file with the file, the tensor, what was expected and what was
+    // found. A file in another format is refused by its name, with what to do about it.
     static Result<Safetensors> open(const std::string& path);
     // The same checks on bytes in memory, which must outlive the result.
     static Result<Safetensors> parse(std::span<const std::byte> bytes, const std::string& where);
 
-    const std::vector<TensorInfo>& tensors() const { return tensors_; }   // in the order of the data
-    const TensorInfo* find(std::string_view name) const;                  // null when absent
+    const std::vector<TensorInfo>& tensors() const {
+        return tensors_;
+    }                                                      // in the order of the data
+    const TensorInfo* find(std::string_view name) const;   // null when absent
     const std::map<std::string, std::string>& metadata() const { return metadata_; }
     const std::string& path() const { return path_; }
-    std::span<const std::byte> data() const { return data_; }             // all tensors
+    std::span<const std::byte> data() const { return data_; }   // all tensors
 
     // The bytes of one of this file's tensors, possibly misaligned for its type: copy, don't cast.
     std::span<const std::byte> bytes(const TensorInfo& info) const;
@@ -66,13 +68,13 @@ struct TensorToWrite {
     std::span<const std::byte> bytes;
 };
 
-// Writes a file that appears whole or not at all. Tensors are laid out by falling element size, then
-// by name, and the data begins at a multiple of eight, so that every tensor is aligned. Names must
-// differ and sizes must match the shapes (both are invariants of the caller).
+// Writes a file that appears whole or not at all. Tensors are laid out by falling element size,
+// then by name, and the data begins at a multiple of eight, so that every tensor is aligned. Names
+// must differ and sizes must match the shapes (both are invariants of the caller).
 Result<void> write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors,
                                const std::map<std::string, std::string>& metadata = {});
 
 // One tensor's type by the name that safetensors gives it; F32 and f32.
 std::string_view safetensors_name(DType type);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -17,17 +17,28 @@ struct StoredType {
 };
 
 static constexpr std::array kStoredTypes = {
-    StoredType{"F32", 32, DType::f32},       StoredType{"F16", 16, DType::f16},
-    StoredType{"BF16", 16, DType::bf16},     StoredType{"F8_E4M3", 8, DType::f8_e4m3},
-    StoredType{"F8_E5M2", 8, DType::f8_e5m2}, StoredType{"F64", 64, DType::f64},
-    StoredType{"I64", 64, DType::i64},       StoredType{"I32", 32, DType::i32},
-    StoredType{"I16", 16, DType::i16},       StoredType{"I8", 8, DType::i8},
-    StoredType{"U64", 64, DType::u64},       StoredType{"U32", 32, DType::u32},
-    StoredType{"U16", 16, DType::u16},       StoredType{"U8", 8, DType::u8},
-    StoredType{"BOOL", 8, DType::boolean},   StoredType{"C64", 64, {}},
-    StoredType{"F8_E8M0", 8, {}},            StoredType{"F8_E4M3FNUZ", 8, {}},
-    StoredType{"F8_E5M2FNUZ", 8, {}},        StoredType{"F6_E2M3", 6, {}},
-    StoredType{"F6_E3M2", 6, {}},            StoredType{"F4", 4, {}},
+    StoredType{"F32", 32, DType::f32},
+    StoredType{"F16", 16, DType::f16},
+    StoredType{"BF16", 16, DType::bf16},
+    StoredType{"F8_E4M3", 8, DType::f8_e4m3},
+    StoredType{"F8_E5M2", 8, DType::f8_e5m2},
+    StoredType{"F64", 64, DType::f64},
+    StoredType{"I64", 64, DType::i64},
+    StoredType{"I32", 32, DType::i32},
+    StoredType{"I16", 16, DType::i16},
+    StoredType{"I8", 8, DType::i8},
+    StoredType{"U64", 64, DType::u64},
+    StoredType{"U32", 32, DType::u32},
+    StoredType{"U16", 16, DType::u16},
+    StoredType{"U8", 8, DType::u8},
+    StoredType{"BOOL", 8, DType::boolean},
+    StoredType{"C64", 64, {}},
+    StoredType{"F8_E8M0", 8, {}},
+    StoredType{"F8_E4M3FNUZ", 8, {}},
+    StoredType{"F8_E5M2FNUZ", 8, {}},
+    StoredType{"F6_E2M3", 6, {}},
+    StoredType{"F6_E3M2", 6, {}},
+    StoredType{"F4", 4, {}},
 };
 
 static const StoredType* stored_type(std::string_view name) {
@@ -87,7 +98,8 @@ public:
         }
         if (name == "dtype") return !has_dtype_ ? enter(Place::dtype_value) : twice(name);
         if (name == "shape") return !has_shape_ ? enter(Place::shape_value) : twice(name);
-        if (name == "data_offsets") return !has_offsets_ ? enter(Place::offsets_value) : twice(name);
+        if (name == "data_offsets")
+            return !has_offsets_ ? enter(Place::offsets_value) : twice(name);
         return stop("unknown key " + in_quotes(name));
     }
 
@@ -108,7 +120,8 @@ public:
     bool number_unsigned(uint64_t value) override {
         if (place_ == Place::shape) {
             auto& dims = header.tensors.back().shape.dims;
-            if (value > uint64_t(INT64_MAX)) return stop("extent " + std::to_string(value) + " overflows");
+            if (value > uint64_t(INT64_MAX))
+                return stop("extent " + std::to_string(value) + " overflows");
             if (dims.size() == kMaxRank) return stop("more than 64 dimensions");
             has_shape_ = true;
             return dims.push_back(int64_t(value)), true;
@@ -134,8 +147,18 @@ public:
 
 private:
     enum class Place {
-        start, entries, entry_value, metadata, metadata_value, tensor, dtype_value, shape_value,
-        shape, offsets_value, offsets, done
+        start,
+        entries,
+        entry_value,
+        metadata,
+        metadata_value,
+        tensor,
+        dtype_value,
+        shape_value,
+        shape,
+        offsets_value,
+        offsets,
+        done
     };
     static constexpr size_t kMaxRank = 64;
 
@@ -160,15 +183,19 @@ private:
         if (!has_dtype_) return stop("dtype is missing");
         if (!has_shape_) return stop("shape is missing");
         if (!has_offsets_) return stop("data_offsets is missing");
-        if (offsets_ != 2) return stop("data_offsets: expected 2 numbers, found " + std::to_string(offsets_));
+        if (offsets_ != 2)
+            return stop("data_offsets: expected 2 numbers, found " + std::to_string(offsets_));
         return true;
     }
 
     std::string_view expected() const {
         switch (place_) {
-            case Place::start: case Place::entries: case Place::done: return "an object";
+            case Place::start:
+            case Place::entries:
+            case Place::done: return "an object";
             case Place::entry_value: return "an object";
-            case Place::metadata: case Place::metadata_value: return "a string";
+            case Place::metadata:
+            case Place::metadata_value: return "a string";
             case Place::dtype_value: return "dtype: a string";
             case Place::shape_value: return "shape: a list of whole numbers";
             case Place::shape: return "shape: whole numbers from 0";
@@ -181,7 +208,9 @@ private:
     bool unexpected(const std::string& found) {
         return stop("expected " + std::string(expected()) + ", found " + found);
     }
-    bool twice(const std::string& name) { return stop("the key " + in_quotes(name) + " stands twice"); }
+    bool twice(const std::string& name) {
+        return stop("the key " + in_quotes(name) + " stands twice");
+    }
     bool stop(std::string why) {
         bool outside = place_ == Place::start || place_ == Place::entries;
         std::string of = outside ? "header" : in_metadata_ ? "__metadata__" : "";
@@ -198,9 +227,10 @@ private:
     std::unordered_set<std::string> names_;
 };
 
-}  // namespace
+}   // namespace
 
-Result<SafetensorsHeader> parse_safetensors_header(std::string_view text, const std::string& where) {
+Result<SafetensorsHeader> parse_safetensors_header(std::string_view text,
+                                                   const std::string& where) {
     // The parser takes a zero byte for the end and would not see what follows.
     if (size_t zero = text.find('\0'); zero != text.npos)
         return Error{Status::bad_file, where + ": the header is not JSON: a zero byte at byte " +
@@ -210,4 +240,4 @@ Result<SafetensorsHeader> parse_safetensors_header(std::string_view text, const 
     return Error{Status::bad_file, where + ": " + reader.fault};
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,4 +1,5 @@
-// The JSON header of a safetensors file, checked in itself; safetensors.h checks it against the file.
+// The JSON header of a safetensors file, checked in itself; safetensors.h checks it against the
+// file.
 #pragma once
 #include <map>
 #include <string>
@@ -22,4 +23,4 @@ Result<SafetensorsHeader> parse_safetensors_header(std::string_view text, const 
 int bits_of_stored_type(std::string_view name);
 std::optional<DType> dtype_of_stored_type(std::string_view name);
 
-}  // namespace kiln
+}   // namespace kiln

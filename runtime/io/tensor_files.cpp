@@ -61,7 +61,8 @@ Result<TensorFiles> TensorFiles::open_index(const std::string& path) {
         const Safetensors& file = model.files_[opened[value.get<std::string>()]];
         const TensorInfo* info = file.find(tensor);
         if (!info)
-            return bad(path, "weight_map: tensor " + in_quotes(tensor) + " is not in " + file.path());
+            return bad(path,
+                       "weight_map: tensor " + in_quotes(tensor) + " is not in " + file.path());
         model.entries_.emplace(tensor, Entry{&file, info});
     }
     // Tensors that the index forgot are still the model's; the index decides between duplicates.
@@ -82,7 +83,8 @@ static std::vector<std::string> file_names(std::string_view stem, const std::str
 Result<TensorFiles> TensorFiles::open_folder(const std::string& folder,
                                              const std::vector<std::string>& variants) {
     std::error_code code;
-    if (!fs::is_directory(folder, code)) return bad(folder, "expected a model's folder, found none");
+    if (!fs::is_directory(folder, code))
+        return bad(folder, "expected a model's folder, found none");
     for (const std::string& variant : variants)
         for (std::string_view stem : kStems)
             for (const std::string& name : file_names(stem, variant)) {
@@ -91,13 +93,16 @@ Result<TensorFiles> TensorFiles::open_folder(const std::string& folder,
             }
     std::string found, pickled;
     for (const auto& entry : fs::directory_iterator(folder, code)) {
-        std::string name = entry.path().filename().string(), type = entry.path().extension().string();
+        std::string name = entry.path().filename().string(),
+                    type = entry.path().extension().string();
         if (type == ".bin" || type == ".ckpt" || type == ".pt" || type == ".pth") pickled = name;
         if (type == ".safetensors") found = name;
     }
     if (!found.empty())
-        return bad(folder, "expected model.safetensors or diffusion_pytorch_model.safetensors (or a "
-                           "variant of them), found " + in_quotes(found));
+        return bad(folder,
+                   "expected model.safetensors or diffusion_pytorch_model.safetensors (or a "
+                   "variant of them), found " +
+                       in_quotes(found));
     if (!pickled.empty())
         return bad(folder, "expected safetensors weights, found only " + in_quotes(pickled) + ". " +
                                std::string(advice_for(kPickleKind)));
@@ -118,4 +123,4 @@ Result<TensorFiles> TensorFiles::open(const std::string& path) {
     return model;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -32,7 +32,9 @@ public:
         const TensorInfo* info;
     };
     std::optional<Entry> find(std::string_view name) const;
-    const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }   // by name
+    const std::map<std::string, Entry, std::less<>>& entries() const {
+        return entries_;
+    }   // by name
 
     std::span<const std::byte> bytes(const Entry& entry) const {
         return entry.file->bytes(*entry.info);
@@ -49,4 +51,4 @@ private:
     std::map<std::string, Entry, std::less<>> entries_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

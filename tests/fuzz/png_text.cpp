@@ -1,4 +1,5 @@
-// Any bytes as the chunks of a PNG: either refused, or the texts survive being written and read again.
+// Any bytes as the chunks of a PNG: either refused, or the texts survive being written and read
+// again.
 #include <cstdint>
 #include <cstdlib>
 

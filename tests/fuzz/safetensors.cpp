@@ -8,7 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto bytes = std::as_bytes(std::span(data, size));
     auto file = kiln::Safetensors::parse(bytes, "fuzz");
     if (!file) {
-        if (file.error().status != kiln::Status::bad_file || file.error().message.empty()) std::abort();
+        if (file.error().status != kiln::Status::bad_file || file.error().message.empty())
+            std::abort();
         return 0;
     }
     size_t total = 0;

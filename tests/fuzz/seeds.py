@@ -1,4 +1,5 @@
 """Writes seed inputs and dictionaries for the fuzz targets: seeds.py FOLDER."""
+
 import json
 import struct
 import sys
@@ -19,7 +20,14 @@ def safetensors():
     yield (GOLDEN / "io/reference.safetensors").read_bytes()
     yield file({})
     yield file({"__metadata__": {"format": "pt"}, "w": tensor("F32", [2, 3], 0, 24)}, bytes(24))
-    yield file({"a": tensor("F16", [], 0, 2), "b": tensor("F4", [2], 2, 3), "c": tensor("BOOL", [0, 7], 3, 3)}, bytes(3))
+    yield file(
+        {
+            "a": tensor("F16", [], 0, 2),
+            "b": tensor("F4", [2], 2, 3),
+            "c": tensor("BOOL", [0, 7], 3, 3),
+        },
+        bytes(3),
+    )
     yield file({"a": tensor("U8", [4], 0, 4), "b": tensor("U8", [4], 2, 6)}, bytes(6))
     yield file({"a": tensor("F32", [1 << 32, 1 << 32], 0, 0)})
     yield file('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{}}', bytes(1))
@@ -31,10 +39,50 @@ def tokenizer():
     prompt = "a red cat, it's 42 caf\u00e9 <|endoftext|> \U0001f600".encode()
     vocabulary, merges = (small / "vocab.json").read_bytes(), (small / "merges.txt").read_bytes()
     config = (small / "tokenizer_config.json").read_bytes()
-    yield b"\xff".join([(saved / "tokenizer.json").read_bytes(), b"", b"", (saved / "tokenizer_config.json").read_bytes(), b"", b"", prompt])
-    yield b"\xff".join([b"", vocabulary, merges, config, b'{"pad_token":"!","bos_token":{"content":"<s>","normalized":true}}', b'{"<x>":600}', prompt])
-    yield b"\xff".join([b"", b'{"a":0,"b":1,"ab":2,"<|startoftext|>":3,"<|endoftext|>":4}', b"a b\n", b"", b"", b"", b"abab"])
-    yield b"\xff".join([b"", b"", b"#version\ni n\nt h\nth e</w>\n", b'{"added_tokens_decoder":{"7":{"content":"q","single_word":true}}}', b"", b"", prompt])
+    yield b"\xff".join(
+        [
+            (saved / "tokenizer.json").read_bytes(),
+            b"",
+            b"",
+            (saved / "tokenizer_config.json").read_bytes(),
+            b"",
+            b"",
+            prompt,
+        ]
+    )
+    yield b"\xff".join(
+        [
+            b"",
+            vocabulary,
+            merges,
+            config,
+            b'{"pad_token":"!","bos_token":{"content":"<s>","normalized":true}}',
+            b'{"<x>":600}',
+            prompt,
+        ]
+    )
+    yield b"\xff".join(
+        [
+            b"",
+            b'{"a":0,"b":1,"ab":2,"<|startoftext|>":3,"<|endoftext|>":4}',
+            b"a b\n",
+            b"",
+            b"",
+            b"",
+            b"abab",
+        ]
+    )
+    yield b"\xff".join(
+        [
+            b"",
+            b"",
+            b"#version\ni n\nt h\nth e</w>\n",
+            b'{"added_tokens_decoder":{"7":{"content":"q","single_word":true}}}',
+            b"",
+            b"",
+            prompt,
+        ]
+    )
 
 
 def documents():
@@ -47,18 +95,50 @@ def documents():
 
 def pictures():
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     yield (GOLDEN / "io/text.png").read_bytes()
-    yield b"\x89PNG\r\n\x1a\n" + chunk(b"tEXt", b"k\0v") + chunk(b"zTXt", b"k\0\0" + zlib.compress(b"text")) + chunk(b"IEND", b"")
+    yield b"\x89PNG\r\n\x1a\n" + chunk(b"tEXt", b"k\0v") + chunk(
+        b"zTXt", b"k\0\0" + zlib.compress(b"text")
+    ) + chunk(b"IEND", b"")
     yield b"\x89PNG\r\n\x1a\n" + chunk(b"iTXt", b"k\0\1\0en\0t\0" + zlib.compress(b"text"))
     yield "caf\u00e9 \u732b".encode()
 
 
 WORDS = {
-    "safetensors": ["dtype", "shape", "data_offsets", "__metadata__", "F32", "BF16", "F8_E4M3", "F4", "C64", "BOOL", '":{"'],
-    "tokenizer": ["model", "vocab", "merges", "added_tokens", "content", "normalized", "single_word", "bos_token", "eos_token",
-                  "pad_token", "unk_token", "added_tokens_decoder", "model_max_length", "<|startoftext|>", "<|endoftext|>", "</w>"],
+    "safetensors": [
+        "dtype",
+        "shape",
+        "data_offsets",
+        "__metadata__",
+        "F32",
+        "BF16",
+        "F8_E4M3",
+        "F4",
+        "C64",
+        "BOOL",
+        '":{"',
+    ],
+    "tokenizer": [
+        "model",
+        "vocab",
+        "merges",
+        "added_tokens",
+        "content",
+        "normalized",
+        "single_word",
+        "bos_token",
+        "eos_token",
+        "pad_token",
+        "unk_token",
+        "added_tokens_decoder",
+        "model_max_length",
+        "<|startoftext|>",
+        "<|endoftext|>",
+        "</w>",
+    ],
     "json": ["true", "false", "null", "\\\\u", '":', "1e99"],
     "png_text": ["tEXt", "zTXt", "iTXt", "IEND", "IHDR"],
 }
@@ -66,7 +146,12 @@ WORDS = {
 
 def main():
     folder = Path(sys.argv[1])
-    for name, seeds in {"safetensors": safetensors, "tokenizer": tokenizer, "json": documents, "png_text": pictures}.items():
+    for name, seeds in {
+        "safetensors": safetensors,
+        "tokenizer": tokenizer,
+        "json": documents,
+        "png_text": pictures,
+    }.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds()):
             (folder / name / f"seed-{i}").write_bytes(seed)

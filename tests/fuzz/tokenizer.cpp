@@ -28,7 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
     auto tokenizer = kiln::Tokenizer::parse(files, "fuzz");
-    if (tokenizer) encode(*tokenizer, rest);
-    else if (tokenizer.error().status != kiln::Status::bad_file) std::abort();
+    if (tokenizer)
+        encode(*tokenizer, rest);
+    else if (tokenizer.error().status != kiln::Status::bad_file)
+        std::abort();
     return 0;
 }

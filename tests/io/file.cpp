@@ -68,9 +68,11 @@ TEST_CASE("a file that is not committed leaves no trace") {
 
 TEST_CASE("unwritable targets are refused and leave no trace") {
     TemporaryFolder folder;
-    fails_with(write_file(folder / "none/x", as_bytes("x")), "none/x: cannot be written: No such file");
+    fails_with(write_file(folder / "none/x", as_bytes("x")),
+               "none/x: cannot be written: No such file");
     fails_with(write_file(folder.path, as_bytes("x")), "exists and is not a regular file");
-    fails_with(write_file("/dev/null", as_bytes("x")), "/dev/null: exists and is not a regular file");
+    fails_with(write_file("/dev/null", as_bytes("x")),
+               "/dev/null: exists and is not a regular file");
     fails_with(write_file("/proc/x", as_bytes("x")), "/proc/x: cannot be written");
     CHECK(folder.count() == 0);
 }
@@ -83,11 +85,13 @@ TEST_CASE("new files never overwrite, also from several threads") {
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; i++)
         threads.emplace_back([&] {
-            for (int k = 0; k < 5; k++) (void)write_new_file(folder.path, "b", "txt", as_bytes("x"));
+            for (int k = 0; k < 5; k++)
+                (void)write_new_file(folder.path, "b", "txt", as_bytes("x"));
         });
     for (auto& thread : threads) thread.join();
     CHECK(folder.count() == 22);
-    fails_with(write_new_file(folder / "none", "a", "png", as_bytes("x")), "none/a.png: cannot be written");
+    fails_with(write_new_file(folder / "none", "a", "png", as_bytes("x")),
+               "none/a.png: cannot be written");
 }
 
 TEST_CASE("a file name says what was asked for") {
@@ -96,8 +100,11 @@ TEST_CASE("a file name says what was asked for") {
     CHECK(file_stem("", 7) == "kiln-7");
     CHECK(file_stem("!?\xff\x80", 7) == "kiln-7");
     CHECK(file_stem("caf\xc3\xa9 \xe7\x8c\xab", 0) == "caf\xc3\xa9-\xe7\x8c\xab-0");
-    CHECK(file_stem("a\xe2\x80\xae" "b", 3) == "a-b-3");   // an override of text direction
-    CHECK(file_stem(std::string(100, 'x'), 18446744073709551615u) == std::string(60, 'x') + "-18446744073709551615");
+    CHECK(file_stem("a\xe2\x80\xae"
+                    "b",
+                    3) == "a-b-3");   // an override of text direction
+    CHECK(file_stem(std::string(100, 'x'), 18446744073709551615u) ==
+          std::string(60, 'x') + "-18446744073709551615");
     std::string words;
     for (int i = 0; i < 30; i++) words += "word ";
     CHECK(file_stem(words, 5) == "word-word-word-word-word-word-word-word-word-word-word-word-5");

@@ -10,7 +10,8 @@ using namespace kiln;
 
 static Image pattern(int width, int height, int channels) {
     Image image{width, height, channels, {}};
-    for (int i = 0; i < width * height * channels; i++) image.pixels.push_back(uint8_t(i * 37 + i / 11));
+    for (int i = 0; i < width * height * channels; i++)
+        image.pixels.push_back(uint8_t(i * 37 + i / 11));
     return image;
 }
 
@@ -35,11 +36,13 @@ TEST_CASE("decoding converts to the channels asked for") {
 TEST_CASE("a JPEG is close to the pixels it was made of") {
     Image image{32, 32, 3, {}};
     for (int i = 0; i < 32 * 32; i++)
-        for (int c = 0; c < 3; c++) image.pixels.push_back(uint8_t(c == 0 ? i / 32 * 8 : i % 32 * 8));
+        for (int c = 0; c < 3; c++)
+            image.pixels.push_back(uint8_t(c == 0 ? i / 32 * 8 : i % 32 * 8));
     Image back = take(decode_image(encode_jpeg(image, 95), "x.jpg"));
     REQUIRE(back.pixels.size() == image.pixels.size());
     double difference = 0;
-    for (size_t i = 0; i < back.pixels.size(); i++) difference += std::abs(back.pixels[i] - image.pixels[i]);
+    for (size_t i = 0; i < back.pixels.size(); i++)
+        difference += std::abs(back.pixels[i] - image.pixels[i]);
     CHECK(difference / double(back.pixels.size()) < 6);
 }
 
@@ -71,7 +74,8 @@ TEST_CASE("what is not a picture is refused, saying what was seen") {
     using namespace std::string_view_literals;
     auto decode = [](std::string_view bytes) { return decode_image(as_bytes(bytes), "in.png"); };
     fails_with(decode(""), "in.png: expected a picture, the file is empty");
-    fails_with(decode("hello world, this is text"), "in.png: expected a picture, found neither PNG nor JPEG");
+    fails_with(decode("hello world, this is text"),
+               "in.png: expected a picture, found neither PNG nor JPEG");
     fails_with(decode("RIFF\x10\0\0\0WEBPVP8 "sv), "found a WebP picture");
     fails_with(decode("%PDF-1.7 ........"), "found a PDF document");
     fails_with(decode("{\"a\":1}"), "found JSON");
@@ -84,10 +88,13 @@ TEST_CASE("what is not a picture is refused, saying what was seen") {
 TEST_CASE("damaged and oversized pictures are refused") {
     std::vector<std::byte> png = encode_png(pattern(64, 64, 3));
     std::span<const std::byte> bytes = png;
-    fails_with(decode_image(bytes.first(bytes.size() / 2), "in.png"), "in.png: a damaged picture (64 x 64): ");
-    fails_with(decode_image(bytes, "in.png", 3, 4095), "in.png: a picture of 64 x 64; at most 4095 pixels are read");
+    fails_with(decode_image(bytes.first(bytes.size() / 2), "in.png"),
+               "in.png: a damaged picture (64 x 64): ");
+    fails_with(decode_image(bytes, "in.png", 3, 4095),
+               "in.png: a picture of 64 x 64; at most 4095 pixels are read");
     CHECK(decode_image(bytes, "in.png", 3, 4096).ok());
-    fails_with(read_png_text(bytes.first(bytes.size() - 5), "in.png"), "in.png: a truncated PNG picture");
+    fails_with(read_png_text(bytes.first(bytes.size() - 5), "in.png"),
+               "in.png: a truncated PNG picture");
     fails_with(read_png_text(as_bytes("GIF89a"), "in.png"), "in.png: expected a PNG picture");
     png[20] = std::byte(9);
     fails_with(read_png_text(png, "in.png"), "in.png: a damaged PNG picture: wrong checksum");

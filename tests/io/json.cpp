@@ -5,7 +5,8 @@
 using namespace kiln;
 
 TEST_CASE("JSON is read as it is written") {
-    auto document = take(parse_json(R"({"a":[1,-2,3.5,"x\u00e9",null,true],"b":{},"c":18446744073709551615})", "x"));
+    auto document = take(
+        parse_json(R"({"a":[1,-2,3.5,"x\u00e9",null,true],"b":{},"c":18446744073709551615})", "x"));
     CHECK(document.dump() == R"({"a":[1,-2,3.5,"xé",null,true],"b":{},"c":18446744073709551615})");
     CHECK(take(parse_json(" 3 ", "x")) == 3);
 }
@@ -35,9 +36,10 @@ TEST_CASE("a JSON file's name begins its messages") {
 }
 
 TEST_CASE("getters give values, defaults, or an error that names the key") {
-    auto document = take(parse_json(
-        R"({"i":4,"f":0.5,"whole":8.0,"b":true,"s":"text","list":[1,2],"names":["x","y"],"none":null,"o":{"k":1},"big":18446744073709551615})",
-        "c"));
+    auto document = take(parse_json(R"({"i":4,"f":0.5,"whole":8.0,"b":true,)"
+                                    R"("s":"text","list":[1,2],"names":["x","y"],"none":null,)"
+                                    R"("o":{"k":1},"big":18446744073709551615})",
+                                    "c"));
     JsonObject config(document, "unet/config.json");
     CHECK(take(config.integer("i")) == 4);
     CHECK(take(config.integer("whole")) == 8);
@@ -56,16 +58,19 @@ TEST_CASE("getters give values, defaults, or an error that names the key") {
     CHECK(take(take(config.object("o")).integer("k")) == 1);
     CHECK(!take(config.object("missing")).has("k"));
 
-    fails_with(config.integer("missing"), "unet/config.json: missing: expected a whole number, found nothing");
+    fails_with(config.integer("missing"),
+               "unet/config.json: missing: expected a whole number, found nothing");
     fails_with(config.integer("f"), "unet/config.json: f: expected a whole number, found 0.5");
     fails_with(config.integer("big"), "big: expected a whole number, found 18446744073709551615");
     fails_with(config.number("s", 1.0), "unet/config.json: s: expected a number, found \"text\"");
     fails_with(config.boolean("i"), "i: expected true or false, found 4");
     fails_with(config.string("list"), "list: expected a string, found a list of 2");
-    fails_with(config.integers("names"), "names: expected a list whose every item is a whole number, found \"x\"");
+    fails_with(config.integers("names"),
+               "names: expected a list whose every item is a whole number, found \"x\"");
     fails_with(config.integers("s"), "found \"text\"");
     fails_with(config.strings("missing"), "found nothing");
     fails_with(config.object("i"), "unet/config.json: i: expected an object, found 4");
-    fails_with(JsonObject(document["list"], "x").check(), "x: expected an object, found a list of 2");
+    fails_with(JsonObject(document["list"], "x").check(),
+               "x: expected an object, found a list of 2");
     CHECK(config.error("k", "is odd").message == "unet/config.json: k: is odd");
 }
