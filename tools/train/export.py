@@ -1,0 +1,51 @@
+"""Writes the trained parts as a diffusers folder, f16, as StableDiffusionPipeline lays it out."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+
+import text
+import train_unet
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("out")
+    args.add_argument("--vae", default="vae.pt")
+    args.add_argument("--unet", default="unet.pt")
+    args.add_argument("--tokenizer", default="tokenizer")
+    args = args.parse_args()
+    out = Path(args.out)
+    shutil.copytree(args.tokenizer, out / "tokenizer", dirs_exist_ok=True)
+    stored = torch.load(args.unet)
+    vae_stored = torch.load(args.vae)
+    vae = AutoencoderKL(**vae_stored["config"], scaling_factor=stored["scaling"])
+    vae.load_state_dict(vae_stored["weights"])
+    unet = UNet2DConditionModel(**train_unet.CONFIG)
+    encoder = text.make_encoder(text.load_tokenizer(args.tokenizer))
+    for module, prefix in ((unet, "unet."), (encoder, "text.")):
+        module.load_state_dict({k[len(prefix):]: v for k, v in stored["weights"].items()
+                                if k.startswith(prefix)})
+    vae.half().save_pretrained(out / "vae")
+    unet.half().save_pretrained(out / "unet")
+    encoder.half().save_pretrained(out / "text_encoder")
+    DDIMScheduler(**train_unet.SCHEDULER).save_pretrained(out / "scheduler")
+    index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
+             "feature_extractor": [None, None], "image_encoder": [None, None],
+             "requires_safety_checker": False, "safety_checker": [None, None],
+             "scheduler": ["diffusers", "DDIMScheduler"],
+             "text_encoder": ["transformers", "CLIPTextModel"],
+             "tokenizer": ["transformers", "CLIPTokenizer"],
+             "unet": ["diffusers", "UNet2DConditionModel"],
+             "vae": ["diffusers", "AutoencoderKL"]}
+    (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    total = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
+    print(f"{total / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
