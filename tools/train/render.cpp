@@ -307,10 +307,8 @@ Vec shade_object(const Scene& scene, const Hit& hit, Vec p, Vec view, int sample
     const Vec mirror = reflected(scene, r);
     if (material == glossy)
         return diffuse + mirror * (.07f + .45f * fresnel) + scene.key * (1.3f * shine);
-    const Vec tint = mix(albedo, {1, 1, 1}, .5f * fresnel + .03f);
-    const float band = .5f + .5f * std::sin(5.5f * r.y + 4 * r.x);
-    const Vec sheen = scene.key * (1.25f * band * band);
-    return tint * (mirror * .35f + sheen + scene.key * (2.5f * shine)) + diffuse * .30f;
+    const Vec tint = mix(albedo, {1, 1, 1}, .6f * fresnel + .03f);
+    return tint * (mirror * 1.15f + scene.key * (2.2f * shine)) + diffuse * .35f;
 }
 
 Vec shade_ground(const Scene& scene, Vec p, Vec view, float distance, int sample) {
@@ -388,7 +386,7 @@ Scene make_scene(const SceneRow& row) {
                 normalize({row.light[0], row.light[1], row.light[2]}),
                 {.82f, .80f, .76f}, {.34f, .35f, .37f}, {}};
     if (scene.setting == night) { scene.key = {.60f, .64f, .74f}; scene.ambient = {.17f, .18f, .23f}; }
-    if (scene.setting == sunset) { scene.key = {.84f, .74f, .64f}; scene.ambient = {.30f, .28f, .29f}; }
+    if (scene.setting == sunset) { scene.key = {.88f, .70f, .55f}; scene.ambient = {.30f, .25f, .25f}; }
     for (int i = 0; i < static_cast<int>(row.count); ++i) {
         const auto& o = row.object[i];
         scene.objects.push_back(build(static_cast<int>(o.shape), {o.rgb[0], o.rgb[1], o.rgb[2]},

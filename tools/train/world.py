@@ -110,8 +110,7 @@ class Renderer:
     def _fit(self, shape):
         """The scale that gives every shape about the same bounding sphere."""
         x, z, h = self.extent[shape]
-        cornered = SHAPES[shape] in ("cube", "pyramid")
-        return (.86 if cornered else .98) / math.sqrt(max(x, z) ** 2 + (h / 2) ** 2)
+        return .98 / math.sqrt(max(x, z) ** 2 * 1.0 + (h / 2) ** 2)
 
     def _one(self, rng, scene, label):
         shape = int(label["shape"][0])
@@ -153,7 +152,7 @@ class Renderer:
             gap = rng.uniform(.92, 1.05)
             a["position"] = (side * gap, 0, rng.uniform(-.25, .25))
             b["position"] = (-side * gap, 0, rng.uniform(-.25, .25))
-            distance, height = rng.uniform(6.7, 7.2), .60
+            distance, height = rng.uniform(7.0, 7.6), .60
         elif name == "top":
             scale[0] *= .72
             footing = FOOTING.get(SHAPES[shapes[1]], self.extent[shapes[1]][2]) * scale[1]
@@ -166,12 +165,11 @@ class Renderer:
             lateral = rng.choice([-1, 1]) * rng.uniform(.30, .55)
             far["position"] = (lateral, 0, rng.uniform(-1.35, -1.1))
             near["position"] = (-lateral, 0, rng.uniform(.85, 1.1))
-            distance, height = rng.uniform(6.7, 7.2), .55
+            distance, height = rng.uniform(7.0, 7.6), .55
             elevation = rng.uniform(24, 36)
         if name != "top" and rng.random() < .12:
             label["view"] = VIEWS.index("overhead")
             elevation = rng.uniform(58, 78)
-            distance *= 1.12
         for o, s in ((a, scale[0]), (b, scale[1])):
             o["scale"] = s
             o["yaw"] = (rng.choice([-1, 1]) * rng.uniform(0, 1.1) if rng.random() < .85
