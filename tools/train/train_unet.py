@@ -17,6 +17,7 @@ import time
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 
 import group_norm
 import text
@@ -24,7 +25,7 @@ import world
 from pace import Pace
 
 CONFIG = dict(sample_size=16, in_channels=8, out_channels=8, layers_per_block=1,
-              block_out_channels=[64, 128, 256], cross_attention_dim=192, attention_head_dim=4,
+              block_out_channels=[64, 96, 192], cross_attention_dim=192, attention_head_dim=4,
               norm_num_groups=16,
               down_block_types=["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
               up_block_types=["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"])
@@ -70,8 +71,8 @@ def main():
     args.add_argument("--out", default="unet.pt")
     args.add_argument("--resume", default="")
     args.add_argument("--minutes", type=float, default=70)
-    args.add_argument("--batch", type=int, default=64)
-    args.add_argument("--rate", type=float, default=8e-4)
+    args.add_argument("--batch", type=int, default=32)
+    args.add_argument("--rate", type=float, default=7e-4)
     args.add_argument("--threads", type=int, default=2)
     args = args.parse_args()
     pace = Pace(args.threads)
@@ -82,6 +83,8 @@ def main():
         "unet": UNet2DConditionModel(**CONFIG).to(memory_format=torch.channels_last),
         "text": text.make_encoder(tokenizer)})
     group_norm.install(model)
+    model["unet"].set_attn_processor(AttnProcessor())   # the fused backward is slow on CPUs
+    model["text"].set_attn_implementation("eager")
     if args.resume:
         model.load_state_dict(torch.load(args.resume)["weights"])
     average = copy.deepcopy(model).eval().requires_grad_(False)
