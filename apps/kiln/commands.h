@@ -14,6 +14,7 @@ int generate(const Global& global, const sdk::Plugin& plugin, const Filled& fill
 
 int devices(const Global& global);
 int models(const Global& global, const sdk::Registry& registry);
+int bench(const Global& global, const sdk::Registry& registry, const std::string& what, double seconds);
 int inspect(const Global& global, const sdk::Registry& registry, const std::string& path, bool all);
 
 }  // namespace kiln::app

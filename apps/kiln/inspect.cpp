@@ -4,6 +4,8 @@
 #include <map>
 
 #include "apps/kiln/commands.h"
+#include "runtime/io/image.h"
+#include "runtime/io/magic.h"
 #include "runtime/io/safetensors.h"
 
 namespace kiln::app {
@@ -83,7 +85,21 @@ static Json families(const Global& global, const sdk::Registry& registry, const 
     return found;
 }
 
+// A picture: the texts that it carries, such as the parameters it was made with.
+static bool inspect_picture(const Global& global, const std::string& path) {
+    auto file = MappedFile::open(path);
+    if (!file || kind_of_file(file->bytes()) != "a PNG picture") return false;
+    auto texts = read_png_text(file->bytes(), path);
+    if (!texts) throw sdk::Failure(KILN_BAD_FILE, texts.error().message);
+    for (const auto& [keyword, text] : *texts) {
+        if (global.json) std::printf("%s\n", Json({{"path", path}, {"keyword", keyword}, {"text", text}}).dump().c_str());
+        else std::printf("%s: %s\n", keyword.c_str(), text.c_str());
+    }
+    return true;
+}
+
 int inspect(const Global& global, const sdk::Registry& registry, const std::string& path, bool all) {
+    if (inspect_picture(global, path)) return KILN_DONE;
     std::error_code ignored;
     std::vector<std::string> files = {path};
     if (fs::is_directory(path, ignored)) {

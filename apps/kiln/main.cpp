@@ -18,8 +18,9 @@ struct Modality {
 struct Line {
     CLI::App app{"Kiln turns text into pictures, video, sound and 3D on any GPU that speaks Vulkan.", "kiln"};
     std::list<Modality> modalities;
-    CLI::App *devices = nullptr, *models = nullptr, *inspect = nullptr;
-    std::string file;
+    CLI::App *devices = nullptr, *models = nullptr, *inspect = nullptr, *bench = nullptr;
+    std::string file, what = "ops";
+    double seconds = 0.5;
     bool all = false;
 };
 
@@ -47,13 +48,17 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
     for (const sdk::Plugin& plugin : registry.plugins()) {
         CLI::App* command = app.add_subcommand(plugin.name(), plugin.summary())->group("Make");
         Modality& m = line.modalities.emplace_back(Modality{plugin, command, Flags(*command, plugin.schema()), ""});
+        command->footer("Flags that every command takes: kiln --help");
         command->add_option("-o,--output", m.output, "File to write, or a folder for a new file (default: a new file "
                             "here, named after the prompt and the seed)")->type_name("FILE")->group("Output");
     }
     line.devices = app.add_subcommand("devices", "What was found, what was chosen, and why each other was not")->group("Look");
     line.models = app.add_subcommand("models", "What can be run")->group("Look");
-    line.inspect = app.add_subcommand("inspect", "What a checkpoint is: format, family, tensors, dtype, metadata")->group("Look");
-    line.inspect->add_option("file", line.file, "A checkpoint, or a folder with some")->required()->option_text(" ");
+    line.inspect = app.add_subcommand("inspect", "What a checkpoint is, or what a picture was made with")->group("Look");
+    line.inspect->add_option("file", line.file, "A .safetensors file, a folder with some, or a PNG picture")->required()->option_text(" ");
+    line.bench = app.add_subcommand("bench", "How fast the kernels are here")->group("Look");
+    line.bench->add_option("what", line.what, "ops, one operator such as matmul, or a command such as image (default: ops)")->option_text(" ");
+    line.bench->add_option("--seconds", line.seconds, "How long to measure each case (default: 0.5)")->type_name("X");
     line.inspect->add_flag("--all", line.all, "Every tensor, not only a summary");
 }
 
@@ -106,6 +111,7 @@ static int dispatch(Line& line, const Global& global, const sdk::Registry& regis
     if (chosen.empty()) throw sdk::Failure(KILN_USAGE, "no command given\n\n" + app.help());
     if (chosen.front() == line.devices) return devices(global);
     if (chosen.front() == line.models) return models(global, registry);
+    if (chosen.front() == line.bench) return bench(global, registry, line.what, line.seconds);
     if (chosen.front() == line.inspect) return inspect(global, registry, line.file, line.all);
     for (const Modality& m : line.modalities)
         if (chosen.front() == m.command) return generate(global, m.plugin, m.flags.fill(), m.output);

@@ -50,9 +50,12 @@ void Reporter::progress(const kiln_progress& p) {
     double left = p.seconds_left;
     if (left <= 0 && fraction > 0) left = seconds() * (1 - fraction) / fraction;
     std::string stage = p.stage ? p.stage : "";
-    if (voice_ == Voice::events)
-        return event({{"event", "progress"}, {"stage", stage}, {"step", p.step}, {"total", p.total},
-                      {"fraction", fraction}, {"seconds_left", std::round(left * 1000) / 1000}});
+    bool known = left > 0 || fraction >= 1;   // how long it will take
+    if (voice_ == Voice::events) {
+        sdk::Json e = {{"event", "progress"}, {"stage", stage}, {"step", p.step}, {"total", p.total}, {"fraction", fraction}};
+        if (known) e["seconds_left"] = std::round(left * 1000) / 1000;
+        return event(e);
+    }
     if (voice_ != Voice::bar || quiet_) return;
     auto now = steady_clock::now();
     if (now - drawn_ < std::chrono::milliseconds(50) && fraction < 1) return;
@@ -61,8 +64,9 @@ void Reporter::progress(const kiln_progress& p) {
     int filled = int(fraction * kWidth);
     std::string bar = std::string(size_t(filled), '#') + std::string(size_t(kWidth - filled), '.');
     std::string count = p.total ? std::to_string(p.step) + "/" + std::to_string(p.total) : "";
-    std::fprintf(stderr, "\r\033[K%-12.20s %9s [%s] %3d%%  %s left", stage.c_str(), count.c_str(), bar.c_str(),
-                 int(fraction * 100), clock_text(left).c_str());
+    std::string wait = known ? clock_text(left) + " left" : "";
+    std::fprintf(stderr, "\r\033[K%-18.18s %9s [%s] %3d%%  %s", stage.c_str(), count.c_str(), bar.c_str(),
+                 int(fraction * 100), wait.c_str());
     std::fflush(stderr);
 }
 

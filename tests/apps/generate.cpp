@@ -202,3 +202,17 @@ TEST_CASE("models lists every plugin, and what was refused with the reason") {
     CHECK_THAT(f.err, ContainsSubstring("a.so") && ContainsSubstring("c.so: \"template\" is already provided by"));
     CHECK(w.run({"template", "x"}).status == 0);
 }
+
+TEST_CASE("bench times the stages of a command") {
+    Workplace w;
+    auto rows = events_of(w.run({"bench", "template", "--json"}).out);
+    REQUIRE(rows.size() >= 4);
+    CHECK(rows[0]["bench"] == "template");
+    CHECK(rows.back()["case"] == "warm, all");
+    CHECK(rows.back()["share"] == 1.0);
+    CHECK(w.files().empty());
+
+    Finished f = w.run({"bench", "nothing"});
+    CHECK(f.status == 2);
+    CHECK_THAT(f.err, ContainsSubstring("matmul"));
+}
