@@ -6,26 +6,13 @@
 
 #include "modalities/image/pipeline.h"
 #include "tests/image/models.h"
+#include "tests/image/pictures.h"
 #include "tests/support/device.h"
 
 using namespace kiln;
 using namespace kiln::test;
 
 namespace {
-
-Image noise_picture(const std::string& name, int width, int height) {
-    Image image{.width = width, .height = height, .channels = 3, .pixels = {}};
-    for (float value : noise(name, int64_t(width) * height * 3)) image.pixels.push_back(uint8_t((value + 1) * 127.5f));
-    return image;
-}
-
-// White on the right half and on the upper quarter.
-Image half_mask(int width, int height) {
-    Image image{.width = width, .height = height, .channels = 1, .pixels = {}};
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) image.pixels.push_back(y < height / 4 ? 200 : x >= width / 2 ? 255 : 0);
-    return image;
-}
 
 ImageRequest request_of(const nlohmann::json& c) {
     ImageRequest r{.prompt = c.at("prompt"), .width = c.at("width"), .height = c.at("height"), .steps = c.at("steps")};
@@ -55,25 +42,6 @@ ImagePipeline& pipeline(const std::string& model) {
     return *entry;
 }
 
-void check_pictures(const std::vector<Picture>& pictures, const std::string& name, const nlohmann::json& c) {
-    const Safetensors file = take(Safetensors::open((kImageGoldens / c.at("file").get<std::string>()).string()));
-    const TensorInfo* info = file.find(name);
-    REQUIRE(info);
-    const auto bytes = file.bytes(*info);
-    std::vector<uint8_t> found;
-    for (const Picture& picture : pictures) found.insert(found.end(), picture.image.pixels.begin(), picture.image.pixels.end());
-    REQUIRE(found.size() == bytes.size());
-    double sum = 0;
-    int largest = 0;
-    for (size_t i = 0; i < found.size(); i++) {
-        const int difference = std::abs(int(found[i]) - int(uint8_t(bytes[i])));
-        sum += difference;
-        largest = std::max(largest, difference);
-    }
-    CHECK(sum / double(found.size()) <= 0.25);
-    CHECK(largest <= 3);
-}
-
 const nlohmann::json& cases() {
     static const nlohmann::json document = golden_document("pipelines");
     return document.at("cases");
@@ -93,7 +61,8 @@ TEST_CASE("a seed gives the picture of diffusers' pipelines", "[gpu]") {
     const nlohmann::json& c = cases().at(name);
     const auto pictures = pipeline(c.at("model")).run(request_of(c));
     if (!pictures) FAIL(pictures.error().message);
-    check_pictures(*pictures, name, c);
+    const Safetensors file = take(Safetensors::open((kImageGoldens / c.at("file").get<std::string>()).string()));
+    check_pictures(*pictures, file, name);
 }
 
 TEST_CASE("guidance in two passes and other batch sizes change nothing", "[gpu]") {
