@@ -1,0 +1,145 @@
+// Tensors on their way from files to the device: packed, converted, checked.
+#include "runtime/nn/weights.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <cmath>
+#include <filesystem>
+#include <unistd.h>
+
+#include "tests/support/device.h"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+// One file of tensors, values 0, 1, 2, ... in steps of 1/8, gone at the end.
+struct File {
+    std::string path = (std::filesystem::temp_directory_path() / ("kiln-weights-" + std::to_string(getpid()) + ".safetensors")).string();
+    std::vector<std::vector<std::byte>> storage;
+    std::vector<TensorToWrite> tensors;
+
+    ~File() { std::filesystem::remove(path); }
+    void add(const std::string& name, DType dtype, Shape shape, float first = 0) {
+        std::vector<float> values;
+        for (int64_t i = 0; i < shape.count(); i++) values.push_back(first + float(i) / 8);
+        auto& bytes = storage.emplace_back(values.size() * size_of(dtype));
+        from_f32(dtype, values.data(), bytes.data(), values.size());
+        tensors.push_back({name, dtype, shape, {}});
+    }
+    Weights open(std::shared_ptr<Device> device, WeightsOptions options = {}) {
+        for (size_t i = 0; i < tensors.size(); i++) tensors[i].bytes = storage[i];
+        take(write_safetensors(path, tensors));
+        return {std::move(device), std::make_shared<TensorFiles>(take(TensorFiles::open(path))), std::move(options)};
+    }
+};
+
+std::vector<float> values_of(Device& device, const Tensor& tensor) {
+    std::vector<std::byte> bytes(tensor.bytes());
+    take(device.read(tensor.value().storage, bytes.data(), bytes.size()));
+    std::vector<float> values(size_t(tensor.shape().count()));
+    to_f32(tensor.dtype(), bytes.data(), values.data(), values.size());
+    return values;
+}
+
+Error failure_of(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const ResultError& failure) {
+        return failure.error;
+    }
+    FAIL("nothing was thrown");
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("matrices are turned, and keep half precision where it can be stored", "[gpu]") {
+    const auto device = test_device();
+    const DType dtype = GENERATE(DType::f32, DType::f16, DType::bf16);
+    const int64_t out = GENERATE(4, 37, 68), in = GENERATE(1, 35);
+    CAPTURE(name_of(dtype), out, in);
+    File file;
+    file.add("linear.weight", dtype, {out, in});
+    file.add("conv.weight", dtype, {out, in, 3, 2});
+    Weights weights = file.open(device);
+    const DType stored = dtype != DType::f32 && out % 4 == 0 ? DType::f16 : DType::f32;
+
+    const Tensor linear = weights.matrix("linear.weight", in, out).at(0);
+    CHECK(linear.shape() == Shape{in, out});
+    CHECK(linear.dtype() == stored);
+    std::vector<float> source(size_t(out * in * 6));
+    to_f32(dtype, file.storage[0].data(), source.data(), size_t(out * in));
+    const std::vector<float> turned = values_of(*device, linear);
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++) REQUIRE(turned[size_t(i * out + o)] == source[size_t(o * in + i)]);
+
+    const Tensor conv = weights.matrix("conv.weight", in, out, {3, 2}).at(0);
+    CHECK(conv.shape() == Shape{3, 2, in, out});
+    to_f32(dtype, file.storage[1].data(), source.data(), source.size());
+    const std::vector<float> packed = values_of(*device, conv);
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t k = 0; k < 6; k++) REQUIRE(packed[size_t((k * in + i) * out + o)] == source[size_t((o * in + i) * 6 + k)]);
+    check_silent(*device);
+}
+
+TEST_CASE("1x1 convolutions, parts of fused projections and transposed tensors are found", "[gpu]") {
+    const auto device = test_device();
+    File file;
+    file.add("a", DType::f32, {4, 3, 1, 1});
+    file.add("fused", DType::f32, {12, 3});
+    file.add("bias", DType::f32, {12});
+    file.add("across", DType::f32, {3, 4});
+    Weights weights = file.open(device, {.names = {{"a.weight", {"a"}}, {"k.weight", {.name = "fused", .part = 1, .parts = 3}},
+                                                   {"k.bias", {.name = "bias", .part = 1, .parts = 3}},
+                                                   {"across.weight", {.name = "across", .transposed = true}}}});
+    CHECK(values_of(*device, weights.matrix("a.weight", 3, 4).at(0))[1] == 3 / 8.0f);
+    const auto k = values_of(*device, weights.matrix("k.weight", 3, 4).at(0));
+    CHECK(k[0] == 12 / 8.0f);
+    CHECK(k[1] == 15 / 8.0f);
+    CHECK(values_of(*device, weights.vector("k.bias", 4))[3] == 7 / 8.0f);
+    CHECK(values_of(*device, weights.matrix("across.weight", 3, 4).at(0))[5] == 5 / 8.0f);
+    CHECK(weights.claimed().size() == 4);
+    CHECK_FALSE(weights.has("fused"));
+}
+
+TEST_CASE("what is missing, misshapen or not finite is named", "[gpu]") {
+    const auto device = test_device();
+    File file;
+    file.add("good", DType::f32, {3});
+    file.add("nan", DType::f16, {4, 4}, NAN);
+    file.add("whole", DType::i32, {3});
+    Weights weights = file.open(device);
+    const Error missing = failure_of([&] { weights.vector("gone", 3); });
+    CHECK(missing.status == Status::bad_file);
+    CHECK(missing.message == file.path + ": tensor \"gone\" is missing; expected shape [3]");
+    CHECK(failure_of([&] { weights.vector("good", 4); }).message == file.path + ": tensor \"good\" has shape [3]; expected [4]");
+    CHECK(failure_of([&] { weights.vector("whole", 3); }).message == file.path + ": tensor \"whole\" has type I32; expected floats");
+    const Error nan = failure_of([&] { weights.matrix("nan", 4, 4); });
+    CHECK(nan.status == Status::not_finite);
+    CHECK(nan.message == file.path + ": tensor \"nan\" holds NaN or infinity");
+}
+
+TEST_CASE("scaled 8-bit weights are multiplied by their scale", "[gpu]") {
+    const auto device = test_device();
+    File file;
+    file.add("layer.weight", DType::f8_e4m3, {8, 4});
+    file.add("layer.scale_weight", DType::f32, {1}, 2);
+    file.add("scaled_fp8", DType::f8_e4m3, {1});
+    Weights weights = file.open(device);
+    CHECK(values_of(*device, weights.matrix("layer.weight", 4, 8).at(0))[1] == 2 * 4 / 8.0f);
+    CHECK(unclaimed(TensorFiles(take(TensorFiles::open(file.path))), weights.claimed()).empty());
+}
+
+TEST_CASE("a tensor larger than a binding comes in parts, side by side", "[gpu][.nightly]") {
+    const auto device = test_device("minimal");
+    const int64_t in = int64_t(device->caps().binding_range / 4 / 128) + 1, out = 192;
+    File file;
+    file.add("big", DType::f16, {out, in});
+    Weights weights = file.open(device, {.storage = Storage::f32});
+    const std::vector<Tensor> parts = weights.matrix("big", in, out);
+    REQUIRE(parts.size() == 3);
+    for (const Tensor& part : parts) CHECK(part.shape() == Shape{in, 64});
+}
