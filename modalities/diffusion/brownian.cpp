@@ -1,6 +1,6 @@
-// Virtual Brownian tree (Li, Wong, Chen and Duvenaud, "Scalable Gradients for Stochastic Differential
-// Equations", 2020, section 4), with the seeds and the bisection of torchsde. Nothing is stored: a
-// query walks down from the root, and draws the few dozen bridges on its way again.
+// Virtual Brownian tree (Li, Wong, Chen and Duvenaud, "Scalable Gradients for Stochastic
+// Differential Equations", 2020, section 4), with the seeds and the bisection of torchsde. Nothing
+// is stored: a query walks down from the root, and draws the few dozen bridges on its way again.
 #include "modalities/diffusion/brownian.h"
 
 #include <algorithm>
@@ -18,7 +18,8 @@ constexpr int kPoolSize = 24;
 // Python's round(value, 6): the decimal nearest to the exact value.
 double round_to_micro(double value) {
     char text[64];
-    const auto printed = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 6);
+    const auto printed =
+        std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 6);
     double rounded = value;
     std::from_chars(text, printed.ptr, rounded);
     return rounded;

@@ -150,7 +150,8 @@ void read_solver(Reader& read, SchedulerConfig& config) {
     read.boolean("lower_order_final", config.lower_order_final);
     read.boolean("euler_at_final", config.euler_at_final);
     if (const Json* steps = read.find("disable_corrector")) {
-        if (!steps->is_array()) return read.complain("disable_corrector", "a list of steps", *steps);
+        if (!steps->is_array())
+            return read.complain("disable_corrector", "a list of steps", *steps);
         for (const Json& step : *steps) {
             if (!step.is_number_integer())
                 return read.complain("disable_corrector", "a list of whole numbers", step);

@@ -10,8 +10,8 @@
 
 namespace kiln {
 
-// What the network predicts: the noise; v = alpha noise - sigma x0 (Salimans and Ho 2022); x0 itself;
-// or the velocity noise - x0 of a straight path (Lipman et al. 2023; Liu et al. 2023).
+// What the network predicts: the noise; v = alpha noise - sigma x0 (Salimans and Ho 2022); x0
+// itself; or the velocity noise - x0 of a straight path (Lipman et al. 2023; Liu et al. 2023).
 enum class Prediction { epsilon, v, sample, flow };
 enum class BetaSchedule { linear, scaled_linear, squaredcos_cap_v2, sigmoid, exponential, laplace };
 // How the timesteps of few steps lie in the training range (Lin et al. 2024, table 2).

@@ -1,5 +1,5 @@
-// Midpoint method in log sigma: k-diffusion, sample_dpm_2, after Karras et al., "Elucidating the Design
-// Space of Diffusion-Based Generative Models", 2022, algorithm 2, and DPM-Solver-2.
+// Midpoint method in log sigma: k-diffusion, sample_dpm_2, after Karras et al., "Elucidating the
+// Design Space of Diffusion-Based Generative Models", 2022, algorithm 2, and DPM-Solver-2.
 #include "modalities/diffusion/samplers.h"
 
 namespace kiln {

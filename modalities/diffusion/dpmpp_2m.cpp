@@ -18,7 +18,8 @@ private:
         const double ratio = there.sigma / here.sigma;
 
         const bool few = count() < 15;
-        const bool first_order = before_.empty() || sigma(i + 1) == 0 || config().solver_order == 1 ||
+        const bool first_order = before_.empty() || sigma(i + 1) == 0 ||
+                                 config().solver_order == 1 ||
                                  (i == count() - 1 && (config().euler_at_final ||
                                                        (config().lower_order_final && few)));
         if (first_order) {

@@ -20,7 +20,8 @@ private:
         const double noise = there.sigma * std::sqrt(-std::expm1(-2 * step));
 
         const bool few = count() < 15;
-        const bool first_order = before_.empty() || sigma(i + 1) == 0 || config().solver_order == 1 ||
+        const bool first_order = before_.empty() || sigma(i + 1) == 0 ||
+                                 config().solver_order == 1 ||
                                  (i == count() - 1 && (config().euler_at_final ||
                                                        (config().lower_order_final && few)));
         if (first_order) {

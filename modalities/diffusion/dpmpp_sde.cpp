@@ -1,6 +1,6 @@
-// DPM-Solver++ as a stochastic two-stage solver with Brownian noise: k-diffusion, sample_dpmpp_sde, at
-// r = 1/2. Times pass through a float32 logarithm and back, as there: the Brownian tree resolves the
-// difference.
+// DPM-Solver++ as a stochastic two-stage solver with Brownian noise: k-diffusion, sample_dpmpp_sde,
+// at r = 1/2. Times pass through a float32 logarithm and back, as there: the Brownian tree resolves
+// the difference.
 #include "modalities/diffusion/samplers.h"
 
 namespace kiln {

@@ -1,5 +1,5 @@
-// Euler steps with ancestral noise (k-diffusion, sample_euler_ancestral), and their form on a flow, in
-// which the step overshoots, shrinks the signal and refills the noise.
+// Euler steps with ancestral noise (k-diffusion, sample_euler_ancestral), and their form on a flow,
+// in which the step overshoots, shrinks the signal and refills the noise.
 #include "modalities/diffusion/samplers.h"
 
 namespace kiln {
@@ -26,7 +26,8 @@ private:
         }
         const double down = there * (1 + (there / here - 1) * eta(1));
         const double shrink = (1 - there) / (1 - down);
-        const double refill = std::sqrt(std::max(there * there - down * down * shrink * shrink, 0.0));
+        const double kept = down * shrink;
+        const double refill = std::sqrt(std::max(there * there - kept * kept, 0.0));
         const double ratio = down / here;
         x = sum({{shrink * ratio, x}, {shrink * (1 - ratio), x0}, {refill, draw(x)}});
     }

@@ -1,5 +1,5 @@
-// Ho and Salimans, "Classifier-Free Diffusion Guidance", 2022, equation 6; the rescaling is that of Lin
-// et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2024, section 3.4.
+// Ho and Salimans, "Classifier-Free Diffusion Guidance", 2022, equation 6; the rescaling is that of
+// Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2024, section 3.4.
 #include "modalities/diffusion/guidance.h"
 
 #include <cmath>

@@ -1,5 +1,6 @@
-// The denoising loop that every modality's pipeline runs: from the latent of the first step to x0, with
-// guidance, progress, preview and cancel. What differs (networks, conditions, decoding) stays outside.
+// The denoising loop that every modality's pipeline runs: from the latent of the first step to x0,
+// with guidance, progress, preview and cancel. What differs (networks, conditions, decoding) stays
+// outside.
 #pragma once
 #include <functional>
 #include <span>
@@ -32,7 +33,7 @@ struct LoopEvent {
 struct LoopHooks {
     std::function<bool()> cancelled;                    // asked before every call of the network
     std::function<void(const LoopEvent&)> progress;     // after every step
-    std::function<void(const Sampler&, Latent&)> blend; // after every step, before progress: inpainting
+    std::function<void(const Sampler&, Latent&)> blend; // after a step, before progress
 };
 
 // Runs the sampler to its end and leaves x0 in `x`. Errors: Status::interrupted when cancelled,

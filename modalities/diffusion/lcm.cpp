@@ -1,5 +1,5 @@
-// Multistep consistency sampling: Luo et al., "Latent Consistency Models", 2023, algorithm 3, with the
-// boundary conditions of Song et al., "Consistency Models", 2023, appendix C.
+// Multistep consistency sampling: Luo et al., "Latent Consistency Models", 2023, algorithm 3, with
+// the boundary conditions of Song et al., "Consistency Models", 2023, appendix C.
 #include "modalities/diffusion/samplers.h"
 
 namespace kiln {

@@ -12,10 +12,11 @@ public:
     using Sampler::Sampler;
 
 private:
-    // Integral over the step from point i of the Lagrange basis polynomial that is one at point i - j
-    // and zero at the other last `order` points; two-point Gauss-Legendre is exact for cubics.
+    // Integral over the step from point i of the Lagrange basis polynomial that is one at point i -
+    // j and zero at the other last `order` points; two-point Gauss-Legendre is exact for cubics.
     double coefficient(int i, int j, int order) const {
-        const double middle = 0.5 * (sigma(i + 1) + sigma(i)), half = 0.5 * (sigma(i + 1) - sigma(i));
+        const double middle = 0.5 * (sigma(i + 1) + sigma(i));
+        const double half = 0.5 * (sigma(i + 1) - sigma(i));
         double integral = 0;
         for (double node : {-1 / std::sqrt(3.0), 1 / std::sqrt(3.0)}) {
             double value = half;

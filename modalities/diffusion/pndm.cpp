@@ -26,7 +26,8 @@ public:
 private:
     std::vector<double> with_runge_kutta() {
         if (count() < 4)
-            throw ResultError({Status::usage, "pndm with Runge-Kutta steps needs at least 4 steps"});
+            throw ResultError(
+                {Status::usage, "pndm with Runge-Kutta steps needs at least 4 steps"});
         half_ = std::floor(schedule().size() / request().steps / 2);
         std::vector<double> list;
         for (int k = 0; k < 3; ++k)
@@ -82,7 +83,8 @@ private:
                                 {-9. / 24, e[0]}}), from, to);
     }
 
-    void transfer(Latent& x, const Latent& start, const Latent& prediction, double from, double to) {
+    void transfer(Latent& x, const Latent& start, const Latent& prediction, double from,
+                  double to) {
         const double here = alpha_bar(from), there = alpha_bar(to);
         const Level level = grid_level(here);
         const Latent noise = to_noise(start, prediction, level);

@@ -133,7 +133,8 @@ Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, const Sched
 
     SchedulerConfig resolved = config;
     const ScheduleRules& rules = entry->rules;
-    resolved.clip_sample = rules.obeys_clip_sample && config.clip_sample.value_or(rules.clip_sample);
+    resolved.clip_sample =
+        rules.obeys_clip_sample && config.clip_sample.value_or(rules.clip_sample);
     resolved.thresholding = rules.obeys_thresholding && config.thresholding;
     auto schedule = NoiseSchedule::make(resolved, rules);
     if (!schedule) return schedule.error();

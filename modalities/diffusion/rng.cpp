@@ -1,6 +1,6 @@
 // Mersenne twister (Matsumoto and Nishimura, "Mersenne Twister", 1998) with Box-Muller in the order
-// and the arithmetic of torch.randn, and Philox (Salmon et al., "Parallel Random Numbers: As Easy as
-// 1, 2, 3", 2011) in those of curand.
+// and the arithmetic of torch.randn, and Philox (Salmon et al., "Parallel Random Numbers: As Easy
+// as 1, 2, 3", 2011) in those of curand.
 #include "modalities/diffusion/rng.h"
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace kiln {
 namespace {
 
 // Natural logarithm and sine in single precision by the polynomials of the Cephes library (Moshier,
-// "Methods and Programs for Mathematical Functions", 1989). Where torch's vector code fuses a product
-// into a sum, so does this: bits would differ otherwise.
+// "Methods and Programs for Mathematical Functions", 1989). Where torch's vector code fuses a
+// product into a sum, so does this: bits would differ otherwise.
 float cephes_log(float x) {
     constexpr float kCoefficients[] = {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f,
                                        1.4249322787e-1f,  -1.6668057665e-1f, 2.0000714765e-1f,

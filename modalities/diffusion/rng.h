@@ -1,5 +1,5 @@
-// Noise that reproduces: the same seed gives the same numbers as the software that a picture, a clip
-// or a sound was first made with.
+// Noise that reproduces: the same seed gives the same numbers as the software that a picture, a
+// clip or a sound was first made with.
 //
 // A latent is drawn whole, in row-major [n, c, ...] order. One seed draws the whole batch from one
 // stream; several seeds (as many as samples) draw each sample from its own stream, so that sample i

@@ -6,13 +6,16 @@
 //     sampler->scale_initial_noise(x);                // at the level of the first step
 //     while (!sampler->finished()) take(sampler->step(x, denoiser));
 //
-// From a given x0 (strength < 1) the start is add_noise(x0, noise, x) instead. Between two steps the
-// caller may report progress, look at denoised(), replace parts of x (inpainting, with add_noise() at
-// the level then current), or stop. A sampler has no state outside itself and knows neither model nor
-// device; coefficients are double, latents float. One thread at a time.
+// From a given x0 (strength < 1) the start is add_noise(x0, noise, x) instead. Between two steps
+// the caller may report progress, look at denoised(), replace parts of x (inpainting, with
+// add_noise() at the level then current), or stop. A sampler has no state outside itself and knows
+// neither model nor device; coefficients are double, latents float. One thread at a time.
 //
 // Where diffusers has the scheduler, results agree with it, and so do the order and the number of
-// draws from the noise source. dpmpp_2s_a and dpmpp_3m_sde follow k-diffusion.
+// draws from the noise source. dpmpp_2s_a and dpmpp_3m_sde follow k-diffusion. Three things differ
+// on purpose: lms started part-way weighs only the slopes that it has, a table that was rescaled to
+// zero terminal SNR is so for every sampler, and a bh1 corrector stays finite where the path ends
+// at zero.
 #pragma once
 #include <cstdint>
 #include <functional>

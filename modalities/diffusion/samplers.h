@@ -1,4 +1,5 @@
-// The samplers themselves, one file each; sampler.cpp has what they share, registry.cpp their names.
+// The samplers themselves, one file each; sampler.cpp has what they share, registry.cpp their
+// names.
 #pragma once
 #include <cmath>
 #include <memory>
@@ -25,13 +26,15 @@ std::unique_ptr<Sampler> make_lms(SamplerSetup setup);
 std::unique_ptr<Sampler> make_lcm(SamplerSetup setup);
 std::unique_ptr<Sampler> make_tcd(SamplerSetup setup);
 
-// A stochastic step from sigma to next: deterministic down to `down`, then `up` of fresh noise, where
-// down^2 + up^2 = next^2 (Song et al., "Score-Based Generative Modeling through SDEs", 2021, app. F).
+// A stochastic step from sigma to next: deterministic down to `down`, then `up` of fresh noise,
+// where down^2 + up^2 = next^2 (Song et al., "Score-Based Generative Modeling through SDEs", 2021,
+// app. F).
 struct AncestralSplit {
     double down, up;
 
     AncestralSplit(double sigma, double next, double eta) {
-        const double full = std::sqrt(next * next * (sigma * sigma - next * next) / (sigma * sigma));
+        const double ratio = next * next / (sigma * sigma);
+        const double full = std::sqrt(ratio * (sigma * sigma - next * next));
         up = std::min(next, eta * full);
         down = std::sqrt(next * next - up * up);
     }

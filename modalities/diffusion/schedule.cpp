@@ -1,7 +1,8 @@
-// Training schedules of Ho et al., "Denoising Diffusion Probabilistic Models", 2020 (linear), Rombach
-// et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022 (scaled_linear), Nichol
-// and Dhariwal, "Improved Denoising Diffusion Probabilistic Models", 2021 (squaredcos_cap_v2), and the
-// rescaling of Lin et al., "Common Diffusion Noise Schedules and Sample Steps are Flawed", 2024.
+// Training schedules of Ho et al., "Denoising Diffusion Probabilistic Models", 2020 (linear),
+// Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", 2022
+// (scaled_linear), Nichol and Dhariwal, "Improved Denoising Diffusion Probabilistic Models", 2021
+// (squaredcos_cap_v2), and the rescaling of Lin et al., "Common Diffusion Noise Schedules and
+// Sample Steps are Flawed", 2024.
 #include "modalities/diffusion/schedule.h"
 
 #include <algorithm>
@@ -106,12 +107,12 @@ Result<NoiseSchedule> NoiseSchedule::make(const SchedulerConfig& config,
     Table betas = make_betas(config, rules);
     for (float beta : betas)
         if (!(beta > 0 && beta < 1))
-            return Error{Status::bad_file, "scheduler_config.json: beta_start and beta_end must give "
-                                           "betas between 0 and 1"};
+            return Error{Status::bad_file, "scheduler_config.json: beta_start and beta_end must "
+                                           "give betas between 0 and 1"};
     if (config.rescale_betas_zero_snr) {
         if (betas.size() < 2)
-            return Error{Status::bad_file, "scheduler_config.json: rescale_betas_zero_snr needs more "
-                                           "than one training timestep"};
+            return Error{Status::bad_file, "scheduler_config.json: rescale_betas_zero_snr needs "
+                                           "more than one training timestep"};
         betas = rescale_to_zero_snr(betas);
     }
     NoiseSchedule schedule;

@@ -1,7 +1,7 @@
 // The noise levels that a model was trained at, and the few of them that a run visits.
 //
-// Tables are computed in float32 where diffusers computes them in float32, so that both agree to the
-// bit where a difference would matter (1 - alpha_bar near t = 0).
+// Tables are computed in float32 where diffusers computes them in float32, so that both agree to
+// the bit where a difference would matter (1 - alpha_bar near t = 0).
 #pragma once
 #include <optional>
 #include <string>

@@ -1,4 +1,5 @@
-// Strategic stochastic sampling: Zheng et al., "Trajectory Consistency Distillation", 2024, algorithm 4.
+// Strategic stochastic sampling: Zheng et al., "Trajectory Consistency Distillation", 2024,
+// algorithm 4.
 #include "modalities/diffusion/samplers.h"
 
 namespace kiln {

@@ -1,7 +1,8 @@
-// Which noise levels a run visits: the spacings of Lin et al., "Common Diffusion Noise Schedules and
-// Sample Steps are Flawed", 2024 (table 2), the levels of Karras et al., "Elucidating the Design Space
-// of Diffusion-Based Generative Models", 2022 (equation 5), of Lee et al., "Beta Sampling is All You
-// Need", 2024, and the shifted flow of Esser et al., "Scaling Rectified Flow Transformers", 2024.
+// Which noise levels a run visits: the spacings of Lin et al., "Common Diffusion Noise Schedules
+// and Sample Steps are Flawed", 2024 (table 2), the levels of Karras et al., "Elucidating the
+// Design Space of Diffusion-Based Generative Models", 2022 (equation 5), of Lee et al., "Beta
+// Sampling is All You Need", 2024, and the shifted flow of Esser et al., "Scaling Rectified Flow
+// Transformers", 2024.
 #include <algorithm>
 #include <cmath>
 
@@ -113,8 +114,8 @@ Result<std::optional<double>> dynamic_shift(const SchedulerConfig& config,
     return std::optional(config.base_shift + slope * (*request.tokens - config.base_tokens));
 }
 
-// Both ends of the static shift are shifted twice, as FlowMatchEulerDiscreteScheduler does: it keeps
-// its shifted table's ends, spaces between them, and shifts the result.
+// Both ends of the static shift are shifted twice, as FlowMatchEulerDiscreteScheduler does: it
+// keeps its shifted table's ends, spaces between them, and shifts the result.
 Result<List> flow_sigmas(const NoiseSchedule& noise, const SchedulerConfig& config,
                          const ScheduleRules& rules, const TrajectoryRequest& request) {
     const auto mu = dynamic_shift(config, request);

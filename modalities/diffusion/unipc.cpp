@@ -1,5 +1,6 @@
-// UniPC: Zhao et al., "UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion
-// Models", 2023, algorithms 7 and 8 (data prediction), with B(h) = h (bh1) or e^h - 1 (bh2).
+// UniPC: Zhao et al., "UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of
+// Diffusion Models", 2023, algorithms 7 and 8 (data prediction), with B(h) = h (bh1) or e^h - 1
+// (bh2).
 #include <algorithm>
 #include <array>
 
@@ -35,8 +36,9 @@ public:
     using Sampler::Sampler;
 
 private:
-    // A step from point `from` of the path to the next, with the order - 1 estimates before it. With
-    // `landing` (the estimate of x0 where the step lands) the corrector, without it the predictor.
+    // A step from point `from` of the path to the next, with the order - 1 estimates before it.
+    // With `landing` (the estimate of x0 where the step lands) the corrector, without it the
+    // predictor.
     Latent solve_step(int from, int order, const Latent& x, const Latent* landing) const {
         const Level here = level(sigma(from)), there = level(sigma(from + 1));
         const double start = half_log_snr(sigma(from));

@@ -99,7 +99,8 @@ TEST_CASE("the file's scheduler class decides the sampler") {
     };
     for (const auto& [json, name] : cases)
         CHECK(take(default_sampler(take(parse_scheduler_config(json)))) == name);
-    const auto unknown = default_sampler(take(parse_scheduler_config(R"({"_class_name": "Mine"})")));
+    const auto unknown =
+        default_sampler(take(parse_scheduler_config(R"({"_class_name": "Mine"})")));
     REQUIRE(!unknown.ok());
     CHECK(unknown.error().message.find("Mine") != std::string::npos);
     CHECK(unknown.error().message.find("dpmpp_2m") != std::string::npos);
