@@ -14,12 +14,14 @@ std::vector<std::string> names() {
 }
 
 Result<void> run(const DeviceOptions& options, const Wanted& wanted,
-                 const std::function<void(const Row&)>& each, const std::function<bool()>& cancelled) {
+                 const std::function<void(const Row&)>& each,
+                 const std::function<bool()>& cancelled) {
     std::vector<std::string> known = names();
     if (std::find(known.begin(), known.end(), wanted.what) == known.end()) {
         std::string list;
         for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
-        return Error{Status::usage, "there is nothing called " + wanted.what + " to measure; there is: " + list};
+        return Error{Status::usage,
+                     "there is nothing called " + wanted.what + " to measure; there is: " + list};
     }
     auto device = Device::open(options);
     if (!device) return device.error();
@@ -28,10 +30,15 @@ Result<void> run(const DeviceOptions& options, const Wanted& wanted,
         auto timing = time_op(*device, c, wanted.seconds, cancelled);
         if (!timing) return timing.error();
         double ms = timing->milliseconds;
-        each({{"bench", "ops"}, {"case", c.name}, {"dtype", name_of(c.dtype)}, {"device", (*device)->caps().device},
-              {"ms", ms}, {"gflops", c.flops / ms / 1e6}, {"gbs", timing->bytes / ms / 1e6}});
+        each({{"bench", "ops"},
+              {"case", c.name},
+              {"dtype", name_of(c.dtype)},
+              {"device", (*device)->caps().device},
+              {"ms", ms},
+              {"gflops", c.flops / ms / 1e6},
+              {"gbs", timing->bytes / ms / 1e6}});
     }
     return {};
 }
 
-}  // namespace kiln::bench
+}   // namespace kiln::bench

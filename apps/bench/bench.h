@@ -12,14 +12,15 @@ namespace kiln::bench {
 using Row = nlohmann::ordered_json;   // {bench, case, dtype, device, ms, gflops, gbs}
 
 struct Wanted {
-    std::string what;      // "ops", or an operator's name such as "matmul"
-    double seconds = 0.5;  // for each case
+    std::string what;       // "ops", or an operator's name such as "matmul"
+    double seconds = 0.5;   // for each case
 };
 
 std::vector<std::string> names();   // what `what` may be
 
 // Hands each row to `each` as soon as it is measured. usage: there is nothing of that name.
 Result<void> run(const DeviceOptions& device, const Wanted& wanted,
-                 const std::function<void(const Row&)>& each, const std::function<bool()>& cancelled);
+                 const std::function<void(const Row&)>& each,
+                 const std::function<bool()>& cancelled);
 
-}  // namespace kiln::bench
+}   // namespace kiln::bench

@@ -21,15 +21,17 @@ std::function<Inputs(DType)> inputs_of(std::vector<Shape> shapes) {
 }
 
 OpCase matmul_case(int64_t m, int64_t n, int64_t k) {
-    std::string name = "matmul " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
+    std::string name =
+        "matmul " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
     return {"matmul", name, inputs_of({{m, k}, {k, n}}),
-            [](const Inputs& x) { return matmul(x[0], x[1]); }, 2.0 * double(m) * double(n) * double(k)};
+            [](const Inputs& x) { return matmul(x[0], x[1]); },
+            2.0 * double(m) * double(n) * double(k)};
 }
 
 OpCase conv_case(int kernel, int64_t c_in, int64_t c_out, int64_t size) {
     std::string name = "conv " + std::to_string(kernel) + "x" + std::to_string(kernel) + " " +
-                       std::to_string(c_in) + "->" + std::to_string(c_out) + " at " + std::to_string(size) +
-                       "x" + std::to_string(size);
+                       std::to_string(c_in) + "->" + std::to_string(c_out) + " at " +
+                       std::to_string(size) + "x" + std::to_string(size);
     int before = kernel / 2;
     auto build = [before](const Inputs& x) {
         ConvOptions options;
@@ -37,11 +39,14 @@ OpCase conv_case(int kernel, int64_t c_in, int64_t c_out, int64_t size) {
         return conv(x[0], x[1], x[2], options);
     };
     double flops = 2.0 * kernel * kernel * double(c_in * c_out) * double(size * size);
-    return {"conv", name, inputs_of({{1, size, size, c_in}, {kernel, kernel, c_in, c_out}, {c_out}}), build, flops};
+    return {"conv", name,
+            inputs_of({{1, size, size, c_in}, {kernel, kernel, c_in, c_out}, {c_out}}), build,
+            flops};
 }
 
 // Operators that move more than they compute; `flops` an element of the first input.
-OpCase light_case(const char* op, Shape shape, double flops, std::function<Tensor(const Tensor&)> f) {
+OpCase light_case(const char* op, Shape shape, double flops,
+                  std::function<Tensor(const Tensor&)> f) {
     double count = double(shape.count());
     return {op, std::string(op) + " " + to_string(shape), inputs_of({shape}),
             [f](const Inputs& x) { return f(x[0]); }, flops * count};
@@ -49,21 +54,25 @@ OpCase light_case(const char* op, Shape shape, double flops, std::function<Tenso
 
 std::vector<OpCase> make_cases() {
     std::vector<OpCase> cases = {
-        matmul_case(1024, 1024, 1024),      matmul_case(4096, 320, 320),
-        matmul_case(4096, 2560, 320),       matmul_case(77, 768, 3072),
-        conv_case(3, 320, 320, 64),         conv_case(3, 640, 640, 32),
-        conv_case(3, 1280, 1280, 16),       conv_case(1, 320, 320, 64),
-        conv_case(3, 128, 128, 256),
+        matmul_case(1024, 1024, 1024), matmul_case(4096, 320, 320), matmul_case(4096, 2560, 320),
+        matmul_case(77, 768, 3072),    conv_case(3, 320, 320, 64),  conv_case(3, 640, 640, 32),
+        conv_case(3, 1280, 1280, 16),  conv_case(1, 320, 320, 64),  conv_case(3, 128, 128, 256),
     };
     Shape image{1, 64, 64, 320};
-    cases.push_back(light_case("group_norm", image, 8, [](const Tensor& x) { return group_norm(x, 32, {}, {}, 1e-5f); }));
-    cases.push_back(light_case("layer_norm", {4096, 320}, 8, [](const Tensor& x) { return layer_norm(x, {}, {}, 1e-5f); }));
-    cases.push_back(light_case("softmax", {4096, 1024}, 5, [](const Tensor& x) { return softmax(x); }));
+    cases.push_back(light_case("group_norm", image, 8,
+                               [](const Tensor& x) { return group_norm(x, 32, {}, {}, 1e-5f); }));
+    cases.push_back(light_case("layer_norm", {4096, 320}, 8,
+                               [](const Tensor& x) { return layer_norm(x, {}, {}, 1e-5f); }));
+    cases.push_back(
+        light_case("softmax", {4096, 1024}, 5, [](const Tensor& x) { return softmax(x); }));
     cases.push_back(light_case("silu", image, 4, [](const Tensor& x) { return silu(x); }));
     cases.push_back(light_case("geglu", {4096, 2560}, 8, [](const Tensor& x) { return geglu(x); }));
     cases.push_back(light_case("add", image, 1, [](const Tensor& x) { return x + x; }));
-    cases.push_back(light_case("permute", image, 0, [](const Tensor& x) { return permute(x, {0, 3, 1, 2}); }));
-    cases.push_back(light_case("upsample", image, 0, [](const Tensor& x) { return upsample_nearest(x, 128, 128); }));
+    cases.push_back(light_case("permute", image, 0, [](const Tensor& x) {
+        return permute(x, {0, 3, 1, 2});
+    }));
+    cases.push_back(light_case("upsample", image, 0,
+                               [](const Tensor& x) { return upsample_nearest(x, 128, 128); }));
     size_t in_f32 = cases.size();
     for (size_t i = 0; i < in_f32; i++) {
         cases.push_back(cases[i]);
@@ -83,10 +92,11 @@ std::vector<float> values(int64_t count, uint64_t state) {
 }
 
 double seconds_now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
 }
 
-}  // namespace
+}   // namespace
 
 const std::vector<OpCase>& op_cases() {
     static const std::vector<OpCase> cases = make_cases();
@@ -120,4 +130,4 @@ Result<Timing> time_op(std::shared_ptr<Device> device, const OpCase& op_case, do
     return e.error;
 }
 
-}  // namespace kiln::bench
+}   // namespace kiln::bench

@@ -10,11 +10,11 @@
 namespace kiln::bench {
 
 struct OpCase {
-    std::string op, name;                            // "matmul", "matmul 1024x1024x1024"
+    std::string op, name;   // "matmul", "matmul 1024x1024x1024"
     std::function<std::vector<Tensor>(DType)> inputs;
     std::function<Tensor(const std::vector<Tensor>&)> build;
-    double flops;                                    // multiplications and additions
-    DType dtype = DType::f32;                        // storage
+    double flops;               // multiplications and additions
+    DType dtype = DType::f32;   // storage
 };
 
 const std::vector<OpCase>& op_cases();
@@ -29,4 +29,4 @@ struct Timing {
 Result<Timing> time_op(std::shared_ptr<Device> device, const OpCase& op_case, double seconds,
                        const std::function<bool()>& cancelled);
 
-}  // namespace kiln::bench
+}   // namespace kiln::bench

@@ -10,11 +10,13 @@
 namespace kiln::app {
 
 // One run of a plugin: `filled` to artifacts, with progress, stored as -o says.
-int generate(const Global& global, const sdk::Plugin& plugin, const Filled& filled, const std::string& output);
+int generate(const Global& global, const sdk::Plugin& plugin, const Filled& filled,
+             const std::string& output);
 
 int devices(const Global& global);
 int models(const Global& global, const sdk::Registry& registry);
-int bench(const Global& global, const sdk::Registry& registry, const std::string& what, double seconds);
+int bench(const Global& global, const sdk::Registry& registry, const std::string& what,
+          double seconds);
 int inspect(const Global& global, const sdk::Registry& registry, const std::string& path, bool all);
 
-}  // namespace kiln::app
+}   // namespace kiln::app

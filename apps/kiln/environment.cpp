@@ -34,4 +34,4 @@ Environment read_environment() {
     return e;
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

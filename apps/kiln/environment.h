@@ -14,13 +14,13 @@ namespace kiln::app {
 struct Environment {
     std::vector<std::filesystem::path> plugins;   // in the order that they are searched
     std::string models;
-    std::string share;                            // share/kiln beside bin/
-    std::string cache;                            // "" if there is no home to put it in
-    bool terminal = false;                        // stderr is one that can redraw a line
+    std::string share;       // share/kiln beside bin/
+    std::string cache;       // "" if there is no home to put it in
+    bool terminal = false;   // stderr is one that can redraw a line
 };
 
 Environment read_environment();
 
 std::filesystem::path executable();   // of this process; one .cpp for each family of systems
 
-}  // namespace kiln::app
+}   // namespace kiln::app

@@ -7,4 +7,4 @@ std::filesystem::path executable() {
     return std::filesystem::read_symlink("/proc/self/exe", ignored);
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

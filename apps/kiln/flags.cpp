@@ -47,7 +47,8 @@ static std::string help(const Json& schema) {
     if (is_type(schema, "array")) facts += facts.empty() ? "repeatable" : "; repeatable";
     if (schema.contains("default") && schema["default"] != "" && !schema["default"].is_array()) {
         const Json& d = schema["default"];
-        facts += (facts.empty() ? "" : "; ") + ("default " + (d.is_string() ? d.get<std::string>() : d.dump()));
+        facts += (facts.empty() ? "" : "; ") +
+                 ("default " + (d.is_string() ? d.get<std::string>() : d.dump()));
     }
     return facts.empty() ? text : text + " (" + facts + ")";
 }
@@ -57,17 +58,21 @@ Flags::Flags(CLI::App& command, const Json& schema) : schema_(schema) {
     for (const auto& [property, s] : schema["properties"].items()) {
         Flag& flag = flags_.emplace_back(Flag{property, s, nullptr, nullptr, {}});
         std::string name = flag_name(property, s), group = s.value("group", "Options");
-        std::string names = s.contains("short") ? "-" + s["short"].get<std::string>() + "," + name : name;
+        std::string names =
+            s.contains("short") ? "-" + s["short"].get<std::string>() + "," + name : name;
         if (is_type(s, "boolean")) {   // the help shows the one that changes something
             bool on = s.value("default", false);
             flag.option = command.add_flag(names)->description(help(s))->group(on ? "" : group);
-            flag.opposite = command.add_flag("--no-" + name.substr(2))->description(help(s))->group(on ? group : "");
+            flag.opposite = command.add_flag("--no-" + name.substr(2))
+                                ->description(help(s))
+                                ->group(on ? group : "");
             continue;
         }
         flag.option = command.add_option(names, flag.values, help(s))->type_name(metavar(s));
         if (s.value("positional", false)) {
             flag.option->option_text(" ");
-            flag.option->required(std::find(required.begin(), required.end(), property) != required.end());
+            flag.option->required(std::find(required.begin(), required.end(), property) !=
+                                  required.end());
             continue;
         }
         flag.option->group(group);
@@ -96,21 +101,27 @@ Json Flags::value_of(const Flag& flag, std::vector<sdk::HostBlob>& blobs) const 
             blobs.push_back(read_blob(name, flag.values[i]));
             list.push_back(name);
         } else {
-            list.push_back(sdk::from_text(array ? flag.schema["items"] : flag.schema, flag.values[i]));
+            list.push_back(
+                sdk::from_text(array ? flag.schema["items"] : flag.schema, flag.values[i]));
         }
     }
     if (!array && list.size() > 1)
-        throw Failure(KILN_USAGE, "unexpected \"" + flag.values[1] + "\"; several words stand in quotes");
+        throw Failure(KILN_USAGE,
+                      "unexpected \"" + flag.values[1] + "\"; several words stand in quotes");
     return array ? list : list.at(0);
 }
 
 Filled Flags::fill() const {
     Filled filled{Json::object(), {}};
     for (const Flag& flag : flags_)
-        if (flag.option->count() > 0 || (flag.opposite && flag.opposite->count() > 0)) filled.request[flag.property] = value_of(flag, filled.blobs);
+        if (flag.option->count() > 0 || (flag.opposite && flag.opposite->count() > 0))
+            filled.request[flag.property] = value_of(flag, filled.blobs);
     std::string wrong;
     for (const auto& problem : sdk::problems(schema_, filled.request)) {
-        std::string name = problem.property.empty() ? "" : flag_name(problem.property, schema_["properties"][problem.property]);
+        std::string name =
+            problem.property.empty()
+                ? ""
+                : flag_name(problem.property, schema_["properties"][problem.property]);
         wrong += (wrong.empty() ? "" : "\nkiln: ") + name + ": " + problem.message;
     }
     if (!wrong.empty()) throw Failure(KILN_USAGE, wrong);
@@ -118,4 +129,4 @@ Filled Flags::fill() const {
     return filled;
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

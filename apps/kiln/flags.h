@@ -31,7 +31,7 @@ private:
     struct Flag {
         std::string property;
         const sdk::Json& schema;
-        CLI::Option *option, *opposite;    // opposite: --no-X of a boolean
+        CLI::Option *option, *opposite;   // opposite: --no-X of a boolean
         std::vector<std::string> values;
     };
     sdk::Json value_of(const Flag& flag, std::vector<sdk::HostBlob>& blobs) const;
@@ -40,4 +40,4 @@ private:
     std::list<Flag> flags_;   // the parser keeps pointers to values
 };
 
-}  // namespace kiln::app
+}   // namespace kiln::app

@@ -10,12 +10,15 @@ static Voice voice(const Global& global) {
     return global.environment.terminal ? Voice::bar : Voice::plain;
 }
 
-int generate(const Global& global, const sdk::Plugin& plugin, const Filled& filled, const std::string& output) {
+int generate(const Global& global, const sdk::Plugin& plugin, const Filled& filled,
+             const std::string& output) {
     Reporter reporter(voice(global), global.quiet);
     try {
         Output target(output, plugin.outputs());
         sdk::HostOptions options = global.host_options();
-        options.log = [&](kiln_log_level level, const std::string& text) { reporter.log(level, text); };
+        options.log = [&](kiln_log_level level, const std::string& text) {
+            reporter.log(level, text);
+        };
         catch_interrupts();
         sdk::Session session = plugin.create(options);
         sdk::HostEvents events;
@@ -27,10 +30,12 @@ int generate(const Global& global, const sdk::Plugin& plugin, const Filled& fill
         reporter.finished();
         return KILN_DONE;
     } catch (const sdk::Failure& failure) {
-        std::string defect = failure.status == KILN_FAILED ? " (a defect of the plugin " + plugin.path().string() + ")" : "";
+        std::string defect = failure.status == KILN_FAILED
+                                 ? " (a defect of the plugin " + plugin.path().string() + ")"
+                                 : "";
         reporter.failed(failure.status, failure.what() + defect);
         return failure.status;
     }
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

@@ -13,10 +13,12 @@ uint64_t bytes_from(const std::string& text) {
     while (unit.starts_with(' ')) unit.erase(0, 1);
     for (char& c : unit) c = char(std::tolower(static_cast<unsigned char>(c)));
     size_t power = unit.empty() ? 0 : std::string("bkmgt").find(unit[0]);
-    bool known = power <= 4 && (unit.size() <= 1 || (power > 0 && (unit.substr(1) == "b" || unit.substr(1) == "ib")));
+    bool known = power <= 4 && (unit.size() <= 1 ||
+                                (power > 0 && (unit.substr(1) == "b" || unit.substr(1) == "ib")));
     double bytes = value * std::pow(1024.0, double(power));
     if (error != std::errc() || !known || !(bytes >= 1) || bytes > 1e18)
-        throw sdk::Failure(KILN_USAGE, "--memory: expected a size such as 6G or 512M, found \"" + text + '"');
+        throw sdk::Failure(KILN_USAGE,
+                           "--memory: expected a size such as 6G or 512M, found \"" + text + '"');
     return uint64_t(bytes);
 }
 
@@ -29,4 +31,4 @@ sdk::HostOptions Global::host_options() const {
     return options;
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

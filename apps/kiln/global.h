@@ -20,4 +20,4 @@ struct Global {
 // "6G", "512 MiB", "1.5g" or a number of bytes; K, M, G and T are powers of 1024.
 uint64_t bytes_from(const std::string& text);
 
-}  // namespace kiln::app
+}   // namespace kiln::app

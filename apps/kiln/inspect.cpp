@@ -35,10 +35,16 @@ static Json describe(const Safetensors& file, bool all) {
     for (const TensorInfo& t : file.tensors()) {
         types[t.stored_type] = types.value(t.stored_type, 0) + 1;
         parameters += t.shape.count();
-        if (all) list.push_back({{"name", t.name}, {"type", t.stored_type}, {"shape", t.shape.dims}});
+        if (all)
+            list.push_back({{"name", t.name}, {"type", t.stored_type}, {"shape", t.shape.dims}});
     }
-    Json d = {{"path", file.path()}, {"format", "safetensors"}, {"tensors", file.tensors().size()},
-              {"parameters", parameters}, {"bytes", file.data().size()}, {"types", types}, {"metadata", file.metadata()}};
+    Json d = {{"path", file.path()},
+              {"format", "safetensors"},
+              {"tensors", file.tensors().size()},
+              {"parameters", parameters},
+              {"bytes", file.data().size()},
+              {"types", types},
+              {"metadata", file.metadata()}};
     if (all) d["each"] = list;
     return d;
 }
@@ -58,17 +64,21 @@ static std::map<std::string, std::pair<size_t, int64_t>> parts(const Safetensors
 static void print(const Safetensors& file, bool all) {
     Json d = describe(file, false);
     std::string types;
-    for (const auto& [type, n] : d["types"].items()) types += (types.empty() ? "" : ", ") + type + " x " + n.dump();
-    std::printf("%s\n  safetensors, %s parameters in %zu tensors (%s), %s bytes\n", file.path().c_str(),
-                count_text(d["parameters"].get<double>()).c_str(), file.tensors().size(), types.c_str(),
-                count_text(d["bytes"].get<double>()).c_str());
-    for (const auto& [key, value] : file.metadata()) std::printf("  %s: %.200s\n", key.c_str(), value.c_str());
+    for (const auto& [type, n] : d["types"].items())
+        types += (types.empty() ? "" : ", ") + type + " x " + n.dump();
+    std::printf("%s\n  safetensors, %s parameters in %zu tensors (%s), %s bytes\n",
+                file.path().c_str(), count_text(d["parameters"].get<double>()).c_str(),
+                file.tensors().size(), types.c_str(), count_text(d["bytes"].get<double>()).c_str());
+    for (const auto& [key, value] : file.metadata())
+        std::printf("  %s: %.200s\n", key.c_str(), value.c_str());
     if (all)
         for (const TensorInfo& t : file.tensors())
-            std::printf("  %-8s %-24s %s\n", t.stored_type.c_str(), to_string(t.shape).c_str(), t.name.c_str());
+            std::printf("  %-8s %-24s %s\n", t.stored_type.c_str(), to_string(t.shape).c_str(),
+                        t.name.c_str());
     else
         for (const auto& [name, part] : parts(file))
-            std::printf("  %5zu tensors %10s  %s\n", part.first, count_text(double(part.second)).c_str(), name.c_str());
+            std::printf("  %5zu tensors %10s  %s\n", part.first,
+                        count_text(double(part.second)).c_str(), name.c_str());
 }
 
 // What the plugins recognise at this path, by their lists of models.
@@ -92,13 +102,18 @@ static bool inspect_picture(const Global& global, const std::string& path) {
     auto texts = read_png_text(file->bytes(), path);
     if (!texts) throw sdk::Failure(KILN_BAD_FILE, texts.error().message);
     for (const auto& [keyword, text] : *texts) {
-        if (global.json) std::printf("%s\n", Json({{"path", path}, {"keyword", keyword}, {"text", text}}).dump().c_str());
-        else std::printf("%s: %s\n", keyword.c_str(), text.c_str());
+        if (global.json)
+            std::printf(
+                "%s\n",
+                Json({{"path", path}, {"keyword", keyword}, {"text", text}}).dump().c_str());
+        else
+            std::printf("%s: %s\n", keyword.c_str(), text.c_str());
     }
     return true;
 }
 
-int inspect(const Global& global, const sdk::Registry& registry, const std::string& path, bool all) {
+int inspect(const Global& global, const sdk::Registry& registry, const std::string& path,
+            bool all) {
     if (inspect_picture(global, path)) return KILN_DONE;
     std::error_code ignored;
     std::vector<std::string> files = {path};
@@ -113,14 +128,21 @@ int inspect(const Global& global, const sdk::Registry& registry, const std::stri
     std::vector<Safetensors> opened;
     for (const std::string& file : files) opened.push_back(open(file));
     for (const Json& model : families(global, registry, path)) {
-        if (global.json) std::printf("%s\n", Json({{"model", model}}).dump().c_str());
-        else std::printf("a model for kiln %s: %s\n", model["plugin"].get<std::string>().c_str(), model.value("family", "?").c_str());
+        if (global.json)
+            std::printf("%s\n", Json({{"model", model}}).dump().c_str());
+        else
+            std::printf("a model for kiln %s: %s\n", model["plugin"].get<std::string>().c_str(),
+                        model.value("family", "?").c_str());
     }
     for (const Safetensors& file : opened) {
-        if (global.json) std::printf("%s\n", describe(file, all).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
-        else print(file, all);
+        if (global.json)
+            std::printf(
+                "%s\n",
+                describe(file, all).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+        else
+            print(file, all);
     }
     return KILN_DONE;
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

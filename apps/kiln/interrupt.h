@@ -6,4 +6,4 @@ namespace kiln::app {
 void catch_interrupts();   // SIGINT and SIGTERM, from now on
 bool interrupted();        // from any thread
 
-}  // namespace kiln::app
+}   // namespace kiln::app

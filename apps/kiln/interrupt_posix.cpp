@@ -18,4 +18,4 @@ void catch_interrupts() {
 
 bool interrupted() { return asked; }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

@@ -16,7 +16,9 @@ struct Modality {
 };
 
 struct Line {
-    CLI::App app{"Kiln turns text into pictures, video, sound and 3D on any GPU that speaks Vulkan.", "kiln"};
+    CLI::App app{
+        "Kiln turns text into pictures, video, sound and 3D on any GPU that speaks Vulkan.",
+        "kiln"};
     std::list<Modality> modalities;
     CLI::App *devices = nullptr, *models = nullptr, *inspect = nullptr, *bench = nullptr;
     std::string file, what = "ops";
@@ -26,16 +28,25 @@ struct Line {
 
 static void add_global(CLI::App& app, Global& global) {
     app.set_version_flag("--version", KILN_VERSION);
-    app.add_option("--device", global.device, "The device to use: its number or a part of its name, see kiln devices")
-        ->type_name("N|NAME")->group("Everywhere");
-    app.add_option("--caps", global.caps, "Use no more of the device than this profile: minimal, mobile, desktop")
-        ->type_name("PROFILE")->group("Everywhere");
-    app.add_option("--memory", global.memory, "Use at most this much device memory, such as 6G or 512M")
-        ->type_name("LIMIT")->group("Everywhere");
-    app.add_option("--models", global.models, "Folders with models, joined by ':' (default: KILN_MODELS)")
-        ->type_name("FOLDERS")->group("Everywhere");
+    app.add_option("--device", global.device,
+                   "The device to use: its number or a part of its name, see kiln devices")
+        ->type_name("N|NAME")
+        ->group("Everywhere");
+    app.add_option("--caps", global.caps,
+                   "Use no more of the device than this profile: minimal, mobile, desktop")
+        ->type_name("PROFILE")
+        ->group("Everywhere");
+    app.add_option("--memory", global.memory,
+                   "Use at most this much device memory, such as 6G or 512M")
+        ->type_name("LIMIT")
+        ->group("Everywhere");
+    app.add_option("--models", global.models,
+                   "Folders with models, joined by ':' (default: KILN_MODELS)")
+        ->type_name("FOLDERS")
+        ->group("Everywhere");
     app.add_flag("--json", global.json, "One JSON object a line on stdout")->group("Everywhere");
-    app.add_flag("--quiet", global.quiet, "No progress and no notes, only errors")->group("Everywhere");
+    app.add_flag("--quiet", global.quiet, "No progress and no notes, only errors")
+        ->group("Everywhere");
 }
 
 static void build(Line& line, Global& global, const sdk::Registry& registry) {
@@ -47,18 +58,35 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
     add_global(app, global);
     for (const sdk::Plugin& plugin : registry.plugins()) {
         CLI::App* command = app.add_subcommand(plugin.name(), plugin.summary())->group("Make");
-        Modality& m = line.modalities.emplace_back(Modality{plugin, command, Flags(*command, plugin.schema()), ""});
+        Modality& m = line.modalities.emplace_back(
+            Modality{plugin, command, Flags(*command, plugin.schema()), ""});
         command->footer("Flags that every command takes: kiln --help");
-        command->add_option("-o,--output", m.output, "File to write, or a folder for a new file (default: a new file "
-                            "here, named after the prompt and the seed)")->type_name("FILE")->group("Output");
+        command
+            ->add_option("-o,--output", m.output,
+                         "File to write, or a folder for a new file (default: a new file "
+                         "here, named after the prompt and the seed)")
+            ->type_name("FILE")
+            ->group("Output");
     }
-    line.devices = app.add_subcommand("devices", "What was found, what was chosen, and why each other was not")->group("Look");
+    line.devices =
+        app.add_subcommand("devices", "What was found, what was chosen, and why each other was not")
+            ->group("Look");
     line.models = app.add_subcommand("models", "What can be run")->group("Look");
-    line.inspect = app.add_subcommand("inspect", "What a checkpoint is, or what a picture was made with")->group("Look");
-    line.inspect->add_option("file", line.file, "A .safetensors file, a folder with some, or a PNG picture")->required()->option_text(" ");
+    line.inspect =
+        app.add_subcommand("inspect", "What a checkpoint is, or what a picture was made with")
+            ->group("Look");
+    line.inspect
+        ->add_option("file", line.file, "A .safetensors file, a folder with some, or a PNG picture")
+        ->required()
+        ->option_text(" ");
     line.bench = app.add_subcommand("bench", "How fast the kernels are here")->group("Look");
-    line.bench->add_option("what", line.what, "ops, one operator such as matmul, or a command such as image (default: ops)")->option_text(" ");
-    line.bench->add_option("--seconds", line.seconds, "How long to measure each case (default: 0.5)")->type_name("X");
+    line.bench
+        ->add_option("what", line.what,
+                     "ops, one operator such as matmul, or a command such as image (default: ops)")
+        ->option_text(" ");
+    line.bench
+        ->add_option("--seconds", line.seconds, "How long to measure each case (default: 0.5)")
+        ->type_name("X");
     line.inspect->add_flag("--all", line.all, "Every tensor, not only a summary");
 }
 
@@ -85,7 +113,8 @@ static std::string nearest(const std::string& word, const std::vector<std::strin
 }
 
 // A word that no command or flag took: what it may have been meant to be.
-static std::string unexpected(const std::string& word, const CLI::App& command, const sdk::Registry& registry) {
+static std::string unexpected(const std::string& word, const CLI::App& command,
+                              const sdk::Registry& registry) {
     std::vector<std::string> known;
     if (word.starts_with('-')) {
         std::string flag = word.substr(0, word.find('='));
@@ -114,7 +143,8 @@ static int dispatch(Line& line, const Global& global, const sdk::Registry& regis
     if (chosen.front() == line.bench) return bench(global, registry, line.what, line.seconds);
     if (chosen.front() == line.inspect) return inspect(global, registry, line.file, line.all);
     for (const Modality& m : line.modalities)
-        if (chosen.front() == m.command) return generate(global, m.plugin, m.flags.fill(), m.output);
+        if (chosen.front() == m.command)
+            return generate(global, m.plugin, m.flags.fill(), m.output);
     return KILN_FAILED;
 }
 
@@ -135,7 +165,11 @@ static int run(int argc, char** argv) {
         return dispatch(line, global, registry);
     } catch (const sdk::Failure& failure) {
         if (global.json)
-            std::printf("%s\n", sdk::Json({{"event", "error"}, {"status", int(failure.status)}, {"message", failure.what()}}).dump().c_str());
+            std::printf("%s\n", sdk::Json({{"event", "error"},
+                                           {"status", int(failure.status)},
+                                           {"message", failure.what()}})
+                                    .dump()
+                                    .c_str());
         std::fprintf(stderr, "kiln: %s\n", failure.what());
         return failure.status;
     } catch (const std::exception& defect) {
@@ -144,6 +178,6 @@ static int run(int argc, char** argv) {
     }
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app
 
 int main(int argc, char** argv) { return kiln::app::run(argc, argv); }

@@ -13,11 +13,14 @@ static std::string size_text(const sdk::Json& model) {
 
 int models(const Global& global, const sdk::Registry& registry) {
     auto word = [](const sdk::Json& model, const char* key) {
-        return model.contains(key) && model[key].is_string() ? model[key].get<std::string>() : std::string();
+        return model.contains(key) && model[key].is_string() ? model[key].get<std::string>()
+                                                             : std::string();
     };
     for (const sdk::Plugin& plugin : registry.plugins()) {
         sdk::Json list = plugin.models(global.host_options());
-        if (!global.json) std::printf("%s  %s (%s)\n", plugin.name().c_str(), plugin.summary().c_str(), plugin.version().c_str());
+        if (!global.json)
+            std::printf("%s  %s (%s)\n", plugin.name().c_str(), plugin.summary().c_str(),
+                        plugin.version().c_str());
         for (sdk::Json& model : list) {
             if (global.json) {
                 sdk::Json row = {{"plugin", plugin.name()}};
@@ -25,13 +28,15 @@ int models(const Global& global, const sdk::Registry& registry) {
                 std::printf("%s\n", row.dump().c_str());
                 continue;
             }
-            std::printf("  %c %-28s %-12s %10s  %s\n", model.value("default", false) ? '*' : ' ', word(model, "name").c_str(),
-                        word(model, "family").c_str(), size_text(model).c_str(), word(model, "path").c_str());
+            std::printf("  %c %-28s %-12s %10s  %s\n", model.value("default", false) ? '*' : ' ',
+                        word(model, "name").c_str(), word(model, "family").c_str(),
+                        size_text(model).c_str(), word(model, "path").c_str());
         }
         if (!global.json && list.empty()) std::printf("    needs no model, or found none\n");
     }
-    for (const auto& refusal : registry.refused()) std::fprintf(stderr, "kiln: not loaded: %s\n", refusal.reason.c_str());
+    for (const auto& refusal : registry.refused())
+        std::fprintf(stderr, "kiln: not loaded: %s\n", refusal.reason.c_str());
     return KILN_DONE;
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

@@ -17,7 +17,8 @@ static std::string extensions(const std::vector<sdk::Output>& kinds) {
     return list;
 }
 
-Output::Output(std::string wanted, const std::vector<sdk::Output>& kinds) : kinds_(kinds), folder_() {
+Output::Output(std::string wanted, const std::vector<sdk::Output>& kinds)
+    : kinds_(kinds), folder_() {
     std::error_code ignored;
     if (wanted.empty()) return;
     if (fs::is_directory(wanted, ignored)) {
@@ -32,8 +33,11 @@ Output::Output(std::string wanted, const std::vector<sdk::Output>& kinds) : kind
     if (path.has_extension()) {
         std::string extension = path.extension().string().substr(1);
         for (char& c : extension) c = char(std::tolower(static_cast<unsigned char>(c)));
-        if (std::none_of(kinds.begin(), kinds.end(), [&](auto& k) { return k.extension == extension; }))
-            throw Failure(KILN_USAGE, "-o: ." + extension + " is none of what this command makes: " + extensions(kinds));
+        if (std::none_of(kinds.begin(), kinds.end(),
+                         [&](auto& k) { return k.extension == extension; }))
+            throw Failure(
+                KILN_USAGE,
+                "-o: ." + extension + " is none of what this command makes: " + extensions(kinds));
     }
     file_ = path.filename().string();
 }
@@ -48,10 +52,12 @@ std::string Output::store(const sdk::ArtifactView& artifact) {
     auto kind = std::find_if(kinds_.begin(), kinds_.end(),
                              [&](auto& k) { return k.media_type == artifact.media_type; });
     if (kind == kinds_.end())
-        throw Failure(KILN_FAILED, "the plugin made " + artifact.media_type + ", which it does not announce");
+        throw Failure(KILN_FAILED,
+                      "the plugin made " + artifact.media_type + ", which it does not announce");
     if (file_.empty()) {
         uint64_t seed = artifact.metadata.value("seed", uint64_t(artifact.index));
-        return kept(write_new_file(folder_, file_stem(artifact.name, seed), kind->extension, artifact.data));
+        return kept(write_new_file(folder_, file_stem(artifact.name, seed), kind->extension,
+                                   artifact.data));
     }
     fs::path name(file_);
     std::string stem = name.stem().string(), extension = name.extension().string();
@@ -63,4 +69,4 @@ std::string Output::store(const sdk::ArtifactView& artifact) {
     return path.string();
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

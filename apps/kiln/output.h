@@ -10,8 +10,8 @@ namespace kiln::app {
 class Output {
 public:
     // `wanted` is the value of -o: "" for a new file in the working folder, a folder for a new file
-    // in it, or a file, which is replaced; its extension must be one of `kinds`, or absent, when it is
-    // added. What cannot work is a Failure before anything is computed.
+    // in it, or a file, which is replaced; its extension must be one of `kinds`, or absent, when it
+    // is added. What cannot work is a Failure before anything is computed.
     Output(std::string wanted, const std::vector<sdk::Output>& kinds);
 
     // Stores the artifact whole and returns its path. The first one takes the name that was wanted,
@@ -23,4 +23,4 @@ private:
     std::string folder_, file_;   // file_ "": a new name
 };
 
-}  // namespace kiln::app
+}   // namespace kiln::app

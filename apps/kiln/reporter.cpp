@@ -8,7 +8,10 @@ namespace kiln::app {
 using std::chrono::steady_clock;
 
 Reporter::Reporter(Voice voice, bool quiet)
-    : voice_(voice), quiet_(quiet), start_(steady_clock::now()), drawn_(start_ - std::chrono::hours(1)) {}
+    : voice_(voice),
+      quiet_(quiet),
+      start_(steady_clock::now()),
+      drawn_(start_ - std::chrono::hours(1)) {}
 
 Reporter::~Reporter() { clear_bar(); }
 
@@ -30,8 +33,10 @@ void Reporter::clear_bar() {
 std::string clock_text(double seconds) {
     long long s = std::llround(seconds);
     char text[40];
-    if (s >= 3600) std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
-    else std::snprintf(text, sizeof text, "%lld:%02lld", s / 60, s % 60);
+    if (s >= 3600)
+        std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+    else
+        std::snprintf(text, sizeof text, "%lld:%02lld", s / 60, s % 60);
     return text;
 }
 
@@ -42,7 +47,8 @@ void Reporter::log(kiln_log_level level, const std::string& message) {
     }
     if (quiet_ || level == KILN_LOG_DEBUG) return;
     clear_bar();
-    std::fprintf(stderr, "kiln: %s%s\n", level == KILN_LOG_WARNING ? "warning: " : "", message.c_str());
+    std::fprintf(stderr, "kiln: %s%s\n", level == KILN_LOG_WARNING ? "warning: " : "",
+                 message.c_str());
 }
 
 void Reporter::progress(const kiln_progress& p) {
@@ -52,7 +58,11 @@ void Reporter::progress(const kiln_progress& p) {
     std::string stage = p.stage ? p.stage : "";
     bool known = left > 0 || fraction >= 1;   // how long it will take
     if (voice_ == Voice::events) {
-        sdk::Json e = {{"event", "progress"}, {"stage", stage}, {"step", p.step}, {"total", p.total}, {"fraction", fraction}};
+        sdk::Json e = {{"event", "progress"},
+                       {"stage", stage},
+                       {"step", p.step},
+                       {"total", p.total},
+                       {"fraction", fraction}};
         if (known) e["seconds_left"] = std::round(left * 1000) / 1000;
         return event(e);
     }
@@ -65,22 +75,27 @@ void Reporter::progress(const kiln_progress& p) {
     std::string bar = std::string(size_t(filled), '#') + std::string(size_t(kWidth - filled), '.');
     std::string count = p.total ? std::to_string(p.step) + "/" + std::to_string(p.total) : "";
     std::string wait = known ? clock_text(left) + " left" : "";
-    std::fprintf(stderr, "\r\033[K%-18.18s %9s [%s] %3d%%  %s", stage.c_str(), count.c_str(), bar.c_str(),
-                 int(fraction * 100), wait.c_str());
+    std::fprintf(stderr, "\r\033[K%-18.18s %9s [%s] %3d%%  %s", stage.c_str(), count.c_str(),
+                 bar.c_str(), int(fraction * 100), wait.c_str());
     std::fflush(stderr);
 }
 
 void Reporter::preview(const sdk::ArtifactView& preview) {
     if (voice_ == Voice::events)
-        event({{"event", "preview"}, {"index", preview.index}, {"media_type", preview.media_type},
+        event({{"event", "preview"},
+               {"index", preview.index},
+               {"media_type", preview.media_type},
                {"bytes", preview.data.size()}});
 }
 
 void Reporter::written(const std::string& path, const sdk::ArtifactView& artifact) {
     clear_bar();
     if (voice_ == Voice::events)
-        return event({{"event", "artifact"}, {"index", artifact.index}, {"path", path},
-                      {"media_type", artifact.media_type}, {"bytes", artifact.data.size()},
+        return event({{"event", "artifact"},
+                      {"index", artifact.index},
+                      {"path", path},
+                      {"media_type", artifact.media_type},
+                      {"bytes", artifact.data.size()},
                       {"metadata", artifact.metadata}});
     std::printf("%s\n", path.c_str());
     std::fflush(stdout);
@@ -99,4 +114,4 @@ void Reporter::finished() {
         event({{"event", "done"}, {"seconds", std::round(seconds() * 1000) / 1000}});
 }
 
-}  // namespace kiln::app
+}   // namespace kiln::app

@@ -35,4 +35,4 @@ private:
 // "0:07", "12:30", "1:02:03"
 std::string clock_text(double seconds);
 
-}  // namespace kiln::app
+}   // namespace kiln::app

@@ -1,11 +1,12 @@
-// What the image plugin is and takes; see describe() in plugins/sdk/plugin.h. Where a property has no
-// default here, the model's own is taken. The samplers and schedules are filled in by plugin.cpp.
+// What the image plugin is and takes; see describe() in plugins/sdk/plugin.h. Where a property has
+// no default here, the model's own is taken. The samplers and schedules are filled in by
+// plugin.cpp.
 #pragma once
 
 inline constexpr const char* kDescription = R"json({
 "name": "image",
 "version": "0.1.0",
-"summary": "A picture from words, with Stable Diffusion 1, 2 and XL or the model that comes with Kiln",
+"summary": "A picture from words, with Stable Diffusion 1, 2, XL or the model that Kiln brings",
 "outputs": [{"media_type": "image/png", "extension": "png"}],
 "request": {
 "type": "object",

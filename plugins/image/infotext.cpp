@@ -9,18 +9,30 @@ namespace kiln::image_plugin {
 using Json = nlohmann::ordered_json;
 
 static std::string sampler_title(const std::string& name) {
-    static const std::map<std::string, std::string> titles = {
-        {"ddim", "DDIM"}, {"ddpm", "DDPM"}, {"pndm", "PLMS"}, {"euler", "Euler"}, {"euler_a", "Euler a"},
-        {"heun", "Heun"}, {"dpm2", "DPM2"}, {"dpm2_a", "DPM2 a"}, {"dpmpp_2s_a", "DPM++ 2S a"},
-        {"dpmpp_2m", "DPM++ 2M"}, {"dpmpp_2m_sde", "DPM++ 2M SDE"}, {"dpmpp_3m_sde", "DPM++ 3M SDE"},
-        {"dpmpp_sde", "DPM++ SDE"}, {"unipc", "UniPC"}, {"lms", "LMS"}, {"lcm", "LCM"}, {"tcd", "TCD"}};
+    static const std::map<std::string, std::string> titles = {{"ddim", "DDIM"},
+                                                              {"ddpm", "DDPM"},
+                                                              {"pndm", "PLMS"},
+                                                              {"euler", "Euler"},
+                                                              {"euler_a", "Euler a"},
+                                                              {"heun", "Heun"},
+                                                              {"dpm2", "DPM2"},
+                                                              {"dpm2_a", "DPM2 a"},
+                                                              {"dpmpp_2s_a", "DPM++ 2S a"},
+                                                              {"dpmpp_2m", "DPM++ 2M"},
+                                                              {"dpmpp_2m_sde", "DPM++ 2M SDE"},
+                                                              {"dpmpp_3m_sde", "DPM++ 3M SDE"},
+                                                              {"dpmpp_sde", "DPM++ SDE"},
+                                                              {"unipc", "UniPC"},
+                                                              {"lms", "LMS"},
+                                                              {"lcm", "LCM"},
+                                                              {"tcd", "TCD"}};
     auto found = titles.find(name);
     return found == titles.end() ? name : found->second;
 }
 
 static std::string schedule_title(const std::string& name) {
     static const std::map<std::string, std::string> titles = {
-        {"default", "Automatic"}, {"karras", "Karras"}, {"exponential", "Exponential"},
+        {"default", "Automatic"},       {"karras", "Karras"}, {"exponential", "Exponential"},
         {"sgm_uniform", "SGM Uniform"}, {"simple", "Simple"}, {"beta", "Beta"}};
     auto found = titles.find(name);
     return found == titles.end() ? name : found->second;
@@ -34,7 +46,8 @@ static std::string text_of(const Json& value) {
 
 std::string infotext(const Json& r) {
     std::string text = r["prompt"].get<std::string>();
-    if (std::string negative = r.value("negative", ""); !negative.empty()) text += "\nNegative prompt: " + negative;
+    if (std::string negative = r.value("negative", ""); !negative.empty())
+        text += "\nNegative prompt: " + negative;
     std::string line;
     auto add = [&](const char* key, const Json& value) {
         line += (line.empty() ? "" : ", ") + std::string(key) + ": " + text_of(value);
@@ -55,4 +68,4 @@ std::string infotext(const Json& r) {
     return text + "\n" + line;
 }
 
-}  // namespace kiln::image_plugin
+}   // namespace kiln::image_plugin

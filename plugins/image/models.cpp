@@ -32,7 +32,8 @@ static std::vector<fs::path> places(const std::string& list) {
 }
 
 static std::string name_of(const fs::path& path) {
-    std::string stem = path.extension() == ".safetensors" ? path.stem().string() : path.filename().string();
+    std::string stem =
+        path.extension() == ".safetensors" ? path.stem().string() : path.filename().string();
     return stem.empty() ? path.parent_path().filename().string() : stem;
 }
 
@@ -62,12 +63,14 @@ std::string find_model(const sdk::Options& options, const std::string& wanted) {
     for (const Model& model : all)
         if (wanted.empty() ? model.is_default : model.name == wanted) return model.path;
     if (wanted.empty())
-        throw sdk::Failure(KILN_BAD_FILE, "the model that comes with Kiln is not in " + options.share +
+        throw sdk::Failure(KILN_BAD_FILE, "the model that comes with Kiln is not in " +
+                                              options.share +
                                               "/models/image; name another with --model");
     std::string names;
     for (const Model& model : all) names += (names.empty() ? "" : ", ") + model.name;
-    throw sdk::Failure(KILN_BAD_FILE, wanted + ": neither a file or folder nor one of the models there are: " +
-                                          (names.empty() ? "none" : names));
+    throw sdk::Failure(KILN_BAD_FILE,
+                       wanted + ": neither a file or folder nor one of the models there are: " +
+                           (names.empty() ? "none" : names));
 }
 
 static uint64_t bytes_of(const fs::path& path) {
@@ -87,10 +90,13 @@ std::string list_models(const sdk::Options& options) {
             options.log(KILN_LOG_INFO, checkpoint.error().message);
             continue;
         }
-        list.push_back({{"name", model.name}, {"family", checkpoint->family}, {"path", model.path},
-                        {"bytes", bytes_of(model.path)}, {"default", model.is_default}});
+        list.push_back({{"name", model.name},
+                        {"family", checkpoint->family},
+                        {"path", model.path},
+                        {"bytes", bytes_of(model.path)},
+                        {"default", model.is_default}});
     }
     return list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-}  // namespace kiln::image_plugin
+}   // namespace kiln::image_plugin

@@ -59,7 +59,8 @@ private:
         }
         ImageOptions o = image_options(json);
         o.log = log;
-        std::string key = Json({model, o.variant, o.vae, o.tokenizer, o.prediction, int(o.precision)}).dump();
+        std::string key =
+            Json({model, o.variant, o.vae, o.tokenizer, o.prediction, int(o.precision)}).dump();
         if (pipeline_ && key == opened_) return;
         events.progress(0, 0, 0, "loading");
         pipeline_.reset();   // before the next one asks for memory
@@ -67,7 +68,8 @@ private:
         opened_ = key;
     }
 
-    static ImageEvents listen(const sdk::Events& events, const ImageRequest& r, int done, int count) {
+    static ImageEvents listen(const sdk::Events& events, const ImageRequest& r, int done,
+                              int count) {
         ImageEvents e;
         e.progress = [&, done, count](std::string_view stage, int step, int total) {
             double fraction = (done + share_done(stage, step, total) * r.count) / count;
@@ -80,9 +82,11 @@ private:
         return e;
     }
 
-    static void store(const Picture& picture, uint32_t index, Json metadata, const sdk::Events& events) {
+    static void store(const Picture& picture, uint32_t index, Json metadata,
+                      const sdk::Events& events) {
         metadata["seed"] = picture.seed;
-        auto png = encode_png(picture.image, {{"parameters", infotext(metadata)}, {"kiln", metadata.dump()}});
+        auto png = encode_png(picture.image,
+                              {{"parameters", infotext(metadata)}, {"kiln", metadata.dump()}});
         events.artifact({index, "image/png", metadata["prompt"], metadata.dump(), png});
     }
 
@@ -92,7 +96,7 @@ private:
     std::string opened_;
 };
 
-}  // namespace kiln::image_plugin
+}   // namespace kiln::image_plugin
 
 extern "C" KILN_EXPORT const kiln_plugin* kiln_plugin_table(uint32_t) {
     return kiln::sdk::table<kiln::image_plugin::ImagePlugin>();

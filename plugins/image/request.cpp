@@ -52,4 +52,4 @@ double share_done(std::string_view stage, int step, int total) {
     return stage == "decoding" ? 0.9 + 0.1 * part : 0;
 }
 
-}  // namespace kiln::image_plugin
+}   // namespace kiln::image_plugin

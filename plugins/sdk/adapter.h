@@ -1,5 +1,5 @@
-// For plugins written in C++: fills the table of plugin.h from a class, so that no plugin repeats the
-// casts, the catch clauses and the last_error bookkeeping. The class T provides
+// For plugins written in C++: fills the table of plugin.h from a class, so that no plugin repeats
+// the casts, the catch clauses and the last_error bookkeeping. The class T provides
 //
 //     static const char* describe();                          JSON, see plugin.h
 //     static std::string models(const Options&);              JSON array, see plugin.h
@@ -10,8 +10,8 @@
 //
 //     KILN_EXPORT const kiln_plugin* kiln_plugin_table(uint32_t) { return kiln::sdk::table<T>(); }
 //
-// inside extern "C". Any of them may throw: a Failure carries its status, std::bad_alloc means out of
-// memory, any other exception is a defect of the plugin (KILN_FAILED).
+// inside extern "C". Any of them may throw: a Failure carries its status, std::bad_alloc means out
+// of memory, any other exception is a defect of the plugin (KILN_FAILED).
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -62,7 +62,8 @@ struct Request {
     explicit Request(const kiln_request* r) : json(r->json ? r->json : "{}") {
         for (uint32_t i = 0; i < r->blob_count; i++) {
             const kiln_blob& b = *r->blobs[i];
-            blobs.push_back({b.name, b.file_name ? b.file_name : b.name,
+            blobs.push_back({b.name,
+                             b.file_name ? b.file_name : b.name,
                              {static_cast<const std::byte*>(b.data), size_t(b.data_size)}});
         }
     }
@@ -160,7 +161,7 @@ struct Holder {
     static Holder* of(kiln_instance* i) { return reinterpret_cast<Holder*>(i); }
 };
 
-}  // namespace detail
+}   // namespace detail
 
 template <class T>
 const kiln_plugin* table() {
@@ -183,11 +184,11 @@ const kiln_plugin* table() {
                 *instance = reinterpret_cast<kiln_instance*>(holder);
             });
         };
-        p.run = [](kiln_instance* instance, const kiln_request* request, const kiln_events* events) {
+        p.run = [](kiln_instance* instance, const kiln_request* request,
+                   const kiln_events* events) {
             auto* holder = Holder<T>::of(instance);
-            return detail::guarded(holder->error, [&] {
-                holder->plugin.run(Request(request), Events(events));
-            });
+            return detail::guarded(holder->error,
+                                   [&] { holder->plugin.run(Request(request), Events(events)); });
         };
         p.destroy = [](kiln_instance* instance) { delete Holder<T>::of(instance); };
         p.last_error = [](const kiln_instance* instance) {
@@ -199,4 +200,4 @@ const kiln_plugin* table() {
     return &t;
 }
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

@@ -12,4 +12,4 @@ struct Failure : std::runtime_error {
     Failure(kiln_status s, const std::string& message) : std::runtime_error(message), status(s) {}
 };
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

@@ -16,7 +16,8 @@ Plugin Plugin::load(const std::filesystem::path& library) {
     void* handle = open_library(std::filesystem::absolute(library), why);
     if (!handle) throw bad_plugin(library, why);
     auto entry = reinterpret_cast<kiln_plugin_table_fn>(find_symbol(handle, KILN_PLUGIN_SYMBOL));
-    if (!entry) throw bad_plugin(library, "it exports no " KILN_PLUGIN_SYMBOL ", so it is no Kiln plugin");
+    if (!entry)
+        throw bad_plugin(library, "it exports no " KILN_PLUGIN_SYMBOL ", so it is no Kiln plugin");
     return from_table(entry(KILN_PLUGIN_ABI), library);
 }
 
@@ -49,11 +50,13 @@ void Plugin::read_description() {
         return from[key].get<std::string>();
     };
     name_ = word(d, "name"), version_ = word(d, "version"), summary_ = word(d, "summary");
-    if (name_.empty() || name_.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != name_.npos)
+    if (name_.empty() ||
+        name_.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != name_.npos)
         throw bad_plugin(path_, "the name \"" + name_ + "\" is not made of a-z, 0-9 and '-'");
     if (!d.contains("outputs") || !d["outputs"].is_array() || d["outputs"].empty())
         throw bad_plugin(path_, "describe() names no outputs");
-    for (const Json& o : d["outputs"]) outputs_.push_back({word(o, "media_type"), word(o, "extension")});
+    for (const Json& o : d["outputs"])
+        outputs_.push_back({word(o, "media_type"), word(o, "extension")});
     schema_ = d.value("request", Json());
     if (std::string why = schema_defect(schema_); !why.empty())
         throw bad_plugin(path_, "request schema: " + why);
@@ -100,8 +103,8 @@ Session::Session(const kiln_plugin* table, const HostOptions& options)
 
 namespace {
 
-// What the C callbacks of one run reach through `user`. An exception must not cross the plugin, so it
-// waits here until run() is back.
+// What the C callbacks of one run reach through `user`. An exception must not cross the plugin, so
+// it waits here until run() is back.
 struct Running {
     const HostEvents& events;
     std::exception_ptr thrown;
@@ -117,11 +120,13 @@ struct Running {
     }
 };
 
-}  // namespace
+}   // namespace
 
 static ArtifactView view(const kiln_artifact& a) {
     Json metadata = Json::parse(a.metadata ? a.metadata : "{}", nullptr, false);
-    return {a.index, a.media_type ? a.media_type : "", a.name ? a.name : "",
+    return {a.index,
+            a.media_type ? a.media_type : "",
+            a.name ? a.name : "",
             {static_cast<const std::byte*>(a.data), size_t(a.data_size)},
             metadata.is_object() ? metadata : Json::object()};
 }
@@ -154,8 +159,9 @@ void Session::run(const Json& request, std::span<const HostBlob> blobs, const Ho
     std::vector<kiln_blob> each(blobs.size());
     std::vector<const kiln_blob*> pointers;
     for (size_t i = 0; i < blobs.size(); i++) {
-        each[i] = {sizeof(kiln_blob), 0, blobs[i].name.c_str(), blobs[i].file_name.c_str(),
-                   blobs[i].data.data(), blobs[i].data.size()};
+        each[i] = {sizeof(kiln_blob),     0,
+                   blobs[i].name.c_str(), blobs[i].file_name.c_str(),
+                   blobs[i].data.data(),  blobs[i].data.size()};
         pointers.push_back(&each[i]);
     }
     std::string json = request.dump();
@@ -167,4 +173,4 @@ void Session::run(const Json& request, std::span<const HostBlob> blobs, const Ho
     if (status != KILN_DONE) throw failed(table_, instance_.get(), status);
 }
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

@@ -1,5 +1,5 @@
-// The host's side of plugin.h: load a plugin, ask what it is, run requests on it. Failures are thrown
-// as Failure with the status of plugin.h; nothing here prints or reads the environment.
+// The host's side of plugin.h: load a plugin, ask what it is, run requests on it. Failures are
+// thrown as Failure with the status of plugin.h; nothing here prints or reads the environment.
 #pragma once
 #include <cstddef>
 #include <filesystem>
@@ -48,8 +48,8 @@ struct HostEvents {
 // A created instance. Movable; must not outlive its options' log function.
 class Session {
 public:
-    // The request is handed over as it is: check it first (schema.h). Returns when everything is made;
-    // throws what the plugin, or a callback, reported.
+    // The request is handed over as it is: check it first (schema.h). Returns when everything is
+    // made; throws what the plugin, or a callback, reported.
     void run(const Json& request, std::span<const HostBlob> blobs, const HostEvents& events);
 
 private:
@@ -68,7 +68,8 @@ struct Output {
 class Plugin {
 public:
     // Opens a library and checks all that can be checked without a device: the symbol, the ABI, the
-    // table, the description and its schema. What is wrong is a Failure (KILN_BAD_FILE) that says so.
+    // table, the description and its schema. What is wrong is a Failure (KILN_BAD_FILE) that says
+    // so.
     static Plugin load(const std::filesystem::path& library);
     // The same for a table that is linked in; `path` only appears in messages.
     static Plugin from_table(const kiln_plugin* table, const std::filesystem::path& path);
@@ -94,4 +95,4 @@ private:
     Json schema_;
 };
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

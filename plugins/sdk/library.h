@@ -12,4 +12,4 @@ void* find_symbol(void* library, const char* name);   // null if it exports no s
 
 const char* library_extension();   // ".so", with the dot
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

@@ -23,4 +23,4 @@ const char* library_extension() {
 #endif
 }
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

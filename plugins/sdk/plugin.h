@@ -1,19 +1,19 @@
 /* The interface between Kiln and a plugin, in plain C: this page is the manual for who writes one.
  *
- * A plugin adds one command to Kiln: `kiln NAME ...` on the command line, the same request over HTTP,
- * and the same form on the web page. It is a shared library that exports one function,
+ * A plugin adds one command to Kiln: `kiln NAME ...` on the command line, the same request over
+ * HTTP, and the same form on the web page. It is a shared library that exports one function,
  *
  *     KILN_EXPORT const kiln_plugin* kiln_plugin_table(uint32_t host_abi);
  *
  * which returns a table that lives as long as the library. Kiln finds libraries in lib/kiln/plugins
- * beside its bin folder and in the folders that KILN_PLUGINS names. plugins/template is the smallest
- * plugin that works; adapter.h beside this file does the table for plugins written in C++.
+ * beside its bin folder and in the folders that KILN_PLUGINS names. plugins/template is the
+ * smallest plugin that works; adapter.h beside this file does the table for plugins written in C++.
  *
  * What holds everywhere
  *  - Strings are UTF-8 and end in NUL. NULL, zero and an absent field mean "the default".
- *  - Every struct begins with its size in bytes as its writer knew it. Fields are only ever appended;
- *    a reader must not touch a field that lies beyond the size it was given (KILN_HAS tells).
- *    Whoever fills a struct zeroes it first and then sets size.
+ *  - Every struct begins with its size in bytes as its writer knew it. Fields are only ever
+ *    appended; a reader must not touch a field that lies beyond the size it was given (KILN_HAS
+ *    tells). Whoever fills a struct zeroes it first and then sets size.
  *  - Pointers that are handed over stay valid until the call returns, unless it says otherwise.
  *  - No exception and no C++ type crosses. A function that can fail returns a kiln_status, and
  *    last_error() then gives a sentence for the user: what, where, what was expected and found.
@@ -47,13 +47,13 @@ extern "C" {
 /* How a call ended; also the exit status of kiln. */
 typedef enum kiln_status {
     KILN_DONE = 0,
-    KILN_FAILED = 1,          /* a defect of the plugin */
-    KILN_USAGE = 2,           /* the request asks for what cannot be */
-    KILN_BAD_FILE = 3,        /* a file or model is bad: which, what was expected, what was found */
-    KILN_NO_DEVICE = 4,       /* no usable device, or it was lost */
-    KILN_OUT_OF_MEMORY = 5,   /* say what would fit */
-    KILN_NOT_FINITE = 6,      /* the model produced NaN or infinity */
-    KILN_INTERRUPTED = 130    /* run() ended because cancelled() said so */
+    KILN_FAILED = 1,        /* a defect of the plugin */
+    KILN_USAGE = 2,         /* the request asks for what cannot be */
+    KILN_BAD_FILE = 3,      /* a file or model is bad: which, what was expected, what was found */
+    KILN_NO_DEVICE = 4,     /* no usable device, or it was lost */
+    KILN_OUT_OF_MEMORY = 5, /* say what would fit */
+    KILN_NOT_FINITE = 6,    /* the model produced NaN or infinity */
+    KILN_INTERRUPTED = 130  /* run() ended because cancelled() said so */
 } kiln_status;
 
 typedef enum kiln_log_level {
@@ -66,23 +66,24 @@ typedef enum kiln_log_level {
 typedef struct kiln_options {
     uint32_t size;
     uint32_t reserved;
-    const char* device;   /* an index or a part of a device's name; NULL: the best */
-    const char* caps;     /* a profile that masks what the device can do: "minimal", ...; NULL: none */
-    uint64_t memory;      /* most bytes of device memory to use; 0: what the device grants */
-    const char* models;   /* the user's models: folders that hold some, or models themselves,
-                           * joined by ':' (';' on Windows) */
-    const char* share;    /* the folder of what came with Kiln: the default models are in models/ */
-    const char* cache;    /* a folder for what can be made again, such as compiled pipelines; NULL: none */
+    const char* device; /* an index or a part of a device's name; NULL: the best */
+    const char* caps; /* a profile that masks what the device can do: "minimal", ...; NULL: none */
+    uint64_t memory;  /* most bytes of device memory to use; 0: what the device grants */
+    const char* models; /* the user's models: folders that hold some, or models themselves,
+                         * joined by ':' (';' on Windows) */
+    const char* share;  /* the folder of what came with Kiln: the default models are in models/ */
+    const char*
+        cache; /* a folder for what can be made again, such as compiled pipelines; NULL: none */
     void (*log)(void* user, kiln_log_level level, const char* message); /* NULL: nobody listens */
-    void* user;           /* handed to log */
+    void* user;                                                         /* handed to log */
 } kiln_options;
 
 /* A file that the user gave for a property of the request. */
 typedef struct kiln_blob {
     uint32_t size;
     uint32_t reserved;
-    const char* name;        /* the string that stands in the request in place of the file */
-    const char* file_name;   /* what the user calls it, for messages; may be NULL */
+    const char* name;      /* the string that stands in the request in place of the file */
+    const char* file_name; /* what the user calls it, for messages; may be NULL */
     const void* data;
     uint64_t data_size;
 } kiln_blob;
@@ -98,32 +99,32 @@ typedef struct kiln_request {
 
 typedef struct kiln_progress {
     uint32_t size;
-    uint32_t step;          /* steps done, of total; total 0: unknown */
+    uint32_t step; /* steps done, of total; total 0: unknown */
     uint32_t total;
     uint32_t reserved;
-    double fraction;        /* of the whole run, 0 to 1 */
-    double seconds_left;    /* 0: unknown */
-    const char* stage;      /* a word or two: "denoising" */
+    double fraction;     /* of the whole run, 0 to 1 */
+    double seconds_left; /* 0: unknown */
+    const char* stage;   /* a word or two: "denoising" */
 } kiln_progress;
 
 /* A result, or a preview of one. */
 typedef struct kiln_artifact {
     uint32_t size;
-    uint32_t index;          /* 0, 1, ... in the order of the request */
-    const char* media_type;  /* one of the outputs that describe() names */
-    const char* name;        /* words that the host makes a file name of, such as the prompt */
-    const void* data;        /* the whole file as it shall stand on disk */
+    uint32_t index;         /* 0, 1, ... in the order of the request */
+    const char* media_type; /* one of the outputs that describe() names */
+    const char* name;       /* words that the host makes a file name of, such as the prompt */
+    const void* data;       /* the whole file as it shall stand on disk */
     uint64_t data_size;
-    const char* metadata;    /* JSON object: what makes the same again; its integer "seed" becomes
-                              * part of the file's name; may be NULL */
+    const char* metadata; /* JSON object: what makes the same again; its integer "seed" becomes
+                           * part of the file's name; may be NULL */
 } kiln_artifact;
 
 /* What the host wants to hear. Any function may be NULL. */
 typedef struct kiln_events {
     uint32_t size;
     uint32_t reserved;
-    void* user;              /* handed to each */
-    void (*progress)(void* user, const kiln_progress* progress);   /* at least once a step */
+    void* user;                                                  /* handed to each */
+    void (*progress)(void* user, const kiln_progress* progress); /* at least once a step */
     void (*preview)(void* user, const kiln_artifact* artifact);
     /* Anything but KILN_DONE means that the host could not keep it: end run() with that status. */
     kiln_status (*artifact)(void* user, const kiln_artifact* artifact);
@@ -136,7 +137,7 @@ typedef struct kiln_instance kiln_instance; /* the plugin's own */
 
 typedef struct kiln_plugin {
     uint32_t size;
-    uint32_t abi;            /* KILN_PLUGIN_ABI as the plugin was built with */
+    uint32_t abi; /* KILN_PLUGIN_ABI as the plugin was built with */
 
     /* A JSON object, the same at every call:
      *   name     the command: lower case letters, digits and '-'

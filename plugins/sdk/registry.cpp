@@ -30,7 +30,8 @@ void Registry::add(const fs::path& library) {
         Plugin plugin = Plugin::load(library);
         if (const Plugin* first = find(plugin.name()))
             refused_.push_back({library, "plugin " + library.string() + ": \"" + plugin.name() +
-                                             "\" is already provided by " + first->path().string()});
+                                             "\" is already provided by " +
+                                             first->path().string()});
         else
             plugins_.push_back(std::move(plugin));
     } catch (const Failure& failure) {
@@ -44,4 +45,4 @@ const Plugin* Registry::find(const std::string& name) const {
     return it == plugins_.end() ? nullptr : &*it;
 }
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

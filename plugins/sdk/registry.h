@@ -32,4 +32,4 @@ private:
     std::vector<Refusal> refused_;
 };
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

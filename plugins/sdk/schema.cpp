@@ -22,7 +22,8 @@ static bool is_whole(const Json& value) {
     if (value.is_number_integer()) return true;
     if (!value.is_number_float()) return false;
     double v = value.get<double>();
-    return std::fabs(v) <= 9007199254740992.0 && v == std::floor(v);   // 2^53: beyond, digits are lost
+    return std::fabs(v) <= 9007199254740992.0 &&
+           v == std::floor(v);   // 2^53: beyond, digits are lost
 }
 
 static bool is_a(const Json& value, const std::string& type) {
@@ -53,13 +54,15 @@ static std::string joined(const Json& values) {
 }
 
 static size_t code_points(const std::string& text) {
-    return size_t(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+    return size_t(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 // Exact for 64-bit integers of either sign, which neither a double nor Json's own operator< is.
 static int compare(const Json& a, const Json& b) {
     auto order = [](auto x, auto y) { return x < y ? -1 : y < x ? 1 : 0; };
-    if (!a.is_number_integer() || !b.is_number_integer()) return order(a.get<double>(), b.get<double>());
+    if (!a.is_number_integer() || !b.is_number_integer())
+        return order(a.get<double>(), b.get<double>());
     auto negative = [](const Json& v) { return !v.is_number_unsigned() && v.get<int64_t>() < 0; };
     if (negative(a) != negative(b)) return negative(a) ? -1 : 1;
     if (negative(a)) return order(a.get<int64_t>(), b.get<int64_t>());
@@ -79,12 +82,14 @@ static std::string number_problem(const Json& s, const Json& v) {
     if (s.contains("multipleOf")) {
         double unit = s["multipleOf"].get<double>(), times = v.get<double>() / unit;
         if (std::fabs(times - std::round(times)) > 1e-9) {
-            Json below = s["multipleOf"].is_number_integer() ? Json(int64_t(std::floor(times) * unit))
-                                                             : Json(std::floor(times) * unit);
-            Json above = s["multipleOf"].is_number_integer() ? Json(int64_t(std::ceil(times) * unit))
-                                                             : Json(std::ceil(times) * unit);
-            return v.dump() + " is no multiple of " + s["multipleOf"].dump() + "; the nearest are " +
-                   below.dump() + " and " + above.dump();
+            Json below = s["multipleOf"].is_number_integer()
+                             ? Json(int64_t(std::floor(times) * unit))
+                             : Json(std::floor(times) * unit);
+            Json above = s["multipleOf"].is_number_integer()
+                             ? Json(int64_t(std::ceil(times) * unit))
+                             : Json(std::ceil(times) * unit);
+            return v.dump() + " is no multiple of " + s["multipleOf"].dump() +
+                   "; the nearest are " + below.dump() + " and " + above.dump();
         }
     }
     return {};
@@ -103,16 +108,19 @@ static std::string length_problem(const Json& s, size_t length, const char* leas
 // What is wrong with one value, or "".
 static std::string value_problem(const Json& s, const Json& v) {
     auto types = types_of(s);
-    if (!types.empty() && std::none_of(types.begin(), types.end(), [&](auto& t) { return is_a(v, t); }))
+    if (!types.empty() &&
+        std::none_of(types.begin(), types.end(), [&](auto& t) { return is_a(v, t); }))
         return v.dump() + " is not " + in_words(types);
     if (s.contains("enum") && std::find(s["enum"].begin(), s["enum"].end(), v) == s["enum"].end())
-        return (v.is_string() ? v.get<std::string>() : v.dump()) + " is none of: " + joined(s["enum"]);
+        return (v.is_string() ? v.get<std::string>() : v.dump()) +
+               " is none of: " + joined(s["enum"]);
     if (v.is_number()) return number_problem(s, v);
     if (v.is_string())
-        return length_problem(s, code_points(v.get_ref<const std::string&>()), "minLength", "maxLength",
-                              "characters");
+        return length_problem(s, code_points(v.get_ref<const std::string&>()), "minLength",
+                              "maxLength", "characters");
     if (!v.is_array()) return {};
-    if (auto why = length_problem(s, v.size(), "minItems", "maxItems", "values"); !why.empty()) return why;
+    if (auto why = length_problem(s, v.size(), "minItems", "maxItems", "values"); !why.empty())
+        return why;
     if (s.contains("items"))
         for (const Json& item : v)
             if (auto why = value_problem(s["items"], item); !why.empty()) return why;
@@ -139,7 +147,8 @@ std::vector<Problem> problems(const Json& schema, const Json& request) {
 Json with_defaults(const Json& schema, Json request) {
     const Json properties = schema.value("properties", Json::object());
     for (const auto& [name, property] : properties.items())
-        if (property.contains("default") && !request.contains(name)) request[name] = property["default"];
+        if (property.contains("default") && !request.contains(name))
+            request[name] = property["default"];
     return request;
 }
 
@@ -148,12 +157,15 @@ Json from_text(const Json& s, const std::string& text) {
     if (has_type(s, "integer")) {
         int64_t integer;
         uint64_t natural;
-        if (auto r = std::from_chars(begin, end, integer); r.ec == std::errc() && r.ptr == end) return integer;
-        if (auto r = std::from_chars(begin, end, natural); r.ec == std::errc() && r.ptr == end) return natural;
+        if (auto r = std::from_chars(begin, end, integer); r.ec == std::errc() && r.ptr == end)
+            return integer;
+        if (auto r = std::from_chars(begin, end, natural); r.ec == std::errc() && r.ptr == end)
+            return natural;
     }
     if (has_type(s, "number")) {
         double number;
-        if (auto r = std::from_chars(begin, end, number); r.ec == std::errc() && r.ptr == end) return number;
+        if (auto r = std::from_chars(begin, end, number); r.ec == std::errc() && r.ptr == end)
+            return number;
     }
     if (has_type(s, "boolean")) {
         if (text == "true" || text == "yes" || text == "on" || text == "1") return true;
@@ -164,11 +176,31 @@ Json from_text(const Json& s, const std::string& text) {
 
 // What is wrong with a property's own schema, or "".
 static std::string property_defect(const Json& s) {
-    static const std::set<std::string> known = {
-        "type", "items", "default", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-        "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "title", "description", "group",
-        "short", "flag", "positional", "metavar", "contentMediaType", "format", "examples"};
-    static const std::set<std::string> known_types = {"string", "integer", "number", "boolean", "array", "null"};
+    static const std::set<std::string> known = {"type",
+                                                "items",
+                                                "default",
+                                                "enum",
+                                                "minimum",
+                                                "maximum",
+                                                "exclusiveMinimum",
+                                                "exclusiveMaximum",
+                                                "multipleOf",
+                                                "minLength",
+                                                "maxLength",
+                                                "minItems",
+                                                "maxItems",
+                                                "title",
+                                                "description",
+                                                "group",
+                                                "short",
+                                                "flag",
+                                                "positional",
+                                                "metavar",
+                                                "contentMediaType",
+                                                "format",
+                                                "examples"};
+    static const std::set<std::string> known_types = {"string",  "integer", "number",
+                                                      "boolean", "array",   "null"};
     if (!s.is_object()) return "is not an object";
     for (const auto& [key, value] : s.items())
         if (!known.count(key)) return "has the unknown keyword \"" + key + '"';
@@ -184,8 +216,10 @@ static std::string property_defect(const Json& s) {
 }
 
 std::string schema_defect(const Json& schema) try {
-    if (!schema.is_object() || schema.value("type", "") != "object") return "it is not of type object";
-    if (!schema.contains("properties") || !schema["properties"].is_object()) return "it has no properties";
+    if (!schema.is_object() || schema.value("type", "") != "object")
+        return "it is not of type object";
+    if (!schema.contains("properties") || !schema["properties"].is_object())
+        return "it has no properties";
     std::set<std::string> flags;
     for (const auto& [name, property] : schema["properties"].items()) {
         if (auto why = property_defect(property); !why.empty()) return '"' + name + "\" " + why;
@@ -218,4 +252,4 @@ std::string accepted(const Json& s) {
     return text;
 }
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

@@ -24,11 +24,11 @@ Json with_defaults(const Json& schema, Json request);
 // wanted. Text that is no such value comes back as a string, for problems() to name.
 Json from_text(const Json& property_schema, const std::string& text);
 
-// Why a schema cannot be used (an unknown keyword, a default that breaks its own rules, a flag given
-// twice), or "" if it can.
+// Why a schema cannot be used (an unknown keyword, a default that breaks its own rules, a flag
+// given twice), or "" if it can.
 std::string schema_defect(const Json& schema);
 
 // What the property accepts, in words: "integer from 1 to 1000", "one of: ddim, euler".
 std::string accepted(const Json& property_schema);
 
-}  // namespace kiln::sdk
+}   // namespace kiln::sdk

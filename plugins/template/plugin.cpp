@@ -1,5 +1,5 @@
-// The smallest plugin that works: words in, a pattern of coloured shapes out, one row a step. Copy this
-// folder, rename it, and replace what draw() does; plugin.h is the manual.
+// The smallest plugin that works: words in, a pattern of coloured shapes out, one row a step. Copy
+// this folder, rename it, and replace what draw() does; plugin.h is the manual.
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -23,15 +23,19 @@ const char* kDescription = R"({
     "properties": {
       "prompt": {"type": "string", "title": "Prompt", "positional": true, "minLength": 1,
                  "description": "Words to make the pattern from"},
-      "size": {"type": "integer", "title": "Size", "default": 8, "minimum": 1, "maximum": 64, "short": "s",
+      "size": {"type": "integer", "title": "Size",
+               "default": 8, "minimum": 1, "maximum": 64, "short": "s",
                "group": "Picture", "description": "Shapes in a row, and rows"},
-      "shape": {"type": "string", "title": "Shape", "default": "square", "enum": ["square", "circle"],
+      "shape": {"type": "string", "title": "Shape",
+                "default": "square", "enum": ["square", "circle"],
                 "group": "Picture", "description": "What to draw"},
       "frame": {"type": "boolean", "title": "Frame", "default": false,
                 "group": "Picture", "description": "Draw a frame around the pattern"},
-      "palette": {"type": "string", "title": "Palette", "contentMediaType": "text/plain", "metavar": "FILE",
+      "palette": {"type": "string", "title": "Palette",
+                  "contentMediaType": "text/plain", "metavar": "FILE",
                   "group": "Picture", "description": "File of colours such as #ff8800, one a line"},
-      "seed": {"type": "integer", "title": "Seed", "default": 0, "minimum": 0, "maximum": 18446744073709551615,
+      "seed": {"type": "integer", "title": "Seed",
+               "default": 0, "minimum": 0, "maximum": 18446744073709551615,
                "group": "Run", "description": "Another pattern from the same words"},
       "count": {"type": "integer", "title": "Count", "default": 1, "minimum": 1, "maximum": 100,
                 "group": "Run", "description": "How many patterns, each with the next seed"},
@@ -44,15 +48,19 @@ const char* kDescription = R"({
 std::vector<std::string> read_palette(const Request& request) {
     const Blob* file = request.find("palette");
     if (!file) return {"#264653", "#2a9d8f", "#e9c46a", "#f4a261", "#e76f51"};
-    std::istringstream lines(std::string(reinterpret_cast<const char*>(file->data.data()), file->data.size()));
+    std::istringstream lines(
+        std::string(reinterpret_cast<const char*>(file->data.data()), file->data.size()));
     std::vector<std::string> colours;
     for (std::string line; std::getline(lines, line);) {
-        if (line.size() != 7 || line[0] != '#' || line.find_first_not_of("0123456789abcdefABCDEF", 1) != line.npos)
-            throw Failure(KILN_BAD_FILE, std::string(file->file_name) + ": expected a colour such as #ff8800, found \"" +
+        if (line.size() != 7 || line[0] != '#' ||
+            line.find_first_not_of("0123456789abcdefABCDEF", 1) != line.npos)
+            throw Failure(KILN_BAD_FILE, std::string(file->file_name) +
+                                             ": expected a colour such as #ff8800, found \"" +
                                              line.substr(0, 40) + '"');
         colours.push_back(line);
     }
-    if (colours.empty()) throw Failure(KILN_BAD_FILE, std::string(file->file_name) + ": it holds no colours");
+    if (colours.empty())
+        throw Failure(KILN_BAD_FILE, std::string(file->file_name) + ": it holds no colours");
     return colours;
 }
 
@@ -69,7 +77,8 @@ public:
         for (uint32_t i = 0; i < r["count"].get<uint32_t>(); i++) {
             r["seed"] = r["seed"].get<uint64_t>() + (i ? 1 : 0);
             std::string svg = draw(r, palette, i, events);
-            events.artifact({i, "image/svg+xml", r["prompt"], r.dump(), std::as_bytes(std::span(svg))});
+            events.artifact(
+                {i, "image/svg+xml", r["prompt"], r.dump(), std::as_bytes(std::span(svg))});
         }
     }
 
@@ -77,9 +86,11 @@ private:
     static std::string draw(const Json& r, const std::vector<std::string>& palette, uint32_t index,
                             const Events& events) {
         uint32_t size = r["size"], count = r["count"];
-        uint64_t state = std::hash<std::string>()(r["prompt"].get<std::string>()) ^ r["seed"].get<uint64_t>();
+        uint64_t state =
+            std::hash<std::string>()(r["prompt"].get<std::string>()) ^ r["seed"].get<uint64_t>();
         std::ostringstream svg;
-        svg << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << size << ' ' << size << "\">\n";
+        svg << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << size << ' ' << size
+            << "\">\n";
         for (uint32_t y = 0; y < size; y++) {
             events.stop_if_cancelled();
             for (uint32_t x = 0; x < size; x++) {
@@ -95,12 +106,13 @@ private:
             events.progress(y + 1, size, (index + double(y + 1) / size) / count, "drawing");
         }
         if (r["frame"] == true)
-            svg << "<rect width=\"100%\" height=\"100%\" fill=\"none\" stroke=\"#000\" stroke-width=\"0.1\"/>\n";
+            svg << "<rect width=\"100%\" height=\"100%\" fill=\"none\" stroke=\"#000\" "
+                   "stroke-width=\"0.1\"/>\n";
         svg << "</svg>\n";
         return svg.str();
     }
 };
 
-}  // namespace
+}   // namespace
 
 extern "C" KILN_EXPORT const kiln_plugin* kiln_plugin_table(uint32_t) { return table<Template>(); }

@@ -21,7 +21,7 @@ inline std::string contents(const fs::path& path) {
 }
 
 struct Finished {
-    int status = -1;        // exit status; 128 + the signal that ended it
+    int status = -1;   // exit status; 128 + the signal that ended it
     std::string out, err;
 };
 
@@ -42,12 +42,15 @@ public:
     Workplace(const Workplace&) = delete;
 
     fs::path path(const std::string& name) const { return folder_ / "work" / name; }
-    void write(const std::string& name, const std::string& text) const { std::ofstream(path(name)) << text; }
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(path(name)) << text;
+    }
 
     // Names of what lies in the folder, hidden files too.
     std::vector<std::string> files() const {
         std::vector<std::string> names;
-        for (const auto& entry : fs::directory_iterator(folder_ / "work")) names.push_back(entry.path().filename());
+        for (const auto& entry : fs::directory_iterator(folder_ / "work"))
+            names.push_back(entry.path().filename());
         std::sort(names.begin(), names.end());
         return names;
     }
@@ -55,7 +58,8 @@ public:
     pid_t start(const std::vector<std::string>& arguments) const {
         pid_t child = fork();
         if (child != 0) return child;
-        bool ready = chdir(path("").c_str()) == 0 && setenv("KILN_PLUGINS", plugins.c_str(), 1) == 0;
+        bool ready =
+            chdir(path("").c_str()) == 0 && setenv("KILN_PLUGINS", plugins.c_str(), 1) == 0;
         redirect("out", STDOUT_FILENO), redirect("err", STDERR_FILENO);
         std::vector<char*> argv = {const_cast<char*>("kiln")};
         for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
@@ -82,4 +86,4 @@ private:
     fs::path folder_;
 };
 
-}  // namespace kiln::test
+}   // namespace kiln::test

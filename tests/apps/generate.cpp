@@ -46,21 +46,24 @@ TEST_CASE("the output flag takes a file, a name without extension, or a folder")
     CHECK(w.run({"template", "x", "-o", "d/y.svg"}).out == "d/y.svg\n");
     CHECK(w.run({"template", "x", "-o", "z"}).out == "z.svg\n");
     CHECK(w.run({"template", "x", "-o", "d"}).out == "d/x-0.svg\n");
-    CHECK(w.run({"template", "x", "-o", "many.svg", "--count", "3"}).out == "many.svg\nmany-2.svg\nmany-3.svg\n");
+    CHECK(w.run({"template", "x", "-o", "many.svg", "--count", "3"}).out ==
+          "many.svg\nmany-2.svg\nmany-3.svg\n");
 }
 
 TEST_CASE("flags come from the schema") {
     Workplace w;
     Finished f = w.run({"template", "--help"});
     CHECK(f.status == 0);
-    for (const char* part : {"-s,--size INT", "integer from 1 to 64; default 8", "one of: square, circle",
-                             "--palette FILE", "Picture:", "-o,--output FILE"})
+    for (const char* part :
+         {"-s,--size INT", "integer from 1 to 64; default 8", "one of: square, circle",
+          "--palette FILE", "Picture:", "-o,--output FILE"})
         CHECK_THAT(f.out, ContainsSubstring(part));
     f = w.run({"--help"});
     CHECK_THAT(f.out, ContainsSubstring("A pattern of coloured shapes, from words") &&
                           ContainsSubstring("--device"));
 
-    CHECK(w.run({"template", "x", "-s", "2", "--shape=circle", "--frame", "-o", "a.svg"}).status == 0);
+    CHECK(w.run({"template", "x", "-s", "2", "--shape=circle", "--frame", "-o", "a.svg"}).status ==
+          0);
     std::string svg = contents(w.path("a.svg"));
     CHECK_THAT(svg, ContainsSubstring("viewBox=\"0 0 2 2\"") && ContainsSubstring("<circle") &&
                         ContainsSubstring("stroke"));
@@ -86,7 +89,8 @@ TEST_CASE("what is wrong is said with status 2 or 3, and nothing is written") {
         Case{{"templat", "x"}, 2, "there is no command templat; did you mean template?"},
         Case{{"template"}, 2, "PROMPT is required"},
         Case{{"template", ""}, 2, "PROMPT: must not be empty"},
-        Case{{"template", "two", "words"}, 2, "unexpected \"words\"; several words stand in quotes"},
+        Case{
+            {"template", "two", "words"}, 2, "unexpected \"words\"; several words stand in quotes"},
         Case{{"template", "x", "--siez", "2"}, 2, "there is no flag --siez; did you mean --size?"},
         Case{{"template", "x", "--size", "0"}, 2, "--size: 0 is below the minimum of 1"},
         Case{{"template", "x", "--size", "2.5"}, 2, "--size: \"2.5\" is not an integer"},
@@ -94,7 +98,9 @@ TEST_CASE("what is wrong is said with status 2 or 3, and nothing is written") {
         Case{{"template", "x", "--shape", "star"}, 2, "--shape: star is none of: square, circle"},
         Case{{"template", "x", "--size"}, 2, "--size"},
         Case{{"template", "x", "--memory", "5Q"}, 2, "--memory: expected a size such as 6G"},
-        Case{{"template", "x", "-o", "x.png"}, 2, "-o: .png is none of what this command makes: .svg"},
+        Case{{"template", "x", "-o", "x.png"},
+             2,
+             "-o: .png is none of what this command makes: .svg"},
         Case{{"template", "x", "-o", "no/x.svg"}, 3, "no: there is no such folder"},
         Case{{"template", "x", "--palette", "nofile"}, 3, "nofile"},
         Case{{"inspect", "nofile"}, 3, "nofile"});
@@ -199,7 +205,8 @@ TEST_CASE("models lists every plugin, and what was refused with the reason") {
     Finished f = w.run({"models"});
     CHECK(f.status == 0);
     CHECK_THAT(f.out, ContainsSubstring("template"));
-    CHECK_THAT(f.err, ContainsSubstring("a.so") && ContainsSubstring("c.so: \"template\" is already provided by"));
+    CHECK_THAT(f.err, ContainsSubstring("a.so") &&
+                          ContainsSubstring("c.so: \"template\" is already provided by"));
     CHECK(w.run({"template", "x"}).status == 0);
 }
 

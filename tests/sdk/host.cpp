@@ -1,5 +1,5 @@
-// The host against plugins that are right, old, new, and wrong; each is a table in this file, made with
-// the adapter or by hand.
+// The host against plugins that are right, old, new, and wrong; each is a table in this file, made
+// with the adapter or by hand.
 #include "plugins/sdk/host.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -49,7 +49,8 @@ struct Echo {
         if (fail == "int") throw 3;
         events.progress(1, 2, 0.5, "echoing", 4.0);
         events.stop_if_cancelled();
-        Artifact a{0, "text/plain", "echo", R"({"seed": 7})", std::as_bytes(std::span(request.json))};
+        Artifact a{0, "text/plain", "echo", R"({"seed": 7})",
+                   std::as_bytes(std::span(request.json))};
         events.preview(a);
         events.artifact(a);
         if (const Blob* blob = request.find("file"))
@@ -78,7 +79,7 @@ kiln_status status_of(Session& session, const char* request, const HostEvents& e
     return KILN_DONE;
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("a plugin is what it describes") {
     Plugin plugin = Plugin::from_table(table<Echo>(), "echo.so");
@@ -118,7 +119,8 @@ TEST_CASE("a request, its blobs and its results cross the interface whole") {
     session.run(Json::parse(R"({"fail": "", "word": "ünïcode"})"), blobs, events);
     CHECK(steps == 1);
     CHECK(previews == 1);
-    CHECK(texts == std::vector<std::string>{R"({"fail":"","word":"ünïcode"})", std::string("\0x\xff", 3)});
+    CHECK(texts ==
+          std::vector<std::string>{R"({"fail":"","word":"ünïcode"})", std::string("\0x\xff", 3)});
     CHECK(names == std::vector<std::string>{"echo", "a.bin"});
 }
 
@@ -165,7 +167,8 @@ TEST_CASE("a plugin that cannot be used is refused with the reason") {
     CHECK_THAT(refusal(nullptr), ContainsSubstring("returned nothing"));
     kiln_plugin other = copy_of(table<Echo>());
     other.abi = KILN_PLUGIN_ABI + 1;
-    CHECK_THAT(refusal(&other), ContainsSubstring("built for plugin interface 2, this Kiln speaks 1"));
+    CHECK_THAT(refusal(&other),
+               ContainsSubstring("built for plugin interface 2, this Kiln speaks 1"));
     kiln_plugin small = copy_of(table<Echo>());
     small.size = 16;
     CHECK_THAT(refusal(&small), ContainsSubstring("16 bytes"));

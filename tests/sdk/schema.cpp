@@ -6,8 +6,8 @@
 using namespace kiln::sdk;
 
 static Json schema_of(const char* properties, const char* more = "") {
-    return Json::parse(std::string(R"({"type": "object", "properties": {)") + properties + "}" + more +
-                       "}");
+    return Json::parse(std::string(R"({"type": "object", "properties": {)") + properties + "}" +
+                       more + "}");
 }
 
 static std::string first(const Json& schema, const char* request) {
@@ -53,8 +53,8 @@ TEST_CASE("a request is checked against its schema and told what is wrong") {
 }
 
 TEST_CASE("64-bit seeds are compared exactly") {
-    Json schema = schema_of(
-        R"("seed": {"type": "integer", "minimum": 0, "maximum": 18446744073709551615})");
+    Json schema =
+        schema_of(R"("seed": {"type": "integer", "minimum": 0, "maximum": 18446744073709551615})");
     CHECK(first(schema, R"({"seed": 18446744073709551615})").empty());
     CHECK(first(schema, R"({"seed": 18446744073709551616})") != "");
     CHECK(first(schema, R"({"seed": -1})") == "seed: -1 is below the minimum of 0");
@@ -69,12 +69,14 @@ TEST_CASE("what is required must be there") {
 
 TEST_CASE("defaults fill what is left out and nothing else") {
     Json schema = schema_of(
-        R"("a": {"type": "integer", "default": 3}, "b": {"type": "integer", "default": 4}, "c": {"type": "integer"})");
+        R"("a": {"type": "integer", "default": 3}, "b": {"type": "integer", "default": 4},
+           "c": {"type": "integer"})");
     CHECK(with_defaults(schema, Json::parse(R"({"a": 1})")) == Json::parse(R"({"a": 1, "b": 4})"));
 }
 
 TEST_CASE("typed text becomes a value of the property's type") {
-    Json integer = {{"type", "integer"}}, number = {{"type", "number"}}, boolean = {{"type", "boolean"}};
+    Json integer = {{"type", "integer"}}, number = {{"type", "number"}},
+         boolean = {{"type", "boolean"}};
     CHECK(from_text(integer, "42") == 42);
     CHECK(from_text(integer, "18446744073709551615") == 18446744073709551615u);
     CHECK(from_text(integer, "4x") == "4x");
@@ -91,10 +93,12 @@ TEST_CASE("a schema that cannot be used is told from one that can") {
     };
     auto c = GENERATE(
         Case{R"("a": {"type": "integer", "default": 1})", ""},
-        Case{R"("a": {"type": "integer", "default": "x"})", "\"a\" default: \"x\" is not an integer"},
+        Case{R"("a": {"type": "integer", "default": "x"})",
+             "\"a\" default: \"x\" is not an integer"},
         Case{R"("a": {"type": "tensor"})", "\"a\" has the unknown type \"tensor\""},
         Case{R"("a": {})", "\"a\" has no type"},
-        Case{R"("a": {"type": "integer", "minimun": 1})", "\"a\" has the unknown keyword \"minimun\""},
+        Case{R"("a": {"type": "integer", "minimun": 1})",
+             "\"a\" has the unknown keyword \"minimun\""},
         Case{R"("a": {"type": "array"})", "\"a\" is an array without items"},
         Case{R"("a_b": {"type": "integer"}, "x": {"type": "integer", "flag": "a-b"})",
              "two properties have the flag --a-b"},
