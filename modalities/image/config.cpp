@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
+#include "runtime/io/json.h"
 
 namespace kiln {
 namespace {

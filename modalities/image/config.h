@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "runtime/io/json.h"
+#include "runtime/base/result.h"
 
 namespace kiln {
+
+class JsonObject;   // runtime/io/json.h
 
 // How UNet2DConditionModel takes a label beside the text.
 enum class ClassEmbedding { none, table, timestep, projection, linear, identity };

@@ -6,6 +6,7 @@
 #include "modalities/image/checkpoint.h"
 #include "modalities/image/ldm_names.h"
 #include "modalities/image/shapes.h"
+#include "runtime/io/json.h"
 
 namespace kiln {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/io/json.h"
 
 namespace kiln {
 namespace {

@@ -5,10 +5,11 @@
 #include <optional>
 #include <vector>
 
-#include "runtime/io/json.h"
 #include "runtime/nn/layers.h"
 
 namespace kiln {
+
+class JsonObject;   // runtime/io/json.h
 
 struct ClipTextConfig {
     int vocabulary = 49408, positions = 77;
