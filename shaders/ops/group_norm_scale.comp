@@ -3,9 +3,9 @@
 // Second step of group norm: merges the partial statistics of a group and writes, for each of its
 // channels, the mean, weight / deviation and bias. One workgroup a (image, group).
 // variants: shared: ; subgroup: SUBGROUP
-#include "lib/group.glsl"
 
 layout(local_size_x_id = 0) in;
+#include "lib/group.glsl"
 layout(constant_id = 1) const bool AFFINE = true;
 layout(constant_id = 2) const uint UNIT_WIDTH = 4;
 layout(set = 0, binding = 0) readonly buffer Partials { float partials_[]; };   // [image, chunk, unit, 2, lane]

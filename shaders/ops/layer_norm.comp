@@ -5,9 +5,9 @@
 // variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR; f16_subgroup: SUBGROUP STORAGE_F16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
-#include "lib/group.glsl"
 
 layout(local_size_x_id = 0) in;
+#include "lib/group.glsl"
 layout(constant_id = 1) const bool CENTERED = true;
 layout(constant_id = 2) const bool WEIGHTED = true;
 layout(constant_id = 3) const bool BIASED = true;

@@ -5,9 +5,9 @@
 // variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR; f16_subgroup: SUBGROUP STORAGE_F16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
-#include "lib/group.glsl"
 
 layout(local_size_x_id = 0) in;
+#include "lib/group.glsl"
 layout(set = 0, binding = 0) readonly buffer X { STORED x[]; };
 layout(set = 0, binding = 1) writeonly buffer Y { STORED y[]; };
 layout(push_constant) uniform Args { uint rows; uint width; uint rows_each; uint base; } args;
