@@ -1,10 +1,12 @@
 """The judge: a residual network (He et al. Deep Residual Learning. 2016) that reads a scene.
 
 Two objects are told apart by the relation in its canonical form: first is the left one, the upper
-one or the nearer one. train: fits on renders that the generator never saw; accuracy: on others.
+one or the nearer one. It looks at 64 x 64 pixels: larger pictures are averaged down. train: fits on
+renders that the generator never saw; accuracy: on others.
 """
 
 import argparse
+import copy
 import glob
 import math
 import os
@@ -16,17 +18,20 @@ import torch.nn.functional as F
 
 import world
 
+SIZE = 64
 HEADS = {"count": 2, "relation": 3, "shape0": 16, "colour0": 12, "shape1": 16, "colour1": 12,
          "material0": 3, "view": 4, "setting": 8}
+WEIGHTS = {"material0": .3, "view": .5, "setting": .3, "count": .5}
 CANONICAL = {"left": (0, False), "right": (0, True), "top": (1, False), "front": (2, False),
              "behind": (2, True)}
 
 
-def targets(label):
+def targets(label, mirrored=False):
     """Class indices by head; -1 where the picture does not say."""
     two, swap, relation = label["count"] == 2, False, -1
     if two:
         relation, swap = CANONICAL[world.RELATIONS[label["relation"]]]
+        swap ^= mirrored and relation == 0
     a, b = (1, 0) if swap else (0, 1)
     return {"count": int(two), "relation": relation, "shape0": label["shape"][a],
             "colour0": label["colour"][a], "shape1": label["shape"][b] if two else -1,
@@ -46,15 +51,14 @@ class Block(torch.nn.Module):
 
 
 class Classifier(torch.nn.Module):
-    def __init__(self, widths=(24, 48, 96, 160)):
+    def __init__(self, widths=(32, 64, 128)):
         super().__init__()
         layers, c = [], 3
-        for i, width in enumerate(widths):
-            layers += [torch.nn.Conv2d(c, width, 4 if i == 0 else 3, 2, 1, bias=False),
-                       torch.nn.BatchNorm2d(width), torch.nn.ReLU()]
-            layers += [Block(width)] if i else []
+        for width in widths:
+            layers += [torch.nn.Conv2d(c, width, 4, 2, 1, bias=False),
+                       torch.nn.BatchNorm2d(width), torch.nn.ReLU(), Block(width)]
             c = width
-        self.trunk = torch.nn.Sequential(*layers)
+        self.trunk = torch.nn.Sequential(*layers, Block(c))
         self.squeeze = torch.nn.Conv2d(c, 48, 1)
         self.hidden = torch.nn.Linear(48 * 64, 384)
         self.heads = torch.nn.ModuleDict({k: torch.nn.Linear(384, n) for k, n in HEADS.items()})
@@ -66,60 +70,93 @@ class Classifier(torch.nn.Module):
 
 
 def load(prefix, folder):
+    """The pictures, and the targets of each and of its mirror image."""
     images, labels = [], []
     for name in sorted(glob.glob(f"{folder}/{prefix}_*_images.npy")):
         images.append(np.load(name))
-        labels += [targets(label) for label in np.load(name.replace("images", "labels"))]
-    table = {k: torch.tensor([int(label[k]) for label in labels]) for k in HEADS}
-    return np.concatenate(images), table
+        labels += list(np.load(name.replace("images", "labels")))
+    tables = []
+    for mirrored in (False, True):
+        rows = [targets(label, mirrored) for label in labels]
+        tables.append({k: torch.tensor([int(row[k]) for row in rows]) for k in HEADS})
+    return np.concatenate(images), tables
 
 
 def to_input(images):
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    if x.shape[-1] > SIZE:
+        x = F.avg_pool2d(x, x.shape[-1] // SIZE)
     return x.contiguous(memory_format=torch.channels_last)
 
 
 def augment(images, rng):
     """Small shifts, blur and noise: what a generator's pictures differ by from renders."""
-    x = to_input(images)
-    dy, dx = rng.integers(-5, 6, 2)
-    x = F.pad(x, (5, 5, 5, 5), mode="replicate")[..., 5 + dy:133 + dy, 5 + dx:133 + dx]
+    x = F.pad(to_input(images), (3, 3, 3, 3), mode="replicate")
+    dy, dx = rng.integers(0, 7, 2)
+    x = x[..., dy:dy + SIZE, dx:dx + SIZE]
     if rng.random() < .4:
-        x = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        x = torch.lerp(x, blurred, rng.uniform(0, .8))
     if rng.random() < .4:
-        x = x + torch.randn_like(x) * rng.uniform(.01, .08)
+        x = x + torch.randn_like(x) * rng.uniform(.01, .06)
     return x.contiguous(memory_format=torch.channels_last)
+
+
+def loss_of(out, table, index):
+    loss = 0
+    for k in HEADS:
+        target = table[k][index]
+        if (target >= 0).any():
+            loss = loss + WEIGHTS.get(k, 1) * F.cross_entropy(out[k].float(), target,
+                                                              ignore_index=-1)
+    return loss
+
+
+def save(model, path):
+    torch.save(model.state_dict(), path + ".tmp")
+    os.replace(path + ".tmp", path)
+
+
+def follow(average, model, step):
+    """A running mean of the weights, so that every snapshot is usable."""
+    decay = min(.99, (step + 1) / (step + 10))
+    slow, fast = average.state_dict(), model.state_dict()
+    for name, value in slow.items():
+        value.lerp_(fast[name], 1 - decay) if value.is_floating_point() else value.copy_(fast[name])
 
 
 def train(args):
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    images, table = load("judge", args.data)
-    model = Classifier().to(memory_format=torch.channels_last)
+    torch.manual_seed(args.seed)
+    rng = np.random.default_rng(args.seed)
+    model = read(args.resume).train() if args.resume else Classifier()
+    model = model.to(memory_format=torch.channels_last)
+    average = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=.02)
-    start, step, reported = time.time(), 0, time.time()
+    start, step, reported, total = time.time(), 0, time.time(), []
     while (done := (time.time() - start) / 60 / args.minutes) < 1:
-        index = rng.integers(0, len(images), 64)
+        if step % 200 == 0:
+            images, tables = load("judge", args.data)
+        index, mirrored = rng.integers(0, len(images), 32), int(rng.random() < .5)
+        rate = min(1, (step + 1) / 100) * (.5 + .5 * math.cos(math.pi * done))
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 100) * (.5 + .5 * math.cos(math.pi * done))
+            group["lr"] = args.rate * rate
+        chosen = images[index, :, ::-1] if mirrored else images[index]
         with torch.autocast("cpu", torch.bfloat16):
-            out = model(augment(images[index], rng))
-        loss = 0
-        for k in HEADS:
-            target = table[k][index]
-            if (target >= 0).any():
-                loss = loss + F.cross_entropy(out[k].float(), target, ignore_index=-1)
+            out = model(augment(np.ascontiguousarray(chosen), rng))
+        loss = loss_of(out, tables[mirrored], index)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        follow(average, model, step)
         step += 1
-        if time.time() - reported > 60:
+        total.append(loss.item())
+        if time.time() - reported > 30:
             reported = time.time()
-            print(f"{done:.3f} step {step} loss {loss.item():.3f}", flush=True)
-            torch.save(model.state_dict(), args.out + ".tmp")
-            os.replace(args.out + ".tmp", args.out)
-    torch.save(model.state_dict(), args.out)
+            print(f"{done:.3f} step {step} loss {np.mean(total):.3f} of {len(images)}", flush=True)
+            total = []
+            save(average, args.out)
+    save(average, args.out)
 
 
 def read(path):
@@ -129,7 +166,7 @@ def read(path):
 
 
 def judge(model, images):
-    """Class indices by head for [n, 128, 128, 3] bytes."""
+    """Class indices by head for [n, size, size, 3] bytes."""
     parts = []
     with torch.no_grad():
         for i in range(0, len(images), 50):
@@ -138,7 +175,7 @@ def judge(model, images):
 
 
 def accuracy(args):
-    images, table = load("check", args.data)
+    images, (table, _) = load("check", args.data)
     found = judge(read(args.out), images)
     for k in HEADS:
         known = table[k] >= 0
@@ -156,6 +193,9 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "accuracy"])
     parser.add_argument("--data", default="data")
     parser.add_argument("--out", default="classifier.pt")
+    parser.add_argument("--resume", default="")
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     {"train": train, "accuracy": accuracy}[arguments.what](arguments)

@@ -7,6 +7,7 @@ folder with NNN.png (--pictures), from prompts.txt that --list writes.
 
 import argparse
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +47,23 @@ def prompts():
     return rows
 
 
+def says(text, phrases):
+    return any(re.search(rf"\b{re.escape(p.strip(', '))}\b", text) for p in phrases)
+
+
 def describe(words, label):
     """A caption that says all that will be judged."""
     while True:
-        text = world.caption(words, label)
+        text = bare = world.caption(words, label)
+        for place in sorted(world.PHRASES[world.SETTINGS[label["setting"]]], key=len)[::-1]:
+            bare = bare.replace(place, "")
         relation = world.RELATIONS[label["relation"]] if label["count"] == 2 else None
         view = world.VIEWS[label["view"]] if label["view"] >= 0 else None
-        said = any(w in text for w in world.RELATION_WORDS[relation]) if relation else True
-        options = [w.strip(", ") for w in world.VIEW_OF[view] + world.SEEN[view]] if view else []
-        if said and (not view or any(w in text for w in options)):
-            return text
+        if relation and (" and " in bare or not says(bare, world.RELATION_WORDS[relation])):
+            continue
+        if view and not says(bare, world.VIEW_OF[view] + world.SEEN[view]):
+            continue
+        return text
 
 
 def draw(folder, rows, steps, guidance, batch):

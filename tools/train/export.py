@@ -7,9 +7,21 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import save_file
 
 import text
 import train_unet
+
+
+def save_encoder(encoder, folder):
+    """As the checkpoints of Stable Diffusion hold it: newer libraries leave out the prefix."""
+    encoder.half().save_pretrained(folder)
+    weights = {k if k.startswith("text_model.") else "text_model." + k: v.contiguous()
+               for k, v in encoder.state_dict().items() if not k.endswith("position_ids")}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["torch_dtype"] = "float16"
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
 def main():
@@ -32,7 +44,7 @@ def main():
                                 if k.startswith(prefix)})
     vae.half().save_pretrained(out / "vae")
     unet.half().save_pretrained(out / "unet")
-    encoder.half().save_pretrained(out / "text_encoder")
+    save_encoder(encoder, out / "text_encoder")
     DDIMScheduler(**train_unet.SCHEDULER).save_pretrained(out / "scheduler")
     index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
              "feature_extractor": [None, None], "image_encoder": [None, None],
@@ -43,6 +55,8 @@ def main():
              "unet": ["diffusers", "UNet2DConditionModel"],
              "vae": ["diffusers", "AutoencoderKL"]}
     (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    for file in out.rglob("*"):   # some writers leave their files unreadable to others
+        file.chmod(0o755 if file.is_dir() else 0o644)
     total = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
     print(f"{total / 1e6:.1f} MB")
 

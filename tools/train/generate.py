@@ -7,7 +7,8 @@ import numpy as np
 
 import world
 
-SEEDS = {"train": 77, "judge": 99, "check": 111}   # the classifier sees none of the model's pictures
+# The classifier sees none of the model's pictures.
+SEEDS = {"train": 77, "judge": 99, "check": 111}
 
 
 def main():
@@ -15,6 +16,7 @@ def main():
     args.add_argument("prefix", choices=SEEDS)
     args.add_argument("--out", default="data")
     args.add_argument("--shards", type=int, default=10)
+    args.add_argument("--size", type=int, default=world.SIZE)
     args.add_argument("--per-shard", type=int, default=4000)
     args.add_argument("--part", type=int, default=0)
     args.add_argument("--parts", type=int, default=1)
@@ -26,7 +28,7 @@ def main():
         # The judge must know every pair, those that the model never saw included.
         held_out = [args.prefix != "train" and rng.random() < .15 for _ in range(args.per_shard)]
         scenes = [renderer.sample(rng, held_out=h) for h in held_out]
-        images = renderer.render(np.array([s for s, _ in scenes]))
+        images = renderer.render(np.array([s for s, _ in scenes]), args.size)
         name = f"{args.out}/{args.prefix}_{shard:02d}"
         np.save(f"{name}_labels.npy", np.array([label for _, label in scenes]))
         np.save(f"{name}_partial.npy", images)

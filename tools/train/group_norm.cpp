@@ -21,7 +21,8 @@ uint16_t store(float value) {
 }
 
 // Per-channel sums over the pixels of one sample: of a, and of a * b.
-void sums(const uint16_t* a, const uint16_t* b, int pixels, int channels, float* plain, float* product) {
+void sums(const uint16_t* a, const uint16_t* b, int pixels, int channels, float* plain,
+          float* product) {
     for (int p = 0; p < pixels; ++p)
         for (int c = 0; c < channels; ++c) {
             const float v = load(a[p * channels + c]);
@@ -43,7 +44,10 @@ extern "C" void group_norm_forward(const uint16_t* x, const float* gamma, const 
         sums(x, x, pixels, channels, plain.data(), square.data());
         for (int g = 0; g < groups; ++g) {
             double total = 0, squares = 0;
-            for (int c = g * width; c < (g + 1) * width; ++c) total += plain[c], squares += square[c];
+            for (int c = g * width; c < (g + 1) * width; ++c) {
+                total += plain[c];
+                squares += square[c];
+            }
             const double mean = total / count;
             const double variance = squares / count - mean * mean;
             const float inverse = float(1 / std::sqrt((variance > 0 ? variance : 0) + eps));
@@ -68,7 +72,8 @@ extern "C" void group_norm_backward(const uint16_t* x, const uint16_t* dy, const
     const float count = float(width) * pixels;
     for (int i = 0; i < n; ++i) {
         const size_t at = size_t(i) * pixels * channels;
-        std::vector<float> plain(channels), product(channels), a(channels), b(channels), k(channels);
+        std::vector<float> plain(channels), product(channels);
+        std::vector<float> a(channels), b(channels), k(channels);
         sums(dy + at, x + at, pixels, channels, plain.data(), product.data());
         for (int g = 0; g < groups; ++g) {
             const float mean = statistics[(i * groups + g) * 2];

@@ -15,23 +15,26 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 import world
 
 LENGTH = 32
-COMMON = """the of and to in is it you that he was for on are with as his they be at one have this
-from or had by hot but some what there we can out other were all your when up use word how said each
-she which do their time if will way about many then them would write like so these her long make thing
-see him two has look more day could go come did my sound no most number who over know water than call
-first people may down been now find any new work part take get place made live where after back little
-only round man year came show every good me give our under name very through just form much great think
-say help low line before turn cause same mean differ move right boy old too does tell sentence set three
-want air well also play small end put home read hand port large spell add even land here must big high
-such follow act why ask men change went light kind off need house picture try us again animal point
-mother world near build self earth father dog cat tree flower sun moon star sky cloud rain river lake sea
-mountain hill forest field road street city town castle bridge tower door window table lamp book bird
-fish horse cow sheep lion tiger bear wolf fox rabbit mouse snake dragon train bus truck bike plane rocket
-ship hat shoe shirt dress face eye ear nose mouth hair arm leg foot apple banana bread cake egg milk tea
-coffee bowl plate spoon fork knife clock phone camera computer guitar piano drum wooden stone glass
-plastic paper gold silver dark bright soft hard warm cold wet dry empty full open closed tall short
-photo image painting drawing sketch render style detailed realistic colorful next above below beside
-between inside outside around another four five six seven eight nine ten""".split()
+COMMON = """
+the of and to in is it you that he was for on are with as his they be at one have this from or had
+by hot but some what there we can out other were all your when up use word how said each she which
+do their time if will way about many then them would write like so these her long make thing see him
+two has look more day could go come did my sound no most number who over know water than call first
+people may down been now find any new work part take get place made live where after back little
+only round man year came show every good me give our under name very through just form much great
+think say help low line before turn cause same mean differ move right boy old too does tell sentence
+set three want air well also play small end put home read hand port large spell add even land here
+must big high such follow act why ask men change went light kind off need house picture try us again
+animal point mother world near build self earth father dog cat tree flower sun moon star sky cloud
+rain river lake sea mountain hill forest field road street city town castle bridge tower door window
+table lamp book bird fish horse cow sheep lion tiger bear wolf fox rabbit mouse snake dragon train
+bus truck bike plane rocket ship hat shoe shirt dress face eye ear nose mouth hair arm leg foot
+apple banana bread cake egg milk tea coffee bowl plate spoon fork knife clock phone camera computer
+guitar piano drum wooden stone glass plastic paper gold silver dark bright soft hard warm cold wet
+dry empty full open closed tall short photo image painting drawing sketch render style detailed
+realistic colorful next above below beside between inside outside around another four five six seven
+eight nine ten
+""".split()
 
 
 def byte_symbols():

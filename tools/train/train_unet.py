@@ -64,60 +64,65 @@ def learning_rate(done, step, peak):
     return peak * min(1, (step + 1) / 300) * (.5 + .5 * math.cos(math.pi * min(done, 1))) + 1e-6
 
 
-def main():
-    args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("--data", default="data")
-    args.add_argument("--tokenizer", default="tokenizer")
-    args.add_argument("--out", default="unet.pt")
-    args.add_argument("--resume", default="")
-    args.add_argument("--minutes", type=float, default=70)
-    args.add_argument("--batch", type=int, default=32)
-    args.add_argument("--rate", type=float, default=7e-4)
-    args.add_argument("--threads", type=int, default=2)
-    args = args.parse_args()
-    pace = Pace(args.threads)
-    torch.manual_seed(0)
-    rng, words = np.random.default_rng(0), random.Random(0)
-    tokenizer = text.load_tokenizer(args.tokenizer)
+def make_model(tokenizer, resume=None):
     model = torch.nn.ModuleDict({
         "unet": UNet2DConditionModel(**CONFIG).to(memory_format=torch.channels_last),
         "text": text.make_encoder(tokenizer)})
     group_norm.install(model)
     model["unet"].set_attn_processor(AttnProcessor())   # the fused backward is slow on CPUs
     model["text"].set_attn_implementation("eager")
-    if args.resume:
-        model.load_state_dict(torch.load(args.resume)["weights"])
-    average = copy.deepcopy(model).eval().requires_grad_(False)
+    if resume:
+        model.load_state_dict(resume["weights"])
+    return model
+
+
+def make_optimizer(model):
     decays = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW([{"params": decays, "weight_decay": .01},
-                                   {"params": others, "weight_decay": 0}], betas=(.9, .99))
+    return torch.optim.AdamW([{"params": decays, "weight_decay": .01},
+                              {"params": others, "weight_decay": 0}], betas=(.9, .99))
+
+
+def loss_of(model, tokens, x0, abar):
+    # Stratified over the schedule, so that a small batch sees all of it.
+    count = len(x0)
+    t = ((torch.arange(count) + torch.rand(count)) * 1000 / count).long()
+    a, s = abar[t].sqrt().view(-1, 1, 1, 1), (1 - abar[t]).sqrt().view(-1, 1, 1, 1)
+    noise = torch.randn_like(x0)
+    with torch.autocast("cpu", torch.bfloat16):
+        context = model["text"](tokens).last_hidden_state
+        predicted = model["unet"](a * x0 + s * noise, t, context).sample
+    return (predicted.float() - (a * noise - s * x0)).square().mean()
+
+
+def main():
+    args = arguments()
+    pace = Pace(args.threads)
+    torch.manual_seed(0)
+    rng, words = np.random.default_rng(0), random.Random(0)
+    tokenizer = text.load_tokenizer(args.tokenizer)
+    resume = torch.load(args.resume) if args.resume else None
+    model = make_model(tokenizer, resume)
+    average = copy.deepcopy(model).eval().requires_grad_(False)
+    optimizer = make_optimizer(model)
     abar = DDIMScheduler(**SCHEDULER).alphas_cumprod
     latents = Latents(args.data)
     while latents.refresh() == 0:
         time.sleep(2)
-    first, _ = latents.batch(rng, 512)
-    scaling = float(1 / first.std())
+    scaling = resume["scaling"] if resume else float(1 / latents.batch(rng, 512)[0].std())
     print(f"scaling_factor {scaling:.5f}, parameters",
           {k: sum(p.numel() for p in m.parameters()) for k, m in model.items()}, flush=True)
     start, step, reported, total = time.time(), 0, time.time(), []
-    while (done := (time.time() - start) / 60 / args.minutes) < 1:
+    while (done := args.done + (time.time() - start) / 60 / args.minutes * (1 - args.done)) < 1:
         pace.step()
         if step % 200 == 0:
             latents.refresh()
         x0, labels = latents.batch(rng, args.batch)
         captions = ["" if words.random() < .1 else world.caption(words, l) for l in labels]
-        x0 = (x0 * scaling).contiguous(memory_format=torch.channels_last)
-        # Stratified over the schedule, so that a small batch sees all of it.
-        t = ((torch.arange(args.batch) + torch.rand(args.batch)) * 1000 / args.batch).long()
-        a, s = abar[t].sqrt().view(-1, 1, 1, 1), (1 - abar[t]).sqrt().view(-1, 1, 1, 1)
-        noise = torch.randn_like(x0)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(done, step, args.rate)
-        with torch.autocast("cpu", torch.bfloat16):
-            context = model["text"](text.encode(tokenizer, captions)).last_hidden_state
-            predicted = model["unet"](a * x0 + s * noise, t, context).sample
-        loss = (predicted.float() - (a * noise - s * x0)).square().mean()
+        loss = loss_of(model, text.encode(tokenizer, captions),
+                       (x0 * scaling).contiguous(memory_format=torch.channels_last), abar)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -134,6 +139,20 @@ def main():
             total = []
             save(average, scaling, args.out)
     save(average, scaling, args.out)
+
+
+def arguments():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--data", default="data")
+    args.add_argument("--tokenizer", default="tokenizer")
+    args.add_argument("--out", default="unet.pt")
+    args.add_argument("--resume", default="", help="a checkpoint to go on from")
+    args.add_argument("--done", type=float, default=0, help="the share that it has behind it")
+    args.add_argument("--minutes", type=float, default=70)
+    args.add_argument("--batch", type=int, default=32)
+    args.add_argument("--rate", type=float, default=7e-4)
+    args.add_argument("--threads", type=int, default=2)
+    return args.parse_args()
 
 
 def save(model, scaling, path):

@@ -2,7 +2,8 @@
 
 Kingma and Welling. Auto-Encoding Variational Bayes. 2014; Rombach et al. High-Resolution Image
 Synthesis with Latent Diffusion Models. 2022, appendix G. Absolute and squared error of pixels,
-absolute error of their differences, and a small KL term; random 64 x 64 crops first, whole pictures at the end.
+absolute error of their differences, and a small KL term; random 64 x 64 crops first, whole pictures
+at the end.
 """
 
 import argparse
@@ -81,27 +82,35 @@ def main():
     args.add_argument("--out", default="vae.pt")
     args.add_argument("--minutes", type=float, default=20)
     args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--decoder", default="", metavar="VAE",
+                      help="go on with the decoder of VAE alone: latents stay what they are")
     args = args.parse_args()
     pace = Pace(args.threads)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     vae = make_vae()
+    if args.decoder:
+        vae.load_state_dict(torch.load(args.decoder)["weights"])
+        vae.encoder.requires_grad_(False)
+        vae.quant_conv.requires_grad_(False)
     average = copy.deepcopy(vae).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-3, betas=(.9, .99), weight_decay=1e-3)
+    learned = [p for p in vae.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=1e-3, betas=(.9, .99), weight_decay=1e-3)
     shards, start, step, reported = load_images(args.data), time.time(), 0, 0
     while (done := (time.time() - start) / 60 / args.minutes) < 1:
         if step % 200 == 0:
             shards = load_images(args.data)
         pace.step()
-        crops = done < .65
+        crops = done < .65 and not args.decoder
         pixels = batch_of(shards, rng, 12 if crops else 4, 64 if crops else 128)
-        rate = 1.2e-3 * min(1, (step + 1) / 100) * (.5 + .5 * math.cos(math.pi * done)) + 1e-6
+        rate = (6e-4 if args.decoder else 1.2e-3) * min(1, (step + 1) / 100)
+        rate *= .5 + .5 * math.cos(math.pi * done)
         for group in optimizer.param_groups:
             group["lr"] = rate
         loss, error, kl = loss_of(vae, pixels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         decay = min(.999, (step + 1) / (step + 20))
         for slow, fast in zip(average.parameters(), vae.parameters()):
@@ -110,8 +119,7 @@ def main():
         if time.time() - reported > 20:
             reported = time.time()
             print(f"{done:.3f} step {step} loss {loss:.4f} error {error:.4f} kl {kl:.3f} "
-                  f"threads {torch.get_num_threads()}",
-                  flush=True)
+                  f"threads {torch.get_num_threads()}", flush=True)
             save(average, args.out)
     save(average, args.out)
 

@@ -37,7 +37,8 @@ SCENE = np.dtype([("setting", "f4"), ("elevation", "f4"), ("distance", "f4"),
                               ("position", "f4", 3), ("scale", "f4"), ("yaw", "f4")], 2)])
 
 # What captions and the classifier know of a scene. The first object is the caption's subject; view
-# is an index into VIEWS or -1, relation an index into RELATIONS or -1. Azimuth in radians, 0 = front.
+# is an index into VIEWS or -1, relation an index into RELATIONS or -1. Azimuth in radians, 0 is the
+# front.
 LABEL = np.dtype([("count", "i1"), ("shape", "i1", 2), ("colour", "i1", 2), ("material", "i1", 2),
                   ("setting", "i1"), ("relation", "i1"), ("view", "i1"), ("azimuth", "f4"),
                   ("elevation", "f4")])
@@ -65,11 +66,11 @@ class Renderer:
             self.lib.shape_extent(shape, extent.ctypes.data_as(ctypes.c_void_p))
             self.extent.append(tuple(float(v) for v in extent))
 
-    def render(self, scenes):
-        """[n] SCENE rows -> [n, SIZE, SIZE, 3] bytes."""
+    def render(self, scenes, size=SIZE):
+        """[n] SCENE rows -> [n, size, size, 3] bytes."""
         scenes = np.ascontiguousarray(scenes)
-        out = np.empty((len(scenes), SIZE, SIZE, 3), np.uint8)
-        self.lib.render(scenes.ctypes.data_as(ctypes.c_void_p), len(scenes), SIZE,
+        out = np.empty((len(scenes), size, size, 3), np.uint8)
+        self.lib.render(scenes.ctypes.data_as(ctypes.c_void_p), len(scenes), size,
                         out.ctypes.data_as(ctypes.c_void_p))
         return out
 
