@@ -118,7 +118,7 @@ std::vector<Tensor> split(const Tensor& x, int parts, int axis = -1);
 enum class PadMode : uint8_t { zero, reflect };
 Tensor pad(const Tensor& x, const std::vector<std::pair<int, int>>& amounts, PadMode mode = PadMode::zero);   // per axis
 Tensor broadcast_to(const Tensor& x, Shape shape);
-// Rows of table [rows, c] by indices (i32, any shape) -> [indices..., c]. Out-of-range indices read row 0.
+// Rows of table [rows, c] by indices (i32, any shape) -> [indices..., c] in f32. Out-of-range indices read row 0.
 Tensor gather(const Tensor& table, const Tensor& indices);
 // Sum of rows of x [n, c] into a table of `rows`, by indices [n]: the gradient of gather.
 Tensor scatter_add(const Tensor& x, const Tensor& indices, int64_t rows);
