@@ -21,8 +21,9 @@ struct LatentDistribution {
 class Autoencoder {
 public:
     // Loads the decoder; the encoder is loaded when first used.
-    Autoencoder(std::shared_ptr<Device> device, const Checkpoint& model, const WeightsOptions& weights,
-                std::shared_ptr<Workspace> workspace, LogSink log, std::unordered_set<std::string>& claimed);
+    Autoencoder(std::shared_ptr<Device> device, const Checkpoint& model,
+                const WeightsOptions& weights, std::shared_ptr<Workspace> workspace, LogSink log,
+                std::unordered_set<std::string>& claimed);
 
     // One latent [c, h, w] as the U-Net knows it. A result that is not finite in half precision is
     // computed again in f32; in f32 it is Status::not_finite.
@@ -58,4 +59,4 @@ private:
     Compiled decoding_, encoding_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,5 +1,5 @@
-// The convolutional blocks that denoising U-Nets and their autoencoders share. Images are [n, h, w, c];
-// names are those of diffusers.
+// The convolutional blocks that denoising U-Nets and their autoencoders share. Images are [n, h, w,
+// c]; names are those of diffusers.
 #pragma once
 #include <optional>
 
@@ -18,8 +18,10 @@ struct ResBlock {
     std::optional<Linear> shortcut;
 
     ResBlock(Scope s, int c_in, int c_out, int c_time, int groups, float eps)
-        : norm1(s / "norm1", groups, c_in, eps), conv1(s / "conv1", c_in, c_out, 3),
-          norm2(s / "norm2", groups, c_out, eps), conv2(s / "conv2", c_out, c_out, 3) {
+        : norm1(s / "norm1", groups, c_in, eps),
+          conv1(s / "conv1", c_in, c_out, 3),
+          norm2(s / "norm2", groups, c_out, eps),
+          conv2(s / "conv2", c_out, c_out, 3) {
         if (c_time) time.emplace(s / "time_emb_proj", c_time, c_out);
         if (c_in != c_out) shortcut.emplace(s / "conv_shortcut", c_in, c_out);
     }
@@ -35,7 +37,9 @@ struct Upsample {
     Conv2d conv;
 
     Upsample(Scope s, int c) : conv(s / "conv", c, c, 3) {}
-    Tensor operator()(const Tensor& x, int64_t h, int64_t w) const { return conv(upsample_nearest(x, h, w)); }
+    Tensor operator()(const Tensor& x, int64_t h, int64_t w) const {
+        return conv(upsample_nearest(x, h, w));
+    }
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -16,18 +16,18 @@ namespace kiln {
 // One network's files, and where in them its tensors lie.
 struct CheckpointPart {
     std::shared_ptr<const TensorFiles> files;
-    NameMap names;                       // empty: by the names that the model asks for
+    NameMap names;   // empty: by the names that the model asks for
 };
 
 struct CheckpointText {
     CheckpointPart part;
     ClipTextConfig config;
     Tokenizer tokenizer;
-    bool penultimate = false;            // the U-Net sees the states before the last layer, not normalised
+    bool penultimate = false;   // the U-Net sees the states before the last layer, not normalised
 };
 
 struct Checkpoint {
-    std::string family;                  // for people: "Stable Diffusion 1.x (one file)", ...
+    std::string family;   // for people: "Stable Diffusion 1.x (one file)", ...
     UNetConfig unet;
     VaeConfig vae;
     SchedulerConfig scheduler;
@@ -36,14 +36,16 @@ struct Checkpoint {
     int sample_size = 64;                // latents a side of the pictures it was trained on
     bool zero_negative = false;          // without a negative prompt its states are zeros
     bool aesthetic_score = false;        // the last time id is a score, not a size
-    std::vector<std::string> expected_unused;   // in the files on purpose, though no network asks for it
+    std::vector<std::string>
+        expected_unused;   // in the files on purpose, though no network asks for it
 };
 
 struct CheckpointOptions {
-    std::string variant;                 // "fp16": the files of that name; empty: the plain ones, else any
-    std::string tokenizer;               // a folder for files that carry no vocabulary
-    std::string vae;                     // a file or folder whose autoencoder replaces the model's own
-    std::string prediction;              // "epsilon", "v_prediction", ...: what the U-Net predicts, if known better
+    std::string variant;     // "fp16": the files of that name; empty: the plain ones, else any
+    std::string tokenizer;   // a folder for files that carry no vocabulary
+    std::string vae;         // a file or folder whose autoencoder replaces the model's own
+    std::string
+        prediction;   // "epsilon", "v_prediction", ...: what the U-Net predicts, if known better
 };
 
 // What is not recognised is Status::bad_file and says what was seen.
@@ -53,4 +55,4 @@ Result<Checkpoint> open_checkpoint(const std::string& path, const CheckpointOpti
 Checkpoint open_diffusers_folder(const std::string& path, const CheckpointOptions& options);
 Checkpoint open_single_file(const std::string& path, const CheckpointOptions& options);
 
-}  // namespace kiln
+}   // namespace kiln

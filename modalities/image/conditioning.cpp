@@ -6,19 +6,23 @@
 namespace kiln {
 namespace {
 
-ClipText load(const std::shared_ptr<Device>& device, const CheckpointText& text, const WeightsOptions& options,
-              std::unordered_set<std::string>& claimed) {
-    Weights weights(device, text.part.files, {.storage = options.storage, .names = text.part.names});
+ClipText load(const std::shared_ptr<Device>& device, const CheckpointText& text,
+              const WeightsOptions& options, std::unordered_set<std::string>& claimed) {
+    Weights weights(device, text.part.files,
+                    {.storage = options.storage, .names = text.part.names});
     ClipText model(weights, text.config);
     claimed.insert(weights.claimed().begin(), weights.claimed().end());
     return model;
 }
 
-}  // namespace
+}   // namespace
 
-TextEncoders::TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model, const WeightsOptions& weights,
-                           std::shared_ptr<Workspace> workspace, std::unordered_set<std::string>& claimed)
-    : device_(std::move(device)), workspace_(std::move(workspace)), pooled_(model.unet.addition_time_width > 0) {
+TextEncoders::TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model,
+                           const WeightsOptions& weights, std::shared_ptr<Workspace> workspace,
+                           std::unordered_set<std::string>& claimed)
+    : device_(std::move(device)),
+      workspace_(std::move(workspace)),
+      pooled_(model.unet.addition_time_width > 0) {
     for (const CheckpointText& text : model.texts)
         encoders_.push_back({.text = text, .model = load(device_, text, weights, claimed)});
 }
@@ -33,19 +37,23 @@ void TextEncoders::compile(Encoder& encoder, int clip_skip) {
     if (encoder.compiled_skip == clip_skip) return;
     const int from_end = clip_skip + (encoder.text.penultimate ? 1 : 0);
     if (clip_skip < 0 || from_end > encoder.text.config.layers)
-        throw ResultError({Status::usage, "clip skip " + std::to_string(clip_skip) + ": the text encoder has only " +
-                                              std::to_string(encoder.text.config.layers) + " layers"});
+        throw ResultError({Status::usage, "clip skip " + std::to_string(clip_skip) +
+                                              ": the text encoder has only " +
+                                              std::to_string(encoder.text.config.layers) +
+                                              " layers"});
     encoder.ids = input("ids", {1, encoder.text.config.positions}, DType::i32);
     encoder.end = input("end", {1}, DType::i32);
     const std::vector<Tensor> states = encoder.model(encoder.ids);
     const Tensor& seen = states[states.size() - 1 - size_t(from_end)];
-    std::vector<Tensor> outputs = {encoder.text.penultimate ? seen : encoder.model.final_norm(seen)};
+    std::vector<Tensor> outputs = {encoder.text.penultimate ? seen
+                                                            : encoder.model.final_norm(seen)};
     if (pools(encoder)) outputs.push_back(encoder.model.pooled(states.back(), encoder.end));
     encoder.graph = take(Graph::compile(device_, outputs, {.workspace = workspace_}));
     encoder.compiled_skip = clip_skip;
 }
 
-Conditioning TextEncoders::encode(const std::string& prompt, int clip_skip, const std::function<bool()>& cancelled) {
+Conditioning TextEncoders::encode(const std::string& prompt, int clip_skip,
+                                  const std::function<bool()>& cancelled) {
     Conditioning result;
     const int count = tokens(), total = width();
     result.context.resize(size_t(count) * size_t(total));
@@ -61,7 +69,8 @@ Conditioning TextEncoders::encode(const std::string& prompt, int clip_skip, cons
         const std::vector<float> states = take(encoder.graph->read(0));
         const int width = encoder.text.config.width;
         for (int i = 0; i < count; i++)
-            std::copy_n(states.begin() + ptrdiff_t(i) * width, width, result.context.begin() + ptrdiff_t(i) * total + column);
+            std::copy_n(states.begin() + ptrdiff_t(i) * width, width,
+                        result.context.begin() + ptrdiff_t(i) * total + column);
         column += width;
         if (pools(encoder)) result.pooled = take(encoder.graph->read(1));
     }
@@ -93,4 +102,4 @@ std::vector<float> guidance_embedding(double scale, int width) {
     return result;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,5 +1,5 @@
-// Prompts as the U-Net takes them: the states of the text encoders side by side, the pooled text, and
-// the numbers that newer models are told beside the text.
+// Prompts as the U-Net takes them: the states of the text encoders side by side, the pooled text,
+// and the numbers that newer models are told beside the text.
 #pragma once
 #include <memory>
 #include <optional>
@@ -20,11 +20,13 @@ struct Conditioning {
 class TextEncoders {
 public:
     // Loads the encoders; what they claim from the files is added to `claimed`.
-    TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model, const WeightsOptions& weights,
-                 std::shared_ptr<Workspace> workspace, std::unordered_set<std::string>& claimed);
+    TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model,
+                 const WeightsOptions& weights, std::shared_ptr<Workspace> workspace,
+                 std::unordered_set<std::string>& claimed);
 
     // `clip_skip` layers before the states that the model was trained on.
-    Conditioning encode(const std::string& prompt, int clip_skip, const std::function<bool()>& cancelled = {});
+    Conditioning encode(const std::string& prompt, int clip_skip,
+                        const std::function<bool()>& cancelled = {});
     // What diffusers takes in place of a negative prompt where the model says so.
     Conditioning zeros() const;
 
@@ -48,12 +50,12 @@ private:
     bool pooled_;
 };
 
-// Sizes as SDXL takes them: original height and width, crop top and left, then target height and width
-// or, for its refiner, the aesthetic score.
+// Sizes as SDXL takes them: original height and width, crop top and left, then target height and
+// width or, for its refiner, the aesthetic score.
 std::vector<float> time_ids(const Checkpoint& model, int width, int height, bool negative);
 
 // Sinusoids of the guidance scale for distilled models, sines first: Meng et al. On Distillation of
 // Guided Diffusion Models. 2023.
 std::vector<float> guidance_embedding(double scale, int width);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -10,7 +10,8 @@ namespace {
 using Json = nlohmann::json;
 
 // The value of `key` must be one of `known`; absent counts as the first.
-std::string one_of(const JsonObject& json, std::string_view key, std::initializer_list<std::string_view> known) {
+std::string one_of(const JsonObject& json, std::string_view key,
+                   std::initializer_list<std::string_view> known) {
     const std::string found = take(json.string(key, std::string(*known.begin())));
     std::string list;
     for (std::string_view word : known) {
@@ -24,31 +25,36 @@ void must_be_off(const JsonObject& json, std::initializer_list<std::string_view>
     for (std::string_view key : keys) {
         if (!json.has(key)) continue;
         const Json& value = json.value().at(std::string(key));
-        if (value != Json(false)) throw ResultError(json.error(key, describe(value) + " is not supported"));
+        if (value != Json(false))
+            throw ResultError(json.error(key, describe(value) + " is not supported"));
     }
 }
 
 void must_be_one(const JsonObject& json, std::initializer_list<std::string_view> keys) {
     for (std::string_view key : keys)
-        if (take(json.number(key, 1.0)) != 1.0) throw ResultError(json.error(key, "only 1 is supported"));
+        if (take(json.number(key, 1.0)) != 1.0)
+            throw ResultError(json.error(key, "only 1 is supported"));
 }
 
 int positive(const JsonObject& json, std::string_view key, int otherwise, int limit = 1 << 16) {
     const int64_t value = take(json.integer(key, otherwise));
     if (value < 1 || value > limit)
-        throw ResultError(json.error(key, "expected 1 to " + std::to_string(limit) + "; found " + std::to_string(value)));
+        throw ResultError(json.error(
+            key, "expected 1 to " + std::to_string(limit) + "; found " + std::to_string(value)));
     return int(value);
 }
 
 // One number for all levels, or one a level.
-std::vector<int> a_level(const JsonObject& json, std::string_view key, size_t levels, int64_t otherwise) {
+std::vector<int> a_level(const JsonObject& json, std::string_view key, size_t levels,
+                         int64_t otherwise) {
     std::vector<int64_t> found = take(json.integers(key, std::vector<int64_t>{otherwise}));
     if (found.size() == 1) found.resize(levels, found[0]);
     if (found.size() != levels)
-        throw ResultError(json.error(key, "expected " + std::to_string(levels) + " entries; found " +
-                                              std::to_string(found.size())));
+        throw ResultError(json.error(key, "expected " + std::to_string(levels) +
+                                              " entries; found " + std::to_string(found.size())));
     for (int64_t value : found)
-        if (value < 1 || value > (1 << 16)) throw ResultError(json.error(key, "out of range: " + std::to_string(value)));
+        if (value < 1 || value > (1 << 16))
+            throw ResultError(json.error(key, "out of range: " + std::to_string(value)));
     return {found.begin(), found.end()};
 }
 
@@ -58,7 +64,8 @@ std::vector<bool> flags_a_level(const JsonObject& json, std::string_view key, si
     if (value.is_boolean()) return std::vector<bool>(levels, value.get<bool>());
     std::vector<bool> flags;
     for (const Json& flag : value) {
-        if (!flag.is_boolean()) throw ResultError(json.error(key, "expected true or false a level"));
+        if (!flag.is_boolean())
+            throw ResultError(json.error(key, "expected true or false a level"));
         flags.push_back(flag.get<bool>());
     }
     if (flags.size() != levels) throw ResultError(json.error(key, "expected one entry a level"));
@@ -66,26 +73,30 @@ std::vector<bool> flags_a_level(const JsonObject& json, std::string_view key, si
 }
 
 // Which levels have transformers, from the names of their blocks.
-std::vector<bool> attention_of(const JsonObject& json, std::string_view key, const std::string& stem,
-                               std::vector<std::string> otherwise) {
+std::vector<bool> attention_of(const JsonObject& json, std::string_view key,
+                               const std::string& stem, std::vector<std::string> otherwise) {
     std::vector<bool> flags;
     for (const std::string& name : take(json.strings(key, std::move(otherwise)))) {
         if (name != stem && name != "CrossAttn" + stem)
-            throw ResultError(json.error(key, "expected " + stem + " or CrossAttn" + stem + "; found " + describe(name)));
+            throw ResultError(json.error(
+                key, "expected " + stem + " or CrossAttn" + stem + "; found " + describe(name)));
         flags.push_back(name != stem);
     }
     return flags;
 }
 
 // Transformer blocks of every layer of one level: a number for all layers, or one a layer.
-std::vector<int> depths_of(const JsonObject& json, std::string_view key, const Json& value, size_t layers) {
+std::vector<int> depths_of(const JsonObject& json, std::string_view key, const Json& value,
+                           size_t layers) {
     std::vector<int> depths;
     if (value.is_number_integer()) depths.assign(layers, value.get<int>());
     if (value.is_array())
         for (const Json& depth : value)
             if (depth.is_number_integer()) depths.push_back(depth.get<int>());
-    if (depths.size() != layers || std::any_of(depths.begin(), depths.end(), [](int d) { return d < 0 || d > 1000; }))
-        throw ResultError(json.error(key, "expected a depth a level, or one a layer; found " + describe(value)));
+    if (depths.size() != layers ||
+        std::any_of(depths.begin(), depths.end(), [](int d) { return d < 0 || d > 1000; }))
+        throw ResultError(
+            json.error(key, "expected a depth a level, or one a layer; found " + describe(value)));
     return depths;
 }
 
@@ -98,12 +109,16 @@ void read_depths(const JsonObject& json, UNetConfig& c) {
     const bool mirrored = !json.has(up_key);
     const size_t levels = c.channels.size();
     for (const Json* list : {&down, &up})
-        if (list->is_array() && list->size() != levels) throw ResultError(json.error(down_key, "expected an entry a level"));
-    const auto entry = [](const Json& list, size_t i) -> const Json& { return list.is_array() ? list[i] : list; };
+        if (list->is_array() && list->size() != levels)
+            throw ResultError(json.error(down_key, "expected an entry a level"));
+    const auto entry = [](const Json& list, size_t i) -> const Json& {
+        return list.is_array() ? list[i] : list;
+    };
     for (size_t i = 0; i < levels; i++) {
         c.down_depth.push_back(depths_of(json, down_key, entry(down, i), size_t(c.layers[i])));
         const size_t level = levels - 1 - i;
-        c.up_depth.push_back(depths_of(json, up_key, entry(up, mirrored ? level : i), size_t(c.layers[level]) + 1));
+        c.up_depth.push_back(
+            depths_of(json, up_key, entry(up, mirrored ? level : i), size_t(c.layers[level]) + 1));
     }
     const Json& last = entry(down, levels - 1);
     c.mid_depth = depths_of(json, down_key, last, last.is_array() ? last.size() : 1);
@@ -118,7 +133,8 @@ void read_embeddings(const JsonObject& json, UNetConfig& c) {
     if (json.has("projection_class_embeddings_input_dim"))
         c.projection_width = positive(json, "projection_class_embeddings_input_dim", 0);
 
-    const std::string kind = one_of(json, "class_embed_type", {"", "timestep", "projection", "simple_projection", "identity"});
+    const std::string kind = one_of(
+        json, "class_embed_type", {"", "timestep", "projection", "simple_projection", "identity"});
     if (kind == "timestep") c.class_embedding = ClassEmbedding::timestep;
     if (kind == "projection") c.class_embedding = ClassEmbedding::projection;
     if (kind == "simple_projection") c.class_embedding = ClassEmbedding::linear;
@@ -137,11 +153,13 @@ void read_embeddings(const JsonObject& json, UNetConfig& c) {
 void check_divisible(const JsonObject& json, const UNetConfig& c) {
     for (size_t i = 0; i < c.channels.size(); i++) {
         if (c.channels[i] % c.norm_groups)
-            throw ResultError(json.error("norm_num_groups", std::to_string(c.norm_groups) + " does not divide " +
-                                                                std::to_string(c.channels[i]) + " channels"));
+            throw ResultError(
+                json.error("norm_num_groups", std::to_string(c.norm_groups) + " does not divide " +
+                                                  std::to_string(c.channels[i]) + " channels"));
         if (c.channels[i] % c.heads[i])
-            throw ResultError(json.error("attention_head_dim", std::to_string(c.heads[i]) + " heads do not divide " +
-                                                                   std::to_string(c.channels[i]) + " channels"));
+            throw ResultError(json.error("attention_head_dim",
+                                         std::to_string(c.heads[i]) + " heads do not divide " +
+                                             std::to_string(c.channels[i]) + " channels"));
     }
 }
 
@@ -150,19 +168,25 @@ UNetConfig unet_config(const JsonObject& json) {
     UNetConfig c;
     c.in_channels = positive(json, "in_channels", 4);
     c.out_channels = positive(json, "out_channels", 4);
-    c.down_attention = attention_of(json, "down_block_types", "DownBlock2D",
+    c.down_attention = attention_of(
+        json, "down_block_types", "DownBlock2D",
         {"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"});
-    c.up_attention = attention_of(json, "up_block_types", "UpBlock2D",
+    c.up_attention = attention_of(
+        json, "up_block_types", "UpBlock2D",
         {"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"});
     const size_t levels = c.down_attention.size();
     if (levels < 1 || levels > 16 || c.up_attention.size() != levels)
         throw ResultError(json.error("up_block_types", "expected as many as down_block_types"));
-    const std::vector<int64_t> channels = take(json.integers("block_out_channels", std::vector<int64_t>{320, 640, 1280, 1280}));
-    if (channels.size() != levels) throw ResultError(json.error("block_out_channels", "expected one entry a level"));
+    const std::vector<int64_t> channels =
+        take(json.integers("block_out_channels", std::vector<int64_t>{320, 640, 1280, 1280}));
+    if (channels.size() != levels)
+        throw ResultError(json.error("block_out_channels", "expected one entry a level"));
     c.channels = a_level(json, "block_out_channels", levels, 320);
     c.layers = a_level(json, "layers_per_block", levels, 2);
     // The key holds the number of heads: a misnomer that published files have kept.
-    c.heads = a_level(json, json.has("num_attention_heads") ? "num_attention_heads" : "attention_head_dim", levels, 8);
+    c.heads = a_level(
+        json, json.has("num_attention_heads") ? "num_attention_heads" : "attention_head_dim",
+        levels, 8);
     c.context = a_level(json, "cross_attention_dim", levels, 1280);
     c.only_cross_attention = flags_a_level(json, "only_cross_attention", levels);
     c.norm_groups = positive(json, "norm_num_groups", 32);
@@ -171,8 +195,10 @@ UNetConfig unet_config(const JsonObject& json) {
     c.conv_out_kernel = positive(json, "conv_out_kernel", 3, 31);
     c.center_input = take(json.boolean("center_input_sample", false));
     read_depths(json, c);
-    const bool no_mid = json.value().contains("mid_block_type") && json.value().at("mid_block_type").is_null();
-    const std::string mid = no_mid ? "" : one_of(json, "mid_block_type", {"UNetMidBlock2DCrossAttn", "UNetMidBlock2D"});
+    const bool no_mid =
+        json.value().contains("mid_block_type") && json.value().at("mid_block_type").is_null();
+    const std::string mid =
+        no_mid ? "" : one_of(json, "mid_block_type", {"UNetMidBlock2DCrossAttn", "UNetMidBlock2D"});
     c.has_mid = !no_mid;
     if (mid != "UNetMidBlock2DCrossAttn") c.mid_depth.clear();
     read_embeddings(json, c);
@@ -181,8 +207,9 @@ UNetConfig unet_config(const JsonObject& json) {
     one_of(json, "resnet_time_scale_shift", {"default"});
     one_of(json, "attention_type", {"default"});
     must_be_one(json, {"downsample_padding", "mid_block_scale_factor", "resnet_out_scale_factor"});
-    must_be_off(json, {"dual_cross_attention", "resnet_skip_time_act", "class_embeddings_concat", "encoder_hid_dim",
-                       "encoder_hid_dim_type", "cross_attention_norm", "time_embedding_act_fn", "timestep_post_act"});
+    must_be_off(json, {"dual_cross_attention", "resnet_skip_time_act", "class_embeddings_concat",
+                       "encoder_hid_dim", "encoder_hid_dim_type", "cross_attention_norm",
+                       "time_embedding_act_fn", "timestep_post_act"});
     check_divisible(json, c);
     return c;
 }
@@ -190,17 +217,23 @@ UNetConfig unet_config(const JsonObject& json) {
 std::vector<float> floats_a_channel(const JsonObject& json, std::string_view key, int channels) {
     if (!json.has(key)) return {};
     const std::vector<double> values = take(json.numbers(key));
-    if (values.size() != size_t(channels)) throw ResultError(json.error(key, "expected one number a latent channel"));
+    if (values.size() != size_t(channels))
+        throw ResultError(json.error(key, "expected one number a latent channel"));
     return {values.begin(), values.end()};
 }
 
 VaeConfig vae_config(const JsonObject& json) {
     take(json.check());
     VaeConfig c;
-    for (const auto& [key, block] : {std::pair{"down_block_types", "DownEncoderBlock2D"}, {"up_block_types", "UpDecoderBlock2D"}})
+    for (const auto& [key, block] : {std::pair{"down_block_types", "DownEncoderBlock2D"},
+                                     {"up_block_types", "UpDecoderBlock2D"}})
         for (const std::string& name : take(json.strings(key, std::vector<std::string>{block})))
-            if (name != block) throw ResultError(json.error(key, "expected " + std::string(block) + "; found " + describe(name)));
-    const size_t levels = take(json.strings("down_block_types", std::vector<std::string>{"DownEncoderBlock2D"})).size();
+            if (name != block)
+                throw ResultError(json.error(
+                    key, "expected " + std::string(block) + "; found " + describe(name)));
+    const size_t levels =
+        take(json.strings("down_block_types", std::vector<std::string>{"DownEncoderBlock2D"}))
+            .size();
     c.channels = a_level(json, "block_out_channels", levels, 64);
     c.in_channels = positive(json, "in_channels", 3);
     c.out_channels = positive(json, "out_channels", 3);
@@ -220,12 +253,13 @@ VaeConfig vae_config(const JsonObject& json) {
     one_of(json, "act_fn", {"silu", "swish"});
     for (int channels : c.channels)
         if (channels % c.norm_groups)
-            throw ResultError(json.error("norm_num_groups", std::to_string(c.norm_groups) + " does not divide " +
-                                                                std::to_string(channels) + " channels"));
+            throw ResultError(
+                json.error("norm_num_groups", std::to_string(c.norm_groups) + " does not divide " +
+                                                  std::to_string(channels) + " channels"));
     return c;
 }
 
-}  // namespace
+}   // namespace
 
 Result<UNetConfig> parse_unet_config(const JsonObject& json) {
     try {
@@ -243,4 +277,4 @@ Result<VaeConfig> parse_vae_config(const JsonObject& json) {
     }
 }
 
-}  // namespace kiln
+}   // namespace kiln

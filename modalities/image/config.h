@@ -1,5 +1,6 @@
-// config.json of the networks that make pictures, as diffusers publishes it. What Kiln does not build
-// is an error that names the key and what was found; keys that say how a model was trained are not read.
+// config.json of the networks that make pictures, as diffusers publishes it. What Kiln does not
+// build is an error that names the key and what was found; keys that say how a model was trained
+// are not read.
 #pragma once
 #include <string>
 #include <vector>
@@ -15,28 +16,29 @@ enum class ClassEmbedding { none, table, timestep, projection, linear, identity 
 
 struct UNetConfig {
     int in_channels = 4, out_channels = 4;
-    std::vector<int> channels;              // a level; the first is the finest
-    std::vector<int> layers;                // residual blocks a level, one more on the way up
-    std::vector<bool> down_attention, up_attention;   // levels with transformers; up is coarsest first
+    std::vector<int> channels;   // a level; the first is the finest
+    std::vector<int> layers;     // residual blocks a level, one more on the way up
+    std::vector<bool> down_attention,
+        up_attention;   // levels with transformers; up is coarsest first
     std::vector<std::vector<int>> down_depth, up_depth;   // transformer blocks by level and layer
-    std::vector<int> mid_depth;             // empty: no attention in the middle
+    std::vector<int> mid_depth;                           // empty: no attention in the middle
     bool has_mid = true;
-    std::vector<int> heads;                 // a level
-    std::vector<int> context;               // width of the text, a level
-    std::vector<bool> only_cross_attention; // a level: self-attention looks at the text instead
+    std::vector<int> heads;                   // a level
+    std::vector<int> context;                 // width of the text, a level
+    std::vector<bool> only_cross_attention;   // a level: self-attention looks at the text instead
     int norm_groups = 32;
     float norm_eps = 1e-5f;
     int conv_in_kernel = 3, conv_out_kernel = 3;
     bool center_input = false;
 
-    int time_width = 0;                     // of the time embedding
+    int time_width = 0;   // of the time embedding
     bool flip_sin_to_cos = true;
     float freq_shift = 0;
-    int guidance_width = 0;                 // time_cond_proj_dim; 0: no guidance embedding
+    int guidance_width = 0;   // time_cond_proj_dim; 0: no guidance embedding
     ClassEmbedding class_embedding = ClassEmbedding::none;
-    int class_count = 0;                    // rows of the table
-    int projection_width = 0;               // input of the class or addition embedding
-    int addition_time_width = 0;            // sinusoids of each time id; 0: no text_time embedding
+    int class_count = 0;           // rows of the table
+    int projection_width = 0;      // input of the class or addition embedding
+    int addition_time_width = 0;   // sinusoids of each time id; 0: no text_time embedding
 
     int levels() const { return int(channels.size()); }
     int factor() const { return 1 << (levels() - 1); }
@@ -47,10 +49,11 @@ struct VaeConfig {
     std::vector<int> channels;
     int layers = 2;
     int norm_groups = 32;
-    float scale = 0.18215f, shift = 0;      // latent = (z - shift) * scale
-    std::vector<float> latents_mean, latents_std;   // empty, or a latent channel: latent = (z - mean) * scale / std
+    float scale = 0.18215f, shift = 0;   // latent = (z - shift) * scale
+    std::vector<float> latents_mean,
+        latents_std;   // empty, or a latent channel: latent = (z - mean) * scale / std
     bool quant_conv = true, post_quant_conv = true, mid_attention = true;
-    bool force_upcast = true;               // overflows in half precision
+    bool force_upcast = true;   // overflows in half precision
 
     int factor() const { return 1 << (int(channels.size()) - 1); }   // pixels a latent, each way
 };
@@ -58,4 +61,4 @@ struct VaeConfig {
 Result<UNetConfig> parse_unet_config(const JsonObject& json);
 Result<VaeConfig> parse_vae_config(const JsonObject& json);
 
-}  // namespace kiln
+}   // namespace kiln

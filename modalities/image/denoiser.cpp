@@ -8,9 +8,10 @@
 namespace kiln {
 namespace {
 
-UNet load(const std::shared_ptr<Device>& device, const Checkpoint& model, const WeightsOptions& options,
-          std::unordered_set<std::string>& claimed) {
-    Weights weights(device, model.unet_part.files, {.storage = options.storage, .names = model.unet_part.names});
+UNet load(const std::shared_ptr<Device>& device, const Checkpoint& model,
+          const WeightsOptions& options, std::unordered_set<std::string>& claimed) {
+    Weights weights(device, model.unet_part.files,
+                    {.storage = options.storage, .names = model.unet_part.names});
     UNet unet(weights, model.unet);
     claimed.insert(weights.claimed().begin(), weights.claimed().end());
     return unet;
@@ -28,11 +29,14 @@ std::vector<float> repeated(std::span<const T* const> sources, int samples, Part
     return all;
 }
 
-}  // namespace
+}   // namespace
 
-UNetDenoiser::UNetDenoiser(std::shared_ptr<Device> device, const Checkpoint& model, const WeightsOptions& weights,
-                           std::shared_ptr<Workspace> workspace, std::unordered_set<std::string>& claimed)
-    : device_(std::move(device)), workspace_(std::move(workspace)), unet_(load(device_, model, weights, claimed)) {}
+UNetDenoiser::UNetDenoiser(std::shared_ptr<Device> device, const Checkpoint& model,
+                           const WeightsOptions& weights, std::shared_ptr<Workspace> workspace,
+                           std::unordered_set<std::string>& claimed)
+    : device_(std::move(device)),
+      workspace_(std::move(workspace)),
+      unet_(load(device_, model, weights, claimed)) {}
 
 void UNetDenoiser::compile(const Signature& s) {
     if (compiled_ == s) return;
@@ -56,10 +60,18 @@ void UNetDenoiser::compile(const Signature& s) {
 void UNetDenoiser::write_conditions(std::span<const Conditioning* const> conditions,
                                     std::span<const std::vector<float>* const> ids) {
     const int n = job_.samples;
-    take(graph_->write(inputs_.context, repeated(conditions, n, [](const Conditioning& c) -> auto& { return c.context; })));
+    take(graph_->write(inputs_.context, repeated(
+                                            conditions, n, [](const Conditioning& c) -> auto& {
+                                                return c.context;
+                                            })));
     if (!inputs_.pooled) return;
-    take(graph_->write(inputs_.pooled, repeated(conditions, n, [](const Conditioning& c) -> auto& { return c.pooled; })));
-    take(graph_->write(inputs_.time_ids, repeated(ids, n, [](const std::vector<float>& v) -> auto& { return v; })));
+    take(graph_->write(inputs_.pooled, repeated(
+                                           conditions, n, [](const Conditioning& c) -> auto& {
+                                               return c.pooled;
+                                           })));
+    take(graph_->write(inputs_.time_ids,
+                       repeated(
+                           ids, n, [](const std::vector<float>& v) -> auto& { return v; })));
 }
 
 void UNetDenoiser::prepare(DenoiserJob job, const std::function<bool()>& cancelled) {
@@ -67,12 +79,18 @@ void UNetDenoiser::prepare(DenoiserJob job, const std::function<bool()>& cancell
     cancelled_ = cancelled;
     const bool both = job_.guided && !job_.two_passes;
     compile({(both ? 2 : 1) * job_.samples, job_.height, job_.width, job_.dtype});
-    if (both) write_conditions(std::array{&job_.negative, &job_.positive}, std::array{&job_.negative_ids, &job_.positive_ids});
-    else write_conditions(std::array{&job_.positive}, std::array{&job_.positive_ids});
+    if (both)
+        write_conditions(std::array{&job_.negative, &job_.positive},
+                         std::array{&job_.negative_ids, &job_.positive_ids});
+    else
+        write_conditions(std::array{&job_.positive}, std::array{&job_.positive_ids});
     if (!inputs_.guidance) return;
-    const std::vector<float> embedded = guidance_embedding(job_.guidance, unet_.config.guidance_width);
+    const std::vector<float> embedded =
+        guidance_embedding(job_.guidance, unet_.config.guidance_width);
     const std::vector<float>* const one = &embedded;
-    take(graph_->write(inputs_.guidance, repeated(std::span(&one, 1), int(inputs_.guidance[0]), [](const auto& v) -> auto& { return v; })));
+    take(graph_->write(inputs_.guidance, repeated(
+                                             std::span(&one, 1), int(inputs_.guidance[0]),
+                                             [](const auto& v) -> auto& { return v; })));
 }
 
 // One run of the graph on `copies` of the samples; the prediction in [n, c, h, w] order.
@@ -84,10 +102,12 @@ Latent UNetDenoiser::pass(const NetworkCall& call, int copies) {
         float* target = latent.data() + copy * n * area * c.in_channels;
         to_channels_last(call.input, target, n, c.out_channels, area, c.in_channels);
         if (!job_.extra.empty())
-            to_channels_last(job_.extra, target, n, c.in_channels - c.out_channels, area, c.in_channels, c.out_channels);
+            to_channels_last(job_.extra, target, n, c.in_channels - c.out_channels, area,
+                             c.in_channels, c.out_channels);
     }
     take(graph_->write(inputs_.latent, latent));
-    take(graph_->write(inputs_.timestep, std::vector<float>(size_t(copies * n), float(call.timestep))));
+    take(graph_->write(inputs_.timestep,
+                       std::vector<float>(size_t(copies * n), float(call.timestep))));
     take(graph_->run(cancelled_));
     const std::vector<float> values = take(graph_->read());
     Latent prediction(values.size());
@@ -97,19 +117,22 @@ Latent UNetDenoiser::pass(const NetworkCall& call, int copies) {
 
 Result<NetworkOutput> UNetDenoiser::operator()(const NetworkCall& call) {
     try {
-        if (!job_.guided || !call.guided) return NetworkOutput{.conditional = pass(call, 1), .unconditional = {}};
+        if (!job_.guided || !call.guided)
+            return NetworkOutput{.conditional = pass(call, 1), .unconditional = {}};
         if (job_.two_passes) {
             write_conditions(std::array{&job_.negative}, std::array{&job_.negative_ids});
             Latent unconditional = pass(call, 1);
             write_conditions(std::array{&job_.positive}, std::array{&job_.positive_ids});
-            return NetworkOutput{.conditional = pass(call, 1), .unconditional = std::move(unconditional)};
+            return NetworkOutput{.conditional = pass(call, 1),
+                                 .unconditional = std::move(unconditional)};
         }
         Latent both = pass(call, 2);
         const auto middle = both.begin() + ptrdiff_t(both.size() / 2);
-        return NetworkOutput{.conditional = Latent(middle, both.end()), .unconditional = Latent(both.begin(), middle)};
+        return NetworkOutput{.conditional = Latent(middle, both.end()),
+                             .unconditional = Latent(both.begin(), middle)};
     } catch (const ResultError& failure) {
         return failure.error;
     }
 }
 
-}  // namespace kiln
+}   // namespace kiln

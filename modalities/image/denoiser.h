@@ -1,5 +1,5 @@
-// The U-Net as the denoising loop calls it: compiled for one shape, fed with latents in [n, c, h, w]
-// order, with both conditions in one batch or in two passes.
+// The U-Net as the denoising loop calls it: compiled for one shape, fed with latents in [n, c, h,
+// w] order, with both conditions in one batch or in two passes.
 #pragma once
 #include <memory>
 #include <optional>
@@ -16,18 +16,20 @@ namespace kiln {
 struct DenoiserJob {
     int samples = 1, height = 0, width = 0;   // of the latents
     bool guided = true;
-    bool two_passes = false;                  // the conditions one after the other: half the memory
-    DType dtype = DType::f32;                 // of activations
+    bool two_passes = false;    // the conditions one after the other: half the memory
+    DType dtype = DType::f32;   // of activations
     Conditioning positive, negative;
-    std::vector<float> positive_ids, negative_ids;   // time_ids(); empty unless the model takes them
-    double guidance = 1;                      // for models that embed it
-    std::vector<float> extra;                 // [n, c, h, w]: mask and masked latents of inpainting models
+    std::vector<float> positive_ids,
+        negative_ids;           // time_ids(); empty unless the model takes them
+    double guidance = 1;        // for models that embed it
+    std::vector<float> extra;   // [n, c, h, w]: mask and masked latents of inpainting models
 };
 
 class UNetDenoiser {
 public:
-    UNetDenoiser(std::shared_ptr<Device> device, const Checkpoint& model, const WeightsOptions& weights,
-                 std::shared_ptr<Workspace> workspace, std::unordered_set<std::string>& claimed);
+    UNetDenoiser(std::shared_ptr<Device> device, const Checkpoint& model,
+                 const WeightsOptions& weights, std::shared_ptr<Workspace> workspace,
+                 std::unordered_set<std::string>& claimed);
 
     // Compiles unless the shape is that of the last job. The job is kept.
     void prepare(DenoiserJob job, const std::function<bool()>& cancelled = {});
@@ -42,7 +44,8 @@ private:
         bool operator==(const Signature&) const = default;
     };
     void compile(const Signature& signature);
-    void write_conditions(std::span<const Conditioning* const> conditions, std::span<const std::vector<float>* const> ids);
+    void write_conditions(std::span<const Conditioning* const> conditions,
+                          std::span<const std::vector<float>* const> ids);
     Latent pass(const NetworkCall& call, int copies);
 
     std::shared_ptr<Device> device_;
@@ -55,4 +58,4 @@ private:
     std::function<bool()> cancelled_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,4 +1,5 @@
-// Folders as diffusers writes them: model_index.json names the components, each in a folder of its own.
+// Folders as diffusers writes them: model_index.json names the components, each in a folder of its
+// own.
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -16,8 +17,10 @@ namespace fs = std::filesystem;
     throw ResultError({Status::bad_file, where + ": " + fact});
 }
 
-std::shared_ptr<const TensorFiles> open_weights(const fs::path& folder, const std::string& variant) {
-    const std::vector<std::string> variants = variant.empty() ? kVariants : std::vector<std::string>{variant};
+std::shared_ptr<const TensorFiles> open_weights(const fs::path& folder,
+                                                const std::string& variant) {
+    const std::vector<std::string> variants =
+        variant.empty() ? kVariants : std::vector<std::string>{variant};
     return std::make_shared<TensorFiles>(take(TensorFiles::open_folder(folder.string(), variants)));
 }
 
@@ -25,11 +28,13 @@ std::shared_ptr<const TensorFiles> open_weights(const fs::path& folder, const st
 std::string class_of(const JsonObject& index, const std::string& component) {
     if (!index.has(component)) return {};
     const auto& entry = index.value().at(component);
-    if (!entry.is_array() || entry.size() != 2) throw ResultError(index.error(component, "expected [library, class]"));
+    if (!entry.is_array() || entry.size() != 2)
+        throw ResultError(index.error(component, "expected [library, class]"));
     return entry[1].is_string() ? entry[1].get<std::string>() : std::string();
 }
 
-void expect_class(const JsonObject& index, const std::string& component, std::string_view expected) {
+void expect_class(const JsonObject& index, const std::string& component,
+                  std::string_view expected) {
     const std::string found = class_of(index, component);
     if (found != expected)
         throw ResultError(index.error(component, "expected " + std::string(expected) + "; found " +
@@ -37,16 +42,19 @@ void expect_class(const JsonObject& index, const std::string& component, std::st
 }
 
 std::string pipeline_of(const JsonObject& index) {
-    constexpr std::array known = {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline", "StableDiffusionInpaintPipeline",
-                                  "StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline",
-                                  "LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline"};
+    constexpr std::array known = {
+        "StableDiffusionPipeline",          "StableDiffusionImg2ImgPipeline",
+        "StableDiffusionInpaintPipeline",   "StableDiffusionXLPipeline",
+        "StableDiffusionXLImg2ImgPipeline", "StableDiffusionXLInpaintPipeline",
+        "LatentConsistencyModelPipeline",   "LatentConsistencyModelImg2ImgPipeline"};
     const std::string found = take(index.string("_class_name"));
     std::string list;
     for (const char* name : known) {
         if (found == name) return found;
         list += (list.empty() ? "" : ", ") + std::string(name);
     }
-    throw ResultError(index.error("_class_name", "expected one of " + list + "; found " + describe(found)));
+    throw ResultError(
+        index.error("_class_name", "expected one of " + list + "; found " + describe(found)));
 }
 
 struct Component {
@@ -66,35 +74,42 @@ CheckpointText text_encoder(const fs::path& root, const std::string& suffix, boo
                             const CheckpointOptions& options) {
     const Component found = component(root, "text_encoder" + suffix);
     const JsonObject config = found.object();
-    CheckpointText text{.part = {open_weights(found.folder, options.variant), {}},
-                        .config = take(parse_clip_text_config(config)),
-                        .tokenizer = take(Tokenizer::open((root / ("tokenizer" + suffix)).string())),
-                        .penultimate = penultimate};
+    CheckpointText text{
+        .part = {open_weights(found.folder, options.variant), {}},
+        .config = take(parse_clip_text_config(config)),
+        .tokenizer = take(Tokenizer::open((root / ("tokenizer" + suffix)).string())),
+        .penultimate = penultimate};
     if (text.tokenizer.vocabulary_size() > text.config.vocabulary)
-        throw ResultError(config.error("vocab_size", std::to_string(text.config.vocabulary) + " is less than the tokenizer's " +
-                                                         std::to_string(text.tokenizer.vocabulary_size())));
+        throw ResultError(
+            config.error("vocab_size", std::to_string(text.config.vocabulary) +
+                                           " is less than the tokenizer's " +
+                                           std::to_string(text.tokenizer.vocabulary_size())));
     return text;
 }
 
 // The snapshot in a folder of the hub's cache (models--owner--name); the folder itself otherwise.
 fs::path snapshot_of(const fs::path& folder) {
-    if (fs::exists(folder / "model_index.json") || !fs::is_directory(folder / "snapshots")) return folder;
+    if (fs::exists(folder / "model_index.json") || !fs::is_directory(folder / "snapshots"))
+        return folder;
     if (const auto main = read_file((folder / "refs" / "main").string(), 256)) {
         std::string hash = *main;
-        while (!hash.empty() && std::isspace(static_cast<unsigned char>(hash.back()))) hash.pop_back();
-        if (hash.find('/') == std::string::npos && fs::is_directory(folder / "snapshots" / hash)) return folder / "snapshots" / hash;
+        while (!hash.empty() && std::isspace(static_cast<unsigned char>(hash.back())))
+            hash.pop_back();
+        if (hash.find('/') == std::string::npos && fs::is_directory(folder / "snapshots" / hash))
+            return folder / "snapshots" / hash;
     }
     for (const auto& entry : fs::directory_iterator(folder / "snapshots"))
         if (entry.is_directory()) return entry.path();
     return folder;
 }
 
-}  // namespace
+}   // namespace
 
 Checkpoint open_diffusers_folder(const std::string& path, const CheckpointOptions& options) {
     const fs::path root = snapshot_of(path);
     const fs::path index_file = root / "model_index.json";
-    if (!fs::exists(index_file)) refuse(path, "a folder without model_index.json; expected a model as diffusers writes it");
+    if (!fs::exists(index_file))
+        refuse(path, "a folder without model_index.json; expected a model as diffusers writes it");
     const nlohmann::json document = take(read_json(index_file.string()));
     const JsonObject index(document, index_file.string());
     take(index.check());
@@ -108,7 +123,8 @@ Checkpoint open_diffusers_folder(const std::string& path, const CheckpointOption
 
     const Component unet = component(root, "unet"), vae = component(root, "vae");
     model.unet = take(parse_unet_config(unet.object()));
-    model.sample_size = int(take(unet.object().integers("sample_size", std::vector<int64_t>{64})).at(0));
+    model.sample_size =
+        int(take(unet.object().integers("sample_size", std::vector<int64_t>{64})).at(0));
     model.vae = take(parse_vae_config(vae.object()));
     model.unet_part.files = open_weights(unet.folder, options.variant);
     model.vae_part.files = open_weights(vae.folder, options.variant);
@@ -130,4 +146,4 @@ Checkpoint open_diffusers_folder(const std::string& path, const CheckpointOption
     return model;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -6,7 +6,8 @@ namespace kiln {
 namespace {
 
 Image fitted(const Image& image, int width, int height) {
-    return image.width == width && image.height == height ? image : resize_image(image, width, height);
+    return image.width == width && image.height == height ? image
+                                                          : resize_image(image, width, height);
 }
 
 // Three channels in [-1, 1], [h, w, 3].
@@ -15,7 +16,8 @@ std::vector<float> to_pixels(const Image& image) {
     pixels.reserve(size_t(image.width) * size_t(image.height) * 3);
     for (size_t i = 0; i < image.pixels.size(); i += size_t(image.channels))
         for (int c = 0; c < 3; c++)
-            pixels.push_back(2 * (float(image.pixels[i + size_t(image.channels >= 3 ? c : 0)]) / 255.0f) - 1);
+            pixels.push_back(
+                2 * (float(image.pixels[i + size_t(image.channels >= 3 ? c : 0)]) / 255.0f) - 1);
     return pixels;
 }
 
@@ -24,17 +26,21 @@ std::vector<float> to_mask(const Image& image) {
     std::vector<float> mask;
     for (size_t i = 0; i < image.pixels.size(); i += size_t(image.channels)) {
         const uint8_t* p = &image.pixels[i];
-        const int light = image.channels >= 3 ? (p[0] * 299 + p[1] * 587 + p[2] * 114) / 1000 : p[0];
+        const int light =
+            image.channels >= 3 ? (p[0] * 299 + p[1] * 587 + p[2] * 114) / 1000 : p[0];
         mask.push_back(light >= 128 ? 1.0f : 0.0f);
     }
     return mask;
 }
 
-}  // namespace
+}   // namespace
 
-InitImage::InitImage(const ImageRequest& r, const ImageInfo& info, const Checkpoint& model, Autoencoder& vae, int samples,
-                     NoiseSource& noise, const std::function<bool()>& cancelled)
-    : vae_(vae), from_noise_(r.mask && r.strength == 1), channels_(size_t(model.vae.latent_channels)) {
+InitImage::InitImage(const ImageRequest& r, const ImageInfo& info, const Checkpoint& model,
+                     Autoencoder& vae, int samples, NoiseSource& noise,
+                     const std::function<bool()>& cancelled)
+    : vae_(vae),
+      from_noise_(r.mask && r.strength == 1),
+      channels_(size_t(model.vae.latent_channels)) {
     const int width = r.width / info.factor, height = r.height / info.factor;
     const std::vector<float> pixels = to_pixels(fitted(*r.init, r.width, r.height));
     const bool trained_to_repaint = info.inpainting;
@@ -46,7 +52,9 @@ InitImage::InitImage(const ImageRequest& r, const ImageInfo& info, const Checkpo
 
     const std::vector<float> full = to_mask(fitted(*r.mask, r.width, r.height));
     for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) mask_.push_back(full[size_t(y * info.factor) * size_t(r.width) + size_t(x * info.factor)]);
+        for (int x = 0; x < width; x++)
+            mask_.push_back(
+                full[size_t(y * info.factor) * size_t(r.width) + size_t(x * info.factor)]);
     std::vector<float> masked = pixels;
     for (size_t i = 0; i < masked.size(); i++)
         if (full[i / 3] > 0.5f) masked[i] = 0;
@@ -55,15 +63,18 @@ InitImage::InitImage(const ImageRequest& r, const ImageInfo& info, const Checkpo
     const size_t each = seen.size() / size_t(samples);
     for (int i = 0; i < samples; i++) {
         extra_.insert(extra_.end(), mask_.begin(), mask_.end());
-        extra_.insert(extra_.end(), seen.begin() + ptrdiff_t(size_t(i) * each), seen.begin() + ptrdiff_t(size_t(i + 1) * each));
+        extra_.insert(extra_.end(), seen.begin() + ptrdiff_t(size_t(i) * each),
+                      seen.begin() + ptrdiff_t(size_t(i + 1) * each));
     }
 }
 
 Latent InitImage::sampled(const LatentDistribution& d, int samples, NoiseSource& noise) const {
     Latent z(d.mean.size() * size_t(samples));
     noise.fill(z);
-    for (size_t i = 0; i < z.size(); i++) z[i] = d.mean[i % d.mean.size()] + d.deviation[i % d.mean.size()] * z[i];
-    for (int i = 0; i < samples; i++) vae_.to_model(std::span(z).subspan(size_t(i) * d.mean.size(), d.mean.size()));
+    for (size_t i = 0; i < z.size(); i++)
+        z[i] = d.mean[i % d.mean.size()] + d.deviation[i % d.mean.size()] * z[i];
+    for (int i = 0; i < samples; i++)
+        vae_.to_model(std::span(z).subspan(size_t(i) * d.mean.size(), d.mean.size()));
     return z;
 }
 
@@ -82,4 +93,4 @@ void InitImage::blend(const Sampler& sampler, Latent& x) const {
     }
 }
 
-}  // namespace kiln
+}   // namespace kiln

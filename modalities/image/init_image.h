@@ -1,5 +1,6 @@
-// A run that starts from a picture: image to image (Meng et al. SDEdit. 2022) and repainting under a
-// mask, with ordinary models (Lugmayr et al. RePaint. 2022, equation 8) and with models trained for it.
+// A run that starts from a picture: image to image (Meng et al. SDEdit. 2022) and repainting under
+// a mask, with ordinary models (Lugmayr et al. RePaint. 2022, equation 8) and with models trained
+// for it.
 #pragma once
 #include <functional>
 #include <vector>
@@ -12,10 +13,11 @@ namespace kiln {
 
 class InitImage {
 public:
-    // Encodes the picture, scaled to the size of the request. Draws from the generator what diffusers'
-    // pipelines draw, in their order.
-    InitImage(const ImageRequest& request, const ImageInfo& info, const Checkpoint& model, Autoencoder& vae, int samples,
-              NoiseSource& noise, const std::function<bool()>& cancelled);
+    // Encodes the picture, scaled to the size of the request. Draws from the generator what
+    // diffusers' pipelines draw, in their order.
+    InitImage(const ImageRequest& request, const ImageInfo& info, const Checkpoint& model,
+              Autoencoder& vae, int samples, NoiseSource& noise,
+              const std::function<bool()>& cancelled);
 
     // x at the level of the sampler's first step.
     void start(const Sampler& sampler, Latent& x) const;
@@ -29,11 +31,11 @@ private:
     Latent sampled(const LatentDistribution& distribution, int samples, NoiseSource& noise) const;
 
     const Autoencoder& vae_;
-    bool from_noise_;               // at full strength repainting starts from noise alone
-    Latent latent_, noise_;         // [n, c, h, w]
-    std::vector<float> mask_;       // [h, w] of the latent: 1 is repainted; empty without a mask
+    bool from_noise_;           // at full strength repainting starts from noise alone
+    Latent latent_, noise_;     // [n, c, h, w]
+    std::vector<float> mask_;   // [h, w] of the latent: 1 is repainted; empty without a mask
     std::vector<float> extra_;
     size_t channels_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

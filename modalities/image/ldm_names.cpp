@@ -23,7 +23,8 @@ std::optional<int> eat_number(std::string_view& rest) {
     int value = 0;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
     const size_t length = size_t(end - rest.data());
-    if (error != std::errc() || value < 0 || length >= rest.size() || rest[length] != '.') return {};
+    if (error != std::errc() || value < 0 || length >= rest.size() || rest[length] != '.')
+        return {};
     rest.remove_prefix(length + 1);
     return value;
 }
@@ -35,25 +36,34 @@ std::optional<std::string> renamed(std::string_view rest, const Renames& renames
     return {};
 }
 
-const Renames kResBlock = {{"in_layers.0.", "norm1."}, {"in_layers.2.", "conv1."}, {"emb_layers.1.", "time_emb_proj."},
-                           {"out_layers.0.", "norm2."}, {"out_layers.3.", "conv2."}, {"skip_connection.", "conv_shortcut."}};
+const Renames kResBlock = {
+    {"in_layers.0.", "norm1."},          {"in_layers.2.", "conv1."},
+    {"emb_layers.1.", "time_emb_proj."}, {"out_layers.0.", "norm2."},
+    {"out_layers.3.", "conv2."},         {"skip_connection.", "conv_shortcut."}};
 
-const Renames kUNetEnds = {{"time_embed.0.", "time_embedding.linear_1."}, {"time_embed.2.", "time_embedding.linear_2."},
+const Renames kUNetEnds = {{"time_embed.0.", "time_embedding.linear_1."},
+                           {"time_embed.2.", "time_embedding.linear_2."},
                            {"time_embed.cond_proj.", "time_embedding.cond_proj."},
-                           {"label_emb.0.0.", "add_embedding.linear_1."}, {"label_emb.0.2.", "add_embedding.linear_2."},
-                           {"out.0.", "conv_norm_out."}, {"out.2.", "conv_out."}};
+                           {"label_emb.0.0.", "add_embedding.linear_1."},
+                           {"label_emb.0.2.", "add_embedding.linear_2."},
+                           {"out.0.", "conv_norm_out."},
+                           {"out.2.", "conv_out."}};
 
 std::string path(std::string_view blocks, int block, std::string_view list, int index) {
-    return std::string(blocks) + "." + std::to_string(block) + "." + std::string(list) + "." + std::to_string(index) + ".";
+    return std::string(blocks) + "." + std::to_string(block) + "." + std::string(list) + "." +
+           std::to_string(index) + ".";
 }
 
-// What follows input_blocks.n or output_blocks.n: a residual block first, then perhaps a transformer,
-// then perhaps the convolution that changes the size.
-std::optional<std::string> stage_name(std::string_view rest, std::string_view blocks, int block, int layer) {
+// What follows input_blocks.n or output_blocks.n: a residual block first, then perhaps a
+// transformer, then perhaps the convolution that changes the size.
+std::optional<std::string> stage_name(std::string_view rest, std::string_view blocks, int block,
+                                      int layer) {
     const auto position = eat_number(rest);
     if (!position) return {};
-    if (eat(rest, "op.")) return path(blocks, block, "downsamplers", 0) + "conv." + std::string(rest);
-    if (eat(rest, "conv.")) return path(blocks, block, "upsamplers", 0) + "conv." + std::string(rest);
+    if (eat(rest, "op."))
+        return path(blocks, block, "downsamplers", 0) + "conv." + std::string(rest);
+    if (eat(rest, "conv."))
+        return path(blocks, block, "upsamplers", 0) + "conv." + std::string(rest);
     if (*position > 0) return path(blocks, block, "attentions", layer) + std::string(rest);
     const auto inner = renamed(rest, kResBlock);
     return inner ? std::optional(path(blocks, block, "resnets", layer) + *inner) : std::nullopt;
@@ -67,7 +77,9 @@ std::optional<std::string> middle_name(std::string_view rest) {
         !rest.starts_with("emb_layers"))
         return "mid_block.attentions.0." + std::string(rest);
     const auto inner = renamed(rest, kResBlock);
-    return inner ? std::optional("mid_block.resnets." + std::to_string(*position / 2) + "." + *inner) : std::nullopt;
+    return inner
+               ? std::optional("mid_block.resnets." + std::to_string(*position / 2) + "." + *inner)
+               : std::nullopt;
 }
 
 std::optional<std::string> unet_name(std::string_view rest, int layers) {
@@ -85,34 +97,44 @@ std::optional<std::string> unet_name(std::string_view rest, int layers) {
 // Residual blocks a level: the first downsampler stands right after those of level 0.
 int layers_of(const std::vector<std::string>& names, std::string_view prefix) {
     for (int n = 1; n < 32; n++) {
-        const std::string op = std::string(prefix) + "input_blocks." + std::to_string(n) + ".0.op.weight";
+        const std::string op =
+            std::string(prefix) + "input_blocks." + std::to_string(n) + ".0.op.weight";
         if (std::find(names.begin(), names.end(), op) != names.end()) return n - 1;
     }
     return 2;
 }
 
-const Renames kVaeMid = {{"block_1.", "resnets.0."}, {"block_2.", "resnets.1."}, {"attn_1.norm.", "attentions.0.group_norm."},
-                         {"attn_1.q.", "attentions.0.to_q."}, {"attn_1.k.", "attentions.0.to_k."},
-                         {"attn_1.v.", "attentions.0.to_v."}, {"attn_1.proj_out.", "attentions.0.to_out.0."}};
+const Renames kVaeMid = {{"block_1.", "resnets.0."},
+                         {"block_2.", "resnets.1."},
+                         {"attn_1.norm.", "attentions.0.group_norm."},
+                         {"attn_1.q.", "attentions.0.to_q."},
+                         {"attn_1.k.", "attentions.0.to_k."},
+                         {"attn_1.v.", "attentions.0.to_v."},
+                         {"attn_1.proj_out.", "attentions.0.to_out.0."}};
 
 std::string with_shortcut(std::string name) {
-    if (const size_t at = name.find("nin_shortcut"); at != std::string::npos) name.replace(at, 12, "conv_shortcut");
+    if (const size_t at = name.find("nin_shortcut"); at != std::string::npos)
+        name.replace(at, 12, "conv_shortcut");
     return name;
 }
 
-std::optional<std::string> vae_half_name(std::string_view rest, const std::string& half, int levels) {
+std::optional<std::string> vae_half_name(std::string_view rest, const std::string& half,
+                                         int levels) {
     if (eat(rest, "mid.")) {
         const auto inner = renamed(rest, kVaeMid);
         return inner ? std::optional(half + ".mid_block." + *inner) : std::nullopt;
     }
     if (eat(rest, "norm_out.")) return half + ".conv_norm_out." + std::string(rest);
-    if (rest.starts_with("conv_in.") || rest.starts_with("conv_out.")) return half + "." + std::string(rest);
+    if (rest.starts_with("conv_in.") || rest.starts_with("conv_out."))
+        return half + "." + std::string(rest);
     const bool down = eat(rest, "down.");
     if (!down && !eat(rest, "up.")) return {};
     const auto level = eat_number(rest);
     if (!level) return {};
-    const std::string here = half + (down ? ".down_blocks." + std::to_string(*level)
-                                          : ".up_blocks." + std::to_string(levels - 1 - *level)) + ".";
+    const std::string here = half +
+                             (down ? ".down_blocks." + std::to_string(*level)
+                                   : ".up_blocks." + std::to_string(levels - 1 - *level)) +
+                             ".";
     if (eat(rest, "block.")) return with_shortcut(here + "resnets." + std::string(rest));
     if (eat(rest, "downsample.conv.")) return here + "downsamplers.0.conv." + std::string(rest);
     if (eat(rest, "upsample.conv.")) return here + "upsamplers.0.conv." + std::string(rest);
@@ -120,7 +142,8 @@ std::optional<std::string> vae_half_name(std::string_view rest, const std::strin
 }
 
 std::optional<std::string> vae_name(std::string_view rest, int levels) {
-    if (rest.starts_with("quant_conv.") || rest.starts_with("post_quant_conv.")) return std::string(rest);
+    if (rest.starts_with("quant_conv.") || rest.starts_with("post_quant_conv."))
+        return std::string(rest);
     if (eat(rest, "encoder.")) return vae_half_name(rest, "encoder", levels);
     if (eat(rest, "decoder.")) return vae_half_name(rest, "decoder", levels);
     return {};
@@ -134,13 +157,18 @@ int vae_levels(const std::vector<std::string>& names, std::string_view prefix) {
     return levels;
 }
 
-const Renames kOpenClip = {{"token_embedding.", "embeddings.token_embedding."}, {"ln_final.", "final_layer_norm."}};
-const Renames kOpenClipLayer = {{"ln_1.", "layer_norm1."}, {"ln_2.", "layer_norm2."}, {"attn.out_proj.", "self_attn.out_proj."},
-                                {"mlp.c_fc.", "mlp.fc1."}, {"mlp.c_proj.", "mlp.fc2."}};
+const Renames kOpenClip = {{"token_embedding.", "embeddings.token_embedding."},
+                           {"ln_final.", "final_layer_norm."}};
+const Renames kOpenClipLayer = {{"ln_1.", "layer_norm1."},
+                                {"ln_2.", "layer_norm2."},
+                                {"attn.out_proj.", "self_attn.out_proj."},
+                                {"mlp.c_fc.", "mlp.fc1."},
+                                {"mlp.c_proj.", "mlp.fc2."}};
 
 void add_openclip(NameMap& map, const std::string& name, std::string_view rest) {
     if (rest == "positional_embedding") map["embeddings.position_embedding.weight"] = {name};
-    if (rest == "text_projection") map["text_projection.weight"] = {.name = name, .transposed = true};
+    if (rest == "text_projection")
+        map["text_projection.weight"] = {.name = name, .transposed = true};
     if (rest == "text_projection.weight") map["text_projection.weight"] = {name};
     if (const auto end = renamed(rest, kOpenClip)) map[*end] = {name};
     if (!eat(rest, "transformer.resblocks.")) return;
@@ -151,10 +179,11 @@ void add_openclip(NameMap& map, const std::string& name, std::string_view rest) 
     if (!eat(rest, "attn.in_proj_")) return;
     constexpr std::array parts = {"q_proj.", "k_proj.", "v_proj."};
     for (int i = 0; i < 3; i++)
-        map[here + "self_attn." + parts[size_t(i)] + std::string(rest)] = {.name = name, .part = i, .parts = 3};
+        map[here + "self_attn." + parts[size_t(i)] + std::string(rest)] = {
+            .name = name, .part = i, .parts = 3};
 }
 
-}  // namespace
+}   // namespace
 
 NameMap ldm_unet_names(const std::vector<std::string>& names, std::string_view prefix) {
     NameMap map;
@@ -198,4 +227,4 @@ NameMap openclip_text_names(const std::vector<std::string>& names, std::string_v
     return map;
 }
 
-}  // namespace kiln
+}   // namespace kiln

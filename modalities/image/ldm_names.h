@@ -9,7 +9,8 @@
 
 namespace kiln {
 
-// The tensors of one network among `names`, those that begin with `prefix`, by their names in diffusers.
+// The tensors of one network among `names`, those that begin with `prefix`, by their names in
+// diffusers.
 NameMap ldm_unet_names(const std::vector<std::string>& names, std::string_view prefix);
 NameMap ldm_vae_names(const std::vector<std::string>& names, std::string_view prefix);
 
@@ -18,4 +19,4 @@ NameMap ldm_vae_names(const std::vector<std::string>& names, std::string_view pr
 NameMap hf_text_names(const std::vector<std::string>& names, std::string_view prefix);
 NameMap openclip_text_names(const std::vector<std::string>& names, std::string_view prefix);
 
-}  // namespace kiln
+}   // namespace kiln

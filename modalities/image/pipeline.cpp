@@ -20,14 +20,16 @@ void check_size(const char* what, int value, int factor) {
     const int low = std::max(factor, std::min(value, kLargest) / factor * factor);
     const int high = std::min(low + factor, kLargest);
     const bool between = value > low && value < high;
-    usage(std::string(what) + " " + std::to_string(value) + ": must be a multiple of " + std::to_string(factor) +
-          "; the nearest " + (between ? "are " + std::to_string(low) + " and " + std::to_string(high)
-                                      : "is " + std::to_string(value > low ? high : low)));
+    usage(std::string(what) + " " + std::to_string(value) + ": must be a multiple of " +
+          std::to_string(factor) + "; the nearest " +
+          (between ? "are " + std::to_string(low) + " and " + std::to_string(high)
+                   : "is " + std::to_string(value > low ? high : low)));
 }
 
 void check_range(const char* what, double value, double low, double high) {
     if (value >= low && value <= high) return;
-    usage(std::string(what) + ": expected " + std::to_string(low) + " to " + std::to_string(high) + "; found " + std::to_string(value));
+    usage(std::string(what) + ": expected " + std::to_string(low) + " to " + std::to_string(high) +
+          "; found " + std::to_string(value));
 }
 
 bool stored_in_half(const CheckpointPart& part) {
@@ -39,23 +41,27 @@ bool stored_in_half(const CheckpointPart& part) {
 
 DType activations(Precision precision, const Checkpoint& model, const Caps& caps) {
     if (precision == Precision::automatic)
-        return caps.kind != DeviceKind::cpu && stored_in_half(model.unet_part) ? DType::f16 : DType::f32;
+        return caps.kind != DeviceKind::cpu && stored_in_half(model.unet_part) ? DType::f16
+                                                                               : DType::f32;
     return precision == Precision::f16 ? DType::f16 : DType::f32;
 }
 
 // Names that nothing asked for, in one line; several networks can share one file.
-void warn_unclaimed(const Checkpoint& model, const std::unordered_set<std::string>& claimed, const LogSink& log) {
+void warn_unclaimed(const Checkpoint& model, const std::unordered_set<std::string>& claimed,
+                    const LogSink& log) {
     if (!log) return;
     std::unordered_set<std::string> known = claimed;
     known.insert(model.expected_unused.begin(), model.expected_unused.end());
-    std::vector<std::shared_ptr<const TensorFiles>> files = {model.unet_part.files, model.vae_part.files};
+    std::vector<std::shared_ptr<const TensorFiles>> files = {model.unet_part.files,
+                                                             model.vae_part.files};
     for (const CheckpointText& text : model.texts) files.push_back(text.part.files);
     std::sort(files.begin(), files.end());
     files.erase(std::unique(files.begin(), files.end()), files.end());
     for (const auto& file : files) {
         const std::vector<std::string> left = unclaimed(*file, known);
         if (left.empty()) continue;
-        std::string message = file->path() + ": " + std::to_string(left.size()) + " tensors are not used:";
+        std::string message =
+            file->path() + ": " + std::to_string(left.size()) + " tensors are not used:";
         for (size_t i = 0; i < std::min<size_t>(left.size(), 5); i++) message += " " + left[i];
         log(LogLevel::warning, left.size() > 5 ? message + " ..." : message);
     }
@@ -73,7 +79,7 @@ auto guarded(F work) -> Result<decltype(work())> {
     }
 }
 
-}  // namespace
+}   // namespace
 
 struct ImagePipeline::State {
     std::shared_ptr<Device> device;
@@ -89,24 +95,36 @@ struct ImagePipeline::State {
 
     State(std::shared_ptr<Device> d, Checkpoint m, const ImageOptions& o);
     ImageRequest checked(ImageRequest request) const;
-    Conditioning condition(const std::optional<std::string>& prompt, int clip_skip, const ImageEvents& events);
+    Conditioning condition(const std::optional<std::string>& prompt, int clip_skip,
+                           const ImageEvents& events);
     DenoiserJob job(const ImageRequest& request, const ImageEvents& events);
-    Latent denoise(const ImageRequest& request, DenoiserJob job, int first, const ImageEvents& events);
+    Latent denoise(const ImageRequest& request, DenoiserJob job, int first,
+                   const ImageEvents& events);
     std::vector<Picture> run(const ImageRequest& request, const ImageEvents& events);
     size_t latent_size(const ImageRequest& r) const {
-        return size_t(model.vae.latent_channels) * size_t(r.height / info.factor) * size_t(r.width / info.factor);
+        return size_t(model.vae.latent_channels) * size_t(r.height / info.factor) *
+               size_t(r.width / info.factor);
     }
 };
 
 ImagePipeline::State::State(std::shared_ptr<Device> d, Checkpoint m, const ImageOptions& o)
-    : device(std::move(d)), options(o), model(std::move(m)), dtype(activations(o.precision, model, device->caps())),
+    : device(std::move(d)),
+      options(o),
+      model(std::move(m)),
+      dtype(activations(o.precision, model, device->caps())),
       workspace(std::make_shared<Workspace>(device)),
-      texts(device, model, {}, workspace, claimed), denoiser(device, model, {}, workspace, claimed),
+      texts(device, model, {}, workspace, claimed),
+      denoiser(device, model, {}, workspace, claimed),
       vae(device, model, {}, workspace, o.log, claimed) {
     const int size = model.sample_size * model.vae.factor();
-    info = {.family = model.family, .width = size, .height = size, .factor = model.vae.factor(),
+    info = {.family = model.family,
+            .width = size,
+            .height = size,
+            .factor = model.vae.factor(),
             .sampler = take(default_sampler(model.scheduler)),
-            .cfg = model.unet.addition_time_width ? 5.0 : model.unet.guidance_width ? 8.5 : 7.5,
+            .cfg = model.unet.addition_time_width ? 5.0
+                   : model.unet.guidance_width    ? 8.5
+                                                  : 7.5,
             .inpainting = model.unet.in_channels > model.vae.latent_channels};
     warn_unclaimed(model, claimed, options.log);
 }
@@ -125,8 +143,10 @@ ImageRequest ImagePipeline::State::checked(ImageRequest r) const {
     check_range("cfg", *r.cfg, 0, 1000);
     check_range("guidance rescale", r.guidance_rescale, 0, 1);
     if (r.mask && !r.init) usage("a mask needs the picture that it masks");
-    if (info.inpainting && !(r.init && r.mask)) usage("this model repaints pictures: it needs a picture and a mask");
-    if (r.init && !(r.strength > 0 && r.strength <= 1)) usage("strength: expected more than 0 and at most 1; found " + std::to_string(r.strength));
+    if (info.inpainting && !(r.init && r.mask))
+        usage("this model repaints pictures: it needs a picture and a mask");
+    if (r.init && !(r.strength > 0 && r.strength <= 1))
+        usage("strength: expected more than 0 and at most 1; found " + std::to_string(r.strength));
     const std::vector<std::string> names = sampler_names();
     if (std::find(names.begin(), names.end(), r.sampler) == names.end()) {
         std::string list;
@@ -136,7 +156,8 @@ ImageRequest ImagePipeline::State::checked(ImageRequest r) const {
     return r;
 }
 
-Conditioning ImagePipeline::State::condition(const std::optional<std::string>& prompt, int clip_skip, const ImageEvents& events) {
+Conditioning ImagePipeline::State::condition(const std::optional<std::string>& prompt,
+                                             int clip_skip, const ImageEvents& events) {
     if (!prompt && model.zero_negative) return texts.zeros();
     Conditioning result = texts.encode(prompt.value_or(""), clip_skip, events.cancelled);
     if (!result.dropped.empty() && options.log)
@@ -147,10 +168,15 @@ Conditioning ImagePipeline::State::condition(const std::optional<std::string>& p
 DenoiserJob ImagePipeline::State::job(const ImageRequest& r, const ImageEvents& events) {
     if (events.progress) events.progress("reading the prompt", 0, 1);
     const bool embeds_guidance = model.unet.guidance_width > 0;
-    DenoiserJob job{.height = r.height / info.factor, .width = r.width / info.factor,
-                    .guided = *r.cfg > 1 && !embeds_guidance, .two_passes = r.two_passes, .dtype = dtype, .guidance = *r.cfg};
+    DenoiserJob job{.height = r.height / info.factor,
+                    .width = r.width / info.factor,
+                    .guided = *r.cfg > 1 && !embeds_guidance,
+                    .two_passes = r.two_passes,
+                    .dtype = dtype,
+                    .guidance = *r.cfg};
     job.positive = condition(r.prompt, r.clip_skip, events);
-    if (job.guided) job.negative = condition(r.negative, 0, events);   // which diffusers never skips
+    if (job.guided)
+        job.negative = condition(r.negative, 0, events);   // which diffusers never skips
     if (model.unet.addition_time_width) {
         job.positive_ids = time_ids(model, r.width, r.height, false);
         job.negative_ids = time_ids(model, r.width, r.height, true);
@@ -159,12 +185,18 @@ DenoiserJob ImagePipeline::State::job(const ImageRequest& r, const ImageEvents& 
 }
 
 // The batch of pictures that begins with `first`: from noise to latents.
-Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int first, const ImageEvents& events) {
+Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int first,
+                                     const ImageEvents& events) {
     std::vector<uint64_t> seeds;
     for (int i = 0; i < job.samples; i++) seeds.push_back(r.seed + uint64_t(first + i));
     const auto noise = take(make_noise(r.rng, seeds));
-    const SamplerRequest request{.steps = r.steps, .strength = r.init ? r.strength : 1, .schedule = r.schedule, .eta = r.eta,
-                                 .tokens = {}, .samples = job.samples, .seeds = seeds};
+    const SamplerRequest request{.steps = r.steps,
+                                 .strength = r.init ? r.strength : 1,
+                                 .schedule = r.schedule,
+                                 .eta = r.eta,
+                                 .tokens = {},
+                                 .samples = job.samples,
+                                 .seeds = seeds};
     const auto sampler = take(make_sampler(r.sampler, model.scheduler, request, *noise));
     Latent x(latent_size(r) * size_t(job.samples));
     std::optional<InitImage> init;
@@ -182,16 +214,26 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
     LoopHooks hooks{.cancelled = events.cancelled, .progress = {}, .blend = {}};
     hooks.progress = [&](const LoopEvent& event) {
         if (events.progress) events.progress("denoising", event.step, event.steps);
-        if (!events.preview || r.preview_every < 1 || event.step % r.preview_every || event.step == event.steps) return;
+        if (!events.preview || r.preview_every < 1 || event.step % r.preview_every ||
+            event.step == event.steps)
+            return;
         for (int i = 0; i < samples; i++)
-            events.preview(first + i, vae.decode(std::span(event.denoised).subspan(size_t(i) * latent_size(r), latent_size(r)), height, width, dtype));
+            events.preview(
+                first + i,
+                vae.decode(
+                    std::span(event.denoised).subspan(size_t(i) * latent_size(r), latent_size(r)),
+                    height, width, dtype));
     };
-    if (init && init->blends()) hooks.blend = [&](const Sampler& s, Latent& latent) { init->blend(s, latent); };
-    take(run_denoising(*sampler, x, guidance, samples, [&](const NetworkCall& call) { return denoiser(call); }, hooks));
+    if (init && init->blends())
+        hooks.blend = [&](const Sampler& s, Latent& latent) { init->blend(s, latent); };
+    take(run_denoising(
+        *sampler, x, guidance, samples, [&](const NetworkCall& call) { return denoiser(call); },
+        hooks));
     return x;
 }
 
-std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request, const ImageEvents& events) {
+std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
+                                               const ImageEvents& events) {
     const ImageRequest r = checked(request);
     const DenoiserJob prepared = job(r, events);
     std::vector<Picture> pictures;
@@ -204,27 +246,38 @@ std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request, cons
             latents = denoise(r, job, first, events);
         } catch (const ResultError& failure) {
             if (failure.error.status != Status::not_finite || job.dtype == DType::f32) throw;
-            if (options.log) options.log(LogLevel::warning, failure.error.message + "; computing again in f32");
+            if (options.log)
+                options.log(LogLevel::warning, failure.error.message + "; computing again in f32");
             job.dtype = DType::f32;
             latents = denoise(r, job, first, events);
         }
         for (int i = 0; i < job.samples; i++) {
             if (events.progress) events.progress("decoding", i, job.samples);
-            const auto latent = std::span(latents).subspan(size_t(i) * latent_size(r), latent_size(r));
-            pictures.push_back({vae.decode(latent, job.height, job.width, job.dtype, events.cancelled), r.seed + uint64_t(first + i)});
+            const auto latent =
+                std::span(latents).subspan(size_t(i) * latent_size(r), latent_size(r));
+            pictures.push_back(
+                {vae.decode(latent, job.height, job.width, job.dtype, events.cancelled),
+                 r.seed + uint64_t(first + i)});
         }
     }
     return pictures;
 }
 
-Result<ImagePipeline> ImagePipeline::open(std::shared_ptr<Device> device, const std::string& path, const ImageOptions& options) {
-    auto model = open_checkpoint(path, {.variant = options.variant, .tokenizer = options.tokenizer, .vae = options.vae,
+Result<ImagePipeline> ImagePipeline::open(std::shared_ptr<Device> device, const std::string& path,
+                                          const ImageOptions& options) {
+    auto model = open_checkpoint(path, {.variant = options.variant,
+                                        .tokenizer = options.tokenizer,
+                                        .vae = options.vae,
                                         .prediction = options.prediction});
     if (!model) return model.error();
-    return guarded([&] { return ImagePipeline(std::make_unique<State>(std::move(device), std::move(*model), options)); });
+    return guarded([&] {
+        return ImagePipeline(
+            std::make_unique<State>(std::move(device), std::move(*model), options));
+    });
 }
 
-Result<std::vector<Picture>> ImagePipeline::run(const ImageRequest& request, const ImageEvents& events) {
+Result<std::vector<Picture>> ImagePipeline::run(const ImageRequest& request,
+                                                const ImageEvents& events) {
     return guarded([&] { return state_->run(request, events); });
 }
 
@@ -234,4 +287,4 @@ ImagePipeline& ImagePipeline::operator=(ImagePipeline&&) noexcept = default;
 ImagePipeline::~ImagePipeline() = default;
 const ImageInfo& ImagePipeline::info() const { return state_->info; }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,6 +1,7 @@
-// Text to image, image to image and inpainting with latent diffusion models, from request to picture.
-// Rombach et al. 2022; Podell et al. 2023. For equal weights, sampler and seed a picture is that of
-// the pipelines in diffusers, which it follows in what it draws from the generator and when.
+// Text to image, image to image and inpainting with latent diffusion models, from request to
+// picture. Rombach et al. 2022; Podell et al. 2023. For equal weights, sampler and seed a picture
+// is that of the pipelines in diffusers, which it follows in what it draws from the generator and
+// when.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -17,15 +18,20 @@
 
 namespace kiln {
 
-enum class Precision : uint8_t { automatic, f32, f16 };   // of activations; automatic: f16 on GPUs for f16 files
+enum class Precision : uint8_t {
+    automatic,
+    f32,
+    f16
+};   // of activations; automatic: f16 on GPUs for f16 files
 
 struct ImageOptions {
-    std::string variant;      // "fp16": that form of the files; empty: the plain one, else any
-    std::string vae;          // a file or folder whose autoencoder replaces the model's
-    std::string tokenizer;    // a folder with CLIP's vocabulary, for models in one file
-    std::string prediction;   // what the network predicts, where the file does not say: "v_prediction", ...
+    std::string variant;     // "fp16": that form of the files; empty: the plain one, else any
+    std::string vae;         // a file or folder whose autoencoder replaces the model's
+    std::string tokenizer;   // a folder with CLIP's vocabulary, for models in one file
+    std::string
+        prediction;   // what the network predicts, where the file does not say: "v_prediction", ...
     Precision precision = Precision::automatic;
-    LogSink log;              // warnings: tensors that nothing claims, prompts that are cut
+    LogSink log;   // warnings: tensors that nothing claims, prompts that are cut
 };
 
 struct ImageRequest {
@@ -33,21 +39,21 @@ struct ImageRequest {
     std::optional<std::string> negative;   // none: what the model was trained with in its place
     int width = 0, height = 0;             // 0: the size that the model was trained on
     int steps = 20;
-    std::optional<double> cfg;             // 1 and less: no guidance; none: ImageInfo::cfg
-    std::string sampler;                   // one of sampler_names(); empty: the model's own
-    std::string schedule = "default";      // one of schedule_names()
-    std::optional<double> eta;             // stochasticity of the samplers that have it
-    uint64_t seed = 0;                     // of the first picture; the others have the next ones
+    std::optional<double> cfg;          // 1 and less: no guidance; none: ImageInfo::cfg
+    std::string sampler;                // one of sampler_names(); empty: the model's own
+    std::string schedule = "default";   // one of schedule_names()
+    std::optional<double> eta;          // stochasticity of the samplers that have it
+    uint64_t seed = 0;                  // of the first picture; the others have the next ones
     int count = 1;
-    int batch = 1;                         // pictures computed together; does not change them
-    int clip_skip = 0;                     // layers left out at the end of the text encoders
+    int batch = 1;       // pictures computed together; does not change them
+    int clip_skip = 0;   // layers left out at the end of the text encoders
     double guidance_rescale = 0;
-    bool two_passes = false;               // guidance in two passes instead of one batch: less memory
-    std::string rng = "torch";             // or "philox"
-    std::optional<Image> init;             // start from this picture,
-    double strength = 0.8;                 // with this share of the steps
-    std::optional<Image> mask;             // repaint only where it is light; needs init
-    int preview_every = 0;                 // steps between previews; 0: none
+    bool two_passes = false;     // guidance in two passes instead of one batch: less memory
+    std::string rng = "torch";   // or "philox"
+    std::optional<Image> init;   // start from this picture,
+    double strength = 0.8;       // with this share of the steps
+    std::optional<Image> mask;   // repaint only where it is light; needs init
+    int preview_every = 0;       // steps between previews; 0: none
 };
 
 struct ImageEvents {
@@ -62,12 +68,12 @@ struct Picture {
 };
 
 struct ImageInfo {
-    std::string family;       // what the checkpoint was recognised as
-    int width, height;        // trained on
-    int factor;               // sizes must be multiples of it
-    std::string sampler;      // the model's own
+    std::string family;    // what the checkpoint was recognised as
+    int width, height;     // trained on
+    int factor;            // sizes must be multiples of it
+    std::string sampler;   // the model's own
     double cfg;
-    bool inpainting;          // needs init and mask
+    bool inpainting;   // needs init and mask
 };
 
 class ImagePipeline {
@@ -82,8 +88,8 @@ public:
 
     const ImageInfo& info() const;
 
-    // usage: the request cannot be met, and what could; interrupted: cancelled; not_finite: the model
-    // produced NaN or infinity, in f32 too.
+    // usage: the request cannot be met, and what could; interrupted: cancelled; not_finite: the
+    // model produced NaN or infinity, in f32 too.
     Result<std::vector<Picture>> run(const ImageRequest& request, const ImageEvents& events = {});
 
 private:
@@ -92,4 +98,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -5,9 +5,11 @@ namespace {
 
 Shape must(const ShapeOf& shape, const std::string& name, int rank, const std::string& where) {
     const auto found = shape(name);
-    if (!found) throw ResultError({Status::bad_file, where + ": tensor \"" + name + "\" is missing"});
+    if (!found)
+        throw ResultError({Status::bad_file, where + ": tensor \"" + name + "\" is missing"});
     if (found->rank() < rank)
-        throw ResultError({Status::bad_file, where + ": tensor \"" + name + "\" has shape " + to_string(*found)});
+        throw ResultError(
+            {Status::bad_file, where + ": tensor \"" + name + "\" has shape " + to_string(*found)});
     return *found;
 }
 
@@ -25,13 +27,14 @@ int depth_of(const ShapeOf& shape, const std::string& attention) {
 // The context width of the first transformer that there is.
 int context_of(const ShapeOf& shape, const std::string& where) {
     for (int level = 0; level < 8; level++) {
-        const auto k = shape("down_blocks." + std::to_string(level) + ".attentions.0.transformer_blocks.0.attn2.to_k.weight");
+        const auto k = shape("down_blocks." + std::to_string(level) +
+                             ".attentions.0.transformer_blocks.0.attn2.to_k.weight");
         if (k && k->rank() >= 2) return int((*k)[1]);
     }
     throw ResultError({Status::bad_file, where + ": a U-Net without cross-attention"});
 }
 
-}  // namespace
+}   // namespace
 
 UNetConfig unet_config_from(const ShapeOf& shape, const std::string& where) {
     UNetConfig c;
@@ -52,19 +55,22 @@ UNetConfig unet_config_from(const ShapeOf& shape, const std::string& where) {
         c.context.push_back(context);
         c.only_cross_attention.push_back(false);
         std::vector<int>& depths = c.down_depth.emplace_back();
-        for (int i = 0; i < c.layers.back(); i++) depths.push_back(depth_of(shape, here + "attentions." + std::to_string(i)));
+        for (int i = 0; i < c.layers.back(); i++)
+            depths.push_back(depth_of(shape, here + "attentions." + std::to_string(i)));
         c.down_attention.push_back(shape(here + "attentions.0.norm.weight").has_value());
     }
     for (int i = 0; i < levels; i++) {
         const std::string here = "up_blocks." + std::to_string(i) + ".attentions.";
         std::vector<int>& depths = c.up_depth.emplace_back();
-        for (int j = 0; j <= c.layers[size_t(levels - 1 - i)]; j++) depths.push_back(depth_of(shape, here + std::to_string(j)));
+        for (int j = 0; j <= c.layers[size_t(levels - 1 - i)]; j++)
+            depths.push_back(depth_of(shape, here + std::to_string(j)));
         c.up_attention.push_back(shape(here + "0.norm.weight").has_value());
     }
     c.has_mid = shape("mid_block.resnets.0.conv1.weight").has_value();
     if (const int depth = depth_of(shape, "mid_block.attentions.0")) c.mid_depth = {depth};
     c.time_width = int(must(shape, "time_embedding.linear_1.weight", 2, where)[0]);
-    if (const auto guidance = shape("time_embedding.cond_proj.weight")) c.guidance_width = int((*guidance)[1]);
+    if (const auto guidance = shape("time_embedding.cond_proj.weight"))
+        c.guidance_width = int((*guidance)[1]);
     if (const auto addition = shape("add_embedding.linear_1.weight")) {
         c.projection_width = int((*addition)[1]);
         c.addition_time_width = 256;
@@ -80,7 +86,9 @@ VaeConfig vae_config_from(const ShapeOf& shape, const std::string& where) {
     c.latent_channels = int(must(shape, "decoder.conv_in.weight", 4, where)[1]);
     const int levels = count_of(shape, "encoder.down_blocks.", ".resnets.0.conv1.weight");
     for (int level = 0; level < levels; level++)
-        c.channels.push_back(int(must(shape, "encoder.down_blocks." + std::to_string(level) + ".resnets.0.conv1.weight", 4, where)[0]));
+        c.channels.push_back(int(
+            must(shape, "encoder.down_blocks." + std::to_string(level) + ".resnets.0.conv1.weight",
+                 4, where)[0]));
     c.layers = count_of(shape, "encoder.down_blocks.0.resnets.", ".conv1.weight");
     c.quant_conv = shape("quant_conv.weight").has_value();
     c.post_quant_conv = shape("post_quant_conv.weight").has_value();
@@ -104,4 +112,4 @@ ClipTextConfig clip_text_config_from(const ShapeOf& shape, const std::string& wh
     return c;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,4 +1,5 @@
-// Configurations read from the shapes of a network's tensors, for checkpoints that come without one.
+// Configurations read from the shapes of a network's tensors, for checkpoints that come without
+// one.
 #pragma once
 #include <functional>
 #include <optional>
@@ -13,11 +14,11 @@ namespace kiln {
 // The shape of a tensor by its name in diffusers or transformers; none when it is absent.
 using ShapeOf = std::function<std::optional<Shape>(const std::string& name)>;
 
-// What shapes cannot tell (the number of heads) follows from the width of the text: 8 heads for 768,
-// heads of 64 for the others. Something missing is a ResultError that begins with `where`.
+// What shapes cannot tell (the number of heads) follows from the width of the text: 8 heads for
+// 768, heads of 64 for the others. Something missing is a ResultError that begins with `where`.
 UNetConfig unet_config_from(const ShapeOf& shape, const std::string& where);
 VaeConfig vae_config_from(const ShapeOf& shape, const std::string& where);
 // Heads of 64, as in every published encoder of the kind.
 ClipTextConfig clip_text_config_from(const ShapeOf& shape, const std::string& where);
 
-}  // namespace kiln
+}   // namespace kiln

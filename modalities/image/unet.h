@@ -1,6 +1,7 @@
-// The denoising U-Net of latent diffusion, with every option that published models of its family use.
-// Rombach et al. High-Resolution Image Synthesis with Latent Diffusion Models. 2022, section 3.3;
-// Podell et al. SDXL. 2023, section 2. Images are [n, h, w, c]; names are those of diffusers.
+// The denoising U-Net of latent diffusion, with every option that published models of its family
+// use. Rombach et al. High-Resolution Image Synthesis with Latent Diffusion Models. 2022,
+// section 3.3; Podell et al. SDXL. 2023, section 2. Images are [n, h, w, c]; names are those of
+// diffusers.
 #pragma once
 #include <optional>
 #include <vector>
@@ -15,8 +16,11 @@ struct CrossAttention {
     int heads;
 
     CrossAttention(Scope s, int c, int c_context, int heads)
-        : q(s / "to_q", c, c, false), k(s / "to_k", c_context, c, false),
-          v(s / "to_v", c_context, c, false), out(s / "to_out" / 0, c, c), heads(heads) {}
+        : q(s / "to_q", c, c, false),
+          k(s / "to_k", c_context, c, false),
+          v(s / "to_v", c_context, c, false),
+          out(s / "to_out" / 0, c, c),
+          heads(heads) {}
     Tensor operator()(const Tensor& x, const Tensor& context) const {
         return out(attention(q(x), k(context), v(context), {.heads = heads}));
     }
@@ -25,7 +29,8 @@ struct CrossAttention {
 struct FeedForward {   // GEGLU
     Linear in, out;
 
-    FeedForward(Scope s, int c) : in(s / "net" / 0 / "proj", c, 8 * c), out(s / "net" / 2, 4 * c, c) {}
+    FeedForward(Scope s, int c)
+        : in(s / "net" / 0 / "proj", c, 8 * c), out(s / "net" / 2, 4 * c, c) {}
     Tensor operator()(const Tensor& x) const { return out(geglu(in(x))); }
 };
 
@@ -36,10 +41,15 @@ struct TransformerBlock {
     bool only_cross;
 
     TransformerBlock(Scope s, int c, int c_context, int heads, bool only_cross)
-        : norm1(s / "norm1", c), norm2(s / "norm2", c), norm3(s / "norm3", c),
-          self(s / "attn1", c, only_cross ? c_context : c, heads), cross(s / "attn2", c, c_context, heads),
-          feed_forward(s / "ff", c), only_cross(only_cross) {}
-    Tensor operator()(Tensor x, const Tensor& context) const {   // x [n, h*w, c], context [n, s, c_context]
+        : norm1(s / "norm1", c),
+          norm2(s / "norm2", c),
+          norm3(s / "norm3", c),
+          self(s / "attn1", c, only_cross ? c_context : c, heads),
+          cross(s / "attn2", c, c_context, heads),
+          feed_forward(s / "ff", c),
+          only_cross(only_cross) {}
+    Tensor operator()(Tensor x,
+                      const Tensor& context) const {   // x [n, h*w, c], context [n, s, c_context]
         const Tensor y = norm1(x);
         x = x + self(y, only_cross ? context : y);
         x = x + cross(norm2(x), context);
@@ -53,7 +63,8 @@ struct SpatialTransformer {
     std::vector<TransformerBlock> blocks;
     Linear out;
 
-    SpatialTransformer(Scope s, int c, int c_context, int heads, int depth, bool only_cross, int groups)
+    SpatialTransformer(Scope s, int c, int c_context, int heads, int depth, bool only_cross,
+                       int groups)
         : norm(s / "norm", groups, c, 1e-6f), in(s / "proj_in", c, c), out(s / "proj_out", c, c) {
         for (int i = 0; i < depth; i++)
             blocks.emplace_back(s / "transformer_blocks" / i, c, c_context, heads, only_cross);
@@ -86,8 +97,8 @@ struct TimeEmbedding {
     }
 };
 
-// One level of the U-Net: residual blocks, a transformer after each where the level has them, and the
-// step to the next level.
+// One level of the U-Net: residual blocks, a transformer after each where the level has them, and
+// the step to the next level.
 struct UNetLevel {
     std::vector<ResBlock> resnets;
     std::vector<SpatialTransformer> attentions;   // none, or one a residual block
@@ -96,13 +107,13 @@ struct UNetLevel {
 };
 
 struct UNetInputs {
-    Tensor latent;      // [n, h, w, in_channels]
-    Tensor timestep;    // [n], may be fractional
-    Tensor context;     // [n, s, context]
-    Tensor pooled;      // [n, c]: the text as one vector; models with text_time only
-    Tensor time_ids;    // [n, ids]: sizes and crops; models with text_time only
-    Tensor guidance;    // [n, guidance_width]; distilled models only
-    Tensor label;       // [n, c], [n] or i32 [n]; models with a class embedding only
+    Tensor latent;              // [n, h, w, in_channels]
+    Tensor timestep;            // [n], may be fractional
+    Tensor context;             // [n, s, context]
+    Tensor pooled;              // [n, c]: the text as one vector; models with text_time only
+    Tensor time_ids;            // [n, ids]: sizes and crops; models with text_time only
+    Tensor guidance;            // [n, guidance_width]; distilled models only
+    Tensor label;               // [n, c], [n] or i32 [n]; models with a class embedding only
     DType dtype = DType::f32;   // of everything between the first and the last convolution
 };
 
@@ -120,13 +131,15 @@ struct UNet {
     Conv2d conv_out;
 
     UNet(Scope s, const UNetConfig& c)
-        : config(c), conv_in(s / "conv_in", c.in_channels, c.channels[0], c.conv_in_kernel),
+        : config(c),
+          conv_in(s / "conv_in", c.in_channels, c.channels[0], c.conv_in_kernel),
           time(s / "time_embedding", c.channels[0], c.time_width, c.guidance_width),
           norm_out(s / "conv_norm_out", c.norm_groups, c.channels[0], c.norm_eps),
           conv_out(s / "conv_out", c.channels[0], c.out_channels, c.conv_out_kernel) {
         add_embeddings(s);
         std::vector<int> skips = {c.channels[0]};   // widths, as operator() will push them
-        for (int level = 0; level < c.levels(); level++) add_down(s / "down_blocks" / level, level, skips);
+        for (int level = 0; level < c.levels(); level++)
+            add_down(s / "down_blocks" / level, level, skips);
         if (c.has_mid) add_mid(s / "mid_block");
         for (int i = 0; i < c.levels(); i++) add_up(s / "up_blocks" / i, i, skips);
     }
@@ -134,7 +147,8 @@ struct UNet {
     Tensor operator()(const UNetInputs& in) const {   // -> [n, h, w, out_channels]
         const Tensor t = time_embedding(in);
         const Tensor context = as(in.context, in.dtype);
-        Tensor h = as(conv_in(config.center_input ? affine(in.latent, 2, -1) : in.latent), in.dtype);
+        Tensor h =
+            as(conv_in(config.center_input ? affine(in.latent, 2, -1) : in.latent), in.dtype);
         std::vector<Tensor> skips = {h};
         for (const UNetLevel& level : down) {
             for (size_t i = 0; i < level.resnets.size(); i++) {
@@ -161,21 +175,26 @@ struct UNet {
     }
 
 private:
-    TimestepOptions sinusoids() const { return {.flip_sin_to_cos = config.flip_sin_to_cos, .shift = config.freq_shift}; }
+    TimestepOptions sinusoids() const {
+        return {.flip_sin_to_cos = config.flip_sin_to_cos, .shift = config.freq_shift};
+    }
 
     // What every residual block sees: silu of the sum of all embeddings, [n, time_width].
     Tensor time_embedding(const UNetInputs& in) const {
-        Tensor t = time(timestep_embedding(in.timestep, config.channels[0], sinusoids()), in.guidance);
+        Tensor t =
+            time(timestep_embedding(in.timestep, config.channels[0], sinusoids()), in.guidance);
         if (label_table) t = t + (*label_table)(in.label);
         if (label_linear) t = t + (*label_linear)(in.label);
         if (config.class_embedding == ClassEmbedding::identity) t = t + in.label;
         if (label) {
             const bool of_time = config.class_embedding == ClassEmbedding::timestep;
-            t = t + (*label)(of_time ? timestep_embedding(in.label, config.channels[0], sinusoids()) : in.label);
+            t = t + (*label)(of_time ? timestep_embedding(in.label, config.channels[0], sinusoids())
+                                     : in.label);
         }
         if (addition) {
             const int64_t n = in.time_ids[0];
-            const Tensor ids = timestep_embedding(reshape(in.time_ids, {-1}), config.addition_time_width, sinusoids());
+            const Tensor ids = timestep_embedding(reshape(in.time_ids, {-1}),
+                                                  config.addition_time_width, sinusoids());
             t = t + (*addition)(concat({in.pooled, reshape(ids, {n, -1})}, 1));
         }
         return as(silu(t), in.dtype);
@@ -183,13 +202,23 @@ private:
 
     void add_embeddings(Scope s) {
         const UNetConfig& c = config;
-        if (c.addition_time_width) addition.emplace(s / "add_embedding", c.projection_width, c.time_width);
+        if (c.addition_time_width)
+            addition.emplace(s / "add_embedding", c.projection_width, c.time_width);
         switch (c.class_embedding) {
-            case ClassEmbedding::none: case ClassEmbedding::identity: break;
-            case ClassEmbedding::table: label_table.emplace(s / "class_embedding", c.class_count, c.time_width); break;
-            case ClassEmbedding::timestep: label.emplace(s / "class_embedding", c.channels[0], c.time_width); break;
-            case ClassEmbedding::projection: label.emplace(s / "class_embedding", c.projection_width, c.time_width); break;
-            case ClassEmbedding::linear: label_linear.emplace(s / "class_embedding", c.projection_width, c.time_width); break;
+            case ClassEmbedding::none:
+            case ClassEmbedding::identity: break;
+            case ClassEmbedding::table:
+                label_table.emplace(s / "class_embedding", c.class_count, c.time_width);
+                break;
+            case ClassEmbedding::timestep:
+                label.emplace(s / "class_embedding", c.channels[0], c.time_width);
+                break;
+            case ClassEmbedding::projection:
+                label.emplace(s / "class_embedding", c.projection_width, c.time_width);
+                break;
+            case ClassEmbedding::linear:
+                label_linear.emplace(s / "class_embedding", c.projection_width, c.time_width);
+                break;
         }
     }
 
@@ -197,7 +226,9 @@ private:
         return {s, c_in, c_out, config.time_width, config.norm_groups, config.norm_eps};
     }
     SpatialTransformer transformer(Scope s, int level, int depth, bool only_cross) const {
-        return {s, config.channels[level], config.context[level], config.heads[level], depth, only_cross, config.norm_groups};
+        return {
+            s,          config.channels[level], config.context[level], config.heads[level], depth,
+            only_cross, config.norm_groups};
     }
 
     void add_down(Scope s, int level, std::vector<int>& skips) {
@@ -206,7 +237,8 @@ private:
         for (int i = 0; i < config.layers[level]; i++) {
             here.resnets.push_back(resnet(s / "resnets" / i, skips.back(), c));
             if (config.down_attention[level])
-                here.attentions.push_back(transformer(s / "attentions" / i, level, config.down_depth[level][i],
+                here.attentions.push_back(transformer(s / "attentions" / i, level,
+                                                      config.down_depth[level][i],
                                                       config.only_cross_attention[level]));
             skips.push_back(c);
         }
@@ -232,11 +264,12 @@ private:
             skips.pop_back();
             c_in = c;
             if (config.up_attention[i])
-                here.attentions.push_back(transformer(s / "attentions" / j, level, config.up_depth[i][j],
+                here.attentions.push_back(transformer(s / "attentions" / j, level,
+                                                      config.up_depth[i][j],
                                                       config.only_cross_attention[level]));
         }
         if (level > 0) here.up.emplace(s / "upsamplers" / 0, c);
     }
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,6 +1,7 @@
 // The autoencoder between pictures and latents.
-// Rombach et al. High-Resolution Image Synthesis with Latent Diffusion Models. 2022, section 3.1 and
-// appendix G. Images are [n, h, w, c]; names are those of diffusers (AutoencoderKL), old and new.
+// Rombach et al. High-Resolution Image Synthesis with Latent Diffusion Models. 2022, section 3.1
+// and appendix G. Images are [n, h, w, c]; names are those of diffusers (AutoencoderKL), old and
+// new.
 #pragma once
 #include <optional>
 #include <vector>
@@ -18,8 +19,10 @@ struct VaeAttention {
     Linear q, k, v, out;
 
     VaeAttention(Scope s, int c, int groups)
-        : norm(s / "group_norm", groups, c, kVaeEps), q(either(s, "to_q", "query"), c, c),
-          k(either(s, "to_k", "key"), c, c), v(either(s, "to_v", "value"), c, c),
+        : norm(s / "group_norm", groups, c, kVaeEps),
+          q(either(s, "to_q", "query"), c, c),
+          k(either(s, "to_k", "key"), c, c),
+          v(either(s, "to_v", "value"), c, c),
           out(either(s, "to_out.0", "proj_attn"), c, c) {}
     Tensor operator()(const Tensor& x) const {
         const Tensor h = reshape(norm(x), {x[0], x[1] * x[2], x[3]});   // [n, h*w, c]
@@ -71,12 +74,16 @@ struct VaeEncoder {
             const Scope here = s / "encoder.down_blocks" / int(i);
             Level& level = levels.emplace_back();
             for (int j = 0; j < c.layers; j++, width = c.channels[i])
-                level.resnets.emplace_back(here / "resnets" / j, width, c.channels[i], 0, c.norm_groups, kVaeEps);
-            if (i + 1 < c.channels.size()) level.down.emplace(here / "downsamplers.0.conv", width, width, 3, 2, 0, 1);
+                level.resnets.emplace_back(here / "resnets" / j, width, c.channels[i], 0,
+                                           c.norm_groups, kVaeEps);
+            if (i + 1 < c.channels.size())
+                level.down.emplace(here / "downsamplers.0.conv", width, width, 3, 2, 0, 1);
         }
-        if (c.quant_conv) quant.emplace(s / "quant_conv", 2 * c.latent_channels, 2 * c.latent_channels);
+        if (c.quant_conv)
+            quant.emplace(s / "quant_conv", 2 * c.latent_channels, 2 * c.latent_channels);
     }
-    // -> [n, h / factor, w / factor, 2 * latent_channels]; `dtype` between the first and last convolution
+    // -> [n, h / factor, w / factor, 2 * latent_channels]; `dtype` between the first and last
+    // convolution
     Tensor operator()(const Tensor& image, DType dtype = DType::f32) const {
         Tensor h = as(conv_in(image), dtype);
         for (const Level& level : levels) {
@@ -106,7 +113,8 @@ struct VaeDecoder {
           mid(s / "decoder.mid_block", c.channels.back(), c),
           norm_out(s / "decoder.conv_norm_out", c.norm_groups, c.channels[0], kVaeEps),
           conv_out(s / "decoder.conv_out", c.channels[0], c.out_channels, 3) {
-        if (c.post_quant_conv) quant.emplace(s / "post_quant_conv", c.latent_channels, c.latent_channels);
+        if (c.post_quant_conv)
+            quant.emplace(s / "post_quant_conv", c.latent_channels, c.latent_channels);
         const int count = int(c.channels.size());
         int width = c.channels.back();
         for (int i = 0; i < count; i++) {
@@ -114,7 +122,8 @@ struct VaeDecoder {
             const int c_out = c.channels[size_t(count - 1 - i)];
             Level& level = levels.emplace_back();
             for (int j = 0; j <= c.layers; j++, width = c_out)
-                level.resnets.emplace_back(here / "resnets" / j, width, c_out, 0, c.norm_groups, kVaeEps);
+                level.resnets.emplace_back(here / "resnets" / j, width, c_out, 0, c.norm_groups,
+                                           kVaeEps);
             if (i + 1 < count) level.up.emplace(here / "upsamplers.0", width);
         }
     }
@@ -129,4 +138,4 @@ struct VaeDecoder {
     }
 };
 
-}  // namespace kiln
+}   // namespace kiln

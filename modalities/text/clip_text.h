@@ -1,6 +1,6 @@
 // The text encoder of CLIP: a causal transformer over byte-pair tokens.
-// Radford et al. Learning Transferable Visual Models From Natural Language Supervision. 2021, section
-// 2.4; the larger ones: Ilharco et al. OpenCLIP. 2021. Names are those of transformers.
+// Radford et al. Learning Transferable Visual Models From Natural Language Supervision. 2021,
+// section 2.4; the larger ones: Ilharco et al. OpenCLIP. 2021. Names are those of transformers.
 #pragma once
 #include <optional>
 #include <vector>
@@ -17,8 +17,8 @@ struct ClipTextConfig {
     int projection = 512;
     Activation activation = Activation::quick_gelu;
     float eps = 1e-5f;
-    // The token whose state is the pooled text; 2 is a mistake in published files that means the token
-    // with the largest number.
+    // The token whose state is the pooled text; 2 is a mistake in published files that means the
+    // token with the largest number.
     int end_token = 49407;
 
     // Where the pooled state lies in a sequence of tokens.
@@ -34,11 +34,16 @@ struct ClipLayer {
     Activation activation;
 
     ClipLayer(Scope s, const ClipTextConfig& c)
-        : norm1(s / "layer_norm1", c.width, c.eps), norm2(s / "layer_norm2", c.width, c.eps),
-          q(s / "self_attn.q_proj", c.width, c.width), k(s / "self_attn.k_proj", c.width, c.width),
-          v(s / "self_attn.v_proj", c.width, c.width), out(s / "self_attn.out_proj", c.width, c.width),
-          fc1(s / "mlp.fc1", c.width, c.hidden), fc2(s / "mlp.fc2", c.hidden, c.width),
-          heads(c.heads), activation(c.activation) {}
+        : norm1(s / "layer_norm1", c.width, c.eps),
+          norm2(s / "layer_norm2", c.width, c.eps),
+          q(s / "self_attn.q_proj", c.width, c.width),
+          k(s / "self_attn.k_proj", c.width, c.width),
+          v(s / "self_attn.v_proj", c.width, c.width),
+          out(s / "self_attn.out_proj", c.width, c.width),
+          fc1(s / "mlp.fc1", c.width, c.hidden),
+          fc2(s / "mlp.fc2", c.hidden, c.width),
+          heads(c.heads),
+          activation(c.activation) {}
     Tensor operator()(Tensor x) const {
         const Tensor y = norm1(x);
         x = x + out(attention(q(y), k(y), v(y), {.heads = heads, .causal = true}));
@@ -49,10 +54,10 @@ struct ClipLayer {
 struct ClipText {
     ClipTextConfig config;
     Embedding tokens;
-    Tensor positions;                    // [1, positions, width]
+    Tensor positions;   // [1, positions, width]
     std::vector<ClipLayer> layers;
     LayerNorm final_norm;
-    std::optional<Linear> projection;    // of models that have one
+    std::optional<Linear> projection;   // of models that have one
 
     // `s` is the root of the file; both layouts that transformers writes are recognised.
     ClipText(Scope s, const ClipTextConfig& c) : ClipText(s, inner(s), c) {}
@@ -65,8 +70,8 @@ struct ClipText {
         return states;
     }
 
-    // The text as one vector: the last state at `rows` (i32 [n], positions in n * s), normalised and
-    // projected. [n, projection or width].
+    // The text as one vector: the last state at `rows` (i32 [n], positions in n * s), normalised
+    // and projected. [n, projection or width].
     Tensor pooled(const Tensor& last, const Tensor& rows) const {
         const Tensor at_end = gather(reshape(final_norm(last), {-1, last[2]}), rows);
         return projection ? (*projection)(at_end) : at_end;
@@ -74,10 +79,13 @@ struct ClipText {
 
 private:
     ClipText(Scope root, Scope s, const ClipTextConfig& c)
-        : config(c), tokens(s / "embeddings.token_embedding", c.vocabulary, c.width),
-          positions(position_table(s, c)), final_norm(s / "final_layer_norm", c.width, c.eps) {
+        : config(c),
+          tokens(s / "embeddings.token_embedding", c.vocabulary, c.width),
+          positions(position_table(s, c)),
+          final_norm(s / "final_layer_norm", c.width, c.eps) {
         for (int i = 0; i < c.layers; i++) layers.emplace_back(s / "encoder.layers" / i, c);
-        if (root.has("text_projection.weight")) projection.emplace(root / "text_projection", c.width, c.projection, false);
+        if (root.has("text_projection.weight"))
+            projection.emplace(root / "text_projection", c.width, c.projection, false);
     }
     static Scope inner(const Scope& s) {
         return s.has("text_model.final_layer_norm.weight") ? s / "text_model" : s;
@@ -88,4 +96,4 @@ private:
     }
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -29,11 +29,13 @@ Tensor apply(const Tensor& x, Activation activation) {
 ConvOptions same_padding(int axes, int kernel, int stride, int dilation) {
     const int reach = dilation * (kernel - 1);
     const auto all = [axes](int value) { return std::vector<int>(size_t(axes), value); };
-    return {.stride = all(stride), .pad_before = all(reach / 2), .pad_after = all(reach - reach / 2),
+    return {.stride = all(stride),
+            .pad_before = all(reach / 2),
+            .pad_after = all(reach - reach / 2),
             .dilation = all(dilation)};
 }
 
-}  // namespace
+}   // namespace
 
 Linear::Linear(Scope s, int in, int out, bool has_bias)
     : weight(s.weights->matrix(s.child("weight"), in, out)) {
@@ -47,7 +49,8 @@ Tensor Linear::operator()(const Tensor& x, Activation activation) const {
 }
 
 Conv::Conv(Scope s, int in, int out, std::vector<int64_t> kernel, ConvOptions o, bool has_bias)
-    : weight(s.weights->matrix(s.child("weight"), in / o.groups, out, kernel)), options(std::move(o)) {
+    : weight(s.weights->matrix(s.child("weight"), in / o.groups, out, kernel)),
+      options(std::move(o)) {
     if (has_bias) bias = s.weights->vector(s.child("bias"), out);
     if (weight.size() > 1 && options.groups > 1)
         throw ModelError("[conv] a grouped weight exceeds a binding (" + s.path + ")");
@@ -67,16 +70,20 @@ Conv2d::Conv2d(Scope s, int in, int out, int kernel, int stride)
 
 Conv2d::Conv2d(Scope s, int in, int out, int kernel, int stride, int pad_before, int pad_after)
     : Conv(s, in, out, {kernel, kernel},
-           {.stride = {stride, stride}, .pad_before = {pad_before, pad_before},
+           {.stride = {stride, stride},
+            .pad_before = {pad_before, pad_before},
             .pad_after = {pad_after, pad_after}}) {}
 
 GroupNorm::GroupNorm(Scope s, int groups, int channels, float eps)
     : weight(s.weights->vector(s.child("weight"), channels)),
-      bias(s.weights->vector(s.child("bias"), channels)), groups(groups), eps(eps) {}
+      bias(s.weights->vector(s.child("bias"), channels)),
+      groups(groups),
+      eps(eps) {}
 
 LayerNorm::LayerNorm(Scope s, int channels, float eps)
     : weight(s.weights->vector(s.child("weight"), channels)),
-      bias(s.weights->vector(s.child("bias"), channels)), eps(eps) {}
+      bias(s.weights->vector(s.child("bias"), channels)),
+      eps(eps) {}
 
 RmsNorm::RmsNorm(Scope s, int channels, float eps)
     : weight(s.weights->vector(s.child("weight"), channels)), eps(eps) {}
@@ -89,4 +96,4 @@ Tensor Embedding::operator()(const Tensor& indices) const {
     return side_by_side(table, [&](const Tensor& part) { return gather(part, indices); });
 }
 
-}  // namespace kiln
+}   // namespace kiln

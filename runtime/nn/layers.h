@@ -75,4 +75,4 @@ struct Embedding {
     Tensor operator()(const Tensor& indices) const;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -14,7 +14,8 @@ Shape stripped(Shape shape) {
     return shape;
 }
 
-[[noreturn]] void bad_tensor(const std::string& file, const std::string& name, const std::string& fact) {
+[[noreturn]] void bad_tensor(const std::string& file, const std::string& name,
+                             const std::string& fact) {
     throw ResultError({Status::bad_file, file + ": tensor \"" + name + "\" " + fact});
 }
 
@@ -29,7 +30,8 @@ bool finite(const uint16_t* values, int64_t count) {   // f16
     return all;
 }
 
-// A block [rows, in, kernel] becomes columns [first, first + rows) of a target [kernel, in, columns].
+// A block [rows, in, kernel] becomes columns [first, first + rows) of a target [kernel, in,
+// columns].
 template <class T>
 void turn(const T* block, T* target, int64_t rows, int64_t in, int64_t kernel, int64_t first,
           int64_t columns) {
@@ -41,13 +43,13 @@ void turn(const T* block, T* target, int64_t rows, int64_t in, int64_t kernel, i
         }
 }
 
-}  // namespace
+}   // namespace
 
 // Values in a file: those of a tensor, or of some rows of it.
 struct Weights::Found {
     const std::byte* bytes;
     DType dtype;
-    float scale;                // of scaled 8-bit formats, else 1
+    float scale;   // of scaled 8-bit formats, else 1
     std::string file, name;
     bool transposed;
 
@@ -60,7 +62,8 @@ struct Weights::Found {
     }
     void read(int64_t first, int64_t count, uint16_t* target) const {
         if (dtype == DType::f16) {
-            std::memcpy(target, bytes + size_t(first) * sizeof(uint16_t), size_t(count) * sizeof(uint16_t));
+            std::memcpy(target, bytes + size_t(first) * sizeof(uint16_t),
+                        size_t(count) * sizeof(uint16_t));
             return check(target, count);
         }
         std::vector<float> values(static_cast<size_t>(count));
@@ -70,8 +73,8 @@ struct Weights::Found {
     template <class T>
     void check(const T* values, int64_t count) const {
         if (!finite(values, count))
-            throw ResultError({Status::not_finite,
-                               file + ": tensor \"" + name + "\" holds NaN or infinity"});
+            throw ResultError(
+                {Status::not_finite, file + ": tensor \"" + name + "\" holds NaN or infinity"});
     }
 };
 
@@ -79,7 +82,8 @@ namespace {
 
 // Columns [first, first + count) of a matrix that the file keeps by output: rows turned in blocks.
 template <class T, class Found>
-void pack_turned(const Found& found, int64_t first, int64_t count, int64_t in, int64_t kernel, T* target) {
+void pack_turned(const Found& found, int64_t first, int64_t count, int64_t in, int64_t kernel,
+                 T* target) {
     std::vector<T> block(size_t(std::min(kBlock, count) * in * kernel));
     for (int64_t done = 0; done < count; done += kBlock) {
         const int64_t rows = std::min(kBlock, count - done);
@@ -90,14 +94,15 @@ void pack_turned(const Found& found, int64_t first, int64_t count, int64_t in, i
 
 // Columns [first, first + count) of a matrix [rows, columns] that the file keeps as it is needed.
 template <class T, class Found>
-void pack_straight(const Found& found, int64_t first, int64_t count, int64_t rows, int64_t columns, T* target) {
+void pack_straight(const Found& found, int64_t first, int64_t count, int64_t rows, int64_t columns,
+                   T* target) {
     for (int64_t r = 0; r < rows; r++) found.read(r * columns + first, count, target + r * count);
 }
 
 // Calls pack(first, count, target) with a target of the storage type for each part of the columns.
 template <class Pack>
-void for_each_part(int64_t columns, int64_t part, std::vector<std::byte>& scratch, size_t column_bytes,
-                   Pack pack) {
+void for_each_part(int64_t columns, int64_t part, std::vector<std::byte>& scratch,
+                   size_t column_bytes, Pack pack) {
     for (int64_t first = 0; first < columns; first += part) {
         const int64_t count = std::min(part, columns - first);
         scratch.resize(size_t(count) * column_bytes);
@@ -113,7 +118,7 @@ int64_t part_of(int64_t columns, size_t column_bytes, const Caps& caps) {
     return std::max<int64_t>(64, columns / parts / 64 * 64);
 }
 
-}  // namespace
+}   // namespace
 
 Weights::Weights(std::shared_ptr<Device> device, std::shared_ptr<const TensorFiles> files,
                  WeightsOptions options)
@@ -136,7 +141,8 @@ Weights::Found Weights::find(const std::string& name, Shape expected) {
     const Stored stored = at == options_.names.end() ? Stored{name} : at->second;
     const auto entry = files_->find(stored.name);
     if (!entry)
-        bad_tensor(files_->path(), stored.name, "is missing; expected shape " + to_string(expected));
+        bad_tensor(files_->path(), stored.name,
+                   "is missing; expected shape " + to_string(expected));
     const std::string& file = entry->file->path();
 
     if (stored.transposed) std::swap(expected[0], expected[1]);
@@ -144,14 +150,20 @@ Weights::Found Weights::find(const std::string& name, Shape expected) {
     expected[0] *= stored.parts;
     const TensorInfo& info = *entry->info;
     if (stripped(info.shape) != stripped(expected))
-        bad_tensor(file, stored.name, "has shape " + to_string(info.shape) + "; expected " + to_string(expected));
+        bad_tensor(file, stored.name,
+                   "has shape " + to_string(info.shape) + "; expected " + to_string(expected));
     const DType dtype = take(entry->file->dtype(info));
-    if (!is_float(dtype)) bad_tensor(file, stored.name, "has type " + info.stored_type + "; expected floats");
+    if (!is_float(dtype))
+        bad_tensor(file, stored.name, "has type " + info.stored_type + "; expected floats");
 
     claimed_.insert(stored.name);
     const size_t row_bytes = size_t(expected.count() / expected[0]) * size_of(dtype);
-    return {entry->file->bytes(info).data() + size_t(stored.part * rows) * row_bytes, dtype,
-            size_of(dtype) == 1 ? scale_of(stored.name) : 1.0f, file, stored.name, stored.transposed};
+    return {entry->file->bytes(info).data() + size_t(stored.part * rows) * row_bytes,
+            dtype,
+            size_of(dtype) == 1 ? scale_of(stored.name) : 1.0f,
+            file,
+            stored.name,
+            stored.transposed};
 }
 
 // The factor that "scaled fp8" files keep beside a weight: <layer>.scale_weight or .weight_scale.
@@ -161,7 +173,8 @@ float Weights::scale_of(const std::string& name) {
         const auto entry = files_->find(layer + suffix);
         if (!entry) continue;
         const std::vector<float> values = take(entry->file->values(*entry->info));
-        if (values.size() != 1) bad_tensor(entry->file->path(), layer + suffix, "is not one number");
+        if (values.size() != 1)
+            bad_tensor(entry->file->path(), layer + suffix, "is not one number");
         claimed_.insert(layer + suffix);
         return values[0];
     }
@@ -170,8 +183,8 @@ float Weights::scale_of(const std::string& name) {
 
 // f16 needs a last axis of whole four-vectors.
 DType Weights::storage_for(DType stored, int64_t columns) const {
-    const bool half = options_.storage == Storage::f16 ||
-                      (options_.storage == Storage::as_file && size_of(stored) < size_of(DType::f32));
+    const bool half = options_.storage == Storage::f16 || (options_.storage == Storage::as_file &&
+                                                           size_of(stored) < size_of(DType::f32));
     return half && columns % 4 == 0 ? DType::f16 : DType::f32;
 }
 
@@ -193,7 +206,8 @@ std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t
     Shape in_file{out, in};
     in_file.dims.insert(in_file.dims.end(), kernel.begin(), kernel.end());
     const Found found = find(name, in_file);
-    if (found.transposed && !kernel.empty()) bad_tensor(found.file, name, "is a transposed convolution");
+    if (found.transposed && !kernel.empty())
+        bad_tensor(found.file, name, "is a transposed convolution");
 
     Shape packed{std::vector<int64_t>(kernel)};
     packed.dims.push_back(in);
@@ -203,16 +217,20 @@ std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t
     std::vector<Tensor> parts;
     for_each_part(out, part_of(out, column_bytes, device_->caps()), packed_, column_bytes,
                   [&](int64_t first, int64_t count, std::byte* target) {
-        const auto pack = [&](auto* values) {
-            if (found.transposed) pack_straight(found, first, count, in, out, values);
-            else pack_turned(found, first, count, in, window, values);
-        };
-        if (dtype == DType::f16) pack(reinterpret_cast<uint16_t*>(target));
-        else pack(reinterpret_cast<float*>(target));
-        Shape shape = packed;
-        shape.dims.push_back(count);
-        parts.push_back(upload(name, std::move(shape), dtype));
-    });
+                      const auto pack = [&](auto* values) {
+                          if (found.transposed)
+                              pack_straight(found, first, count, in, out, values);
+                          else
+                              pack_turned(found, first, count, in, window, values);
+                      };
+                      if (dtype == DType::f16)
+                          pack(reinterpret_cast<uint16_t*>(target));
+                      else
+                          pack(reinterpret_cast<float*>(target));
+                      Shape shape = packed;
+                      shape.dims.push_back(count);
+                      parts.push_back(upload(name, std::move(shape), dtype));
+                  });
     return parts;
 }
 
@@ -223,26 +241,30 @@ std::vector<Tensor> Weights::table(const std::string& name, int64_t rows, int64_
     std::vector<Tensor> parts;
     for_each_part(columns, part_of(columns, column_bytes, device_->caps()), packed_, column_bytes,
                   [&](int64_t first, int64_t count, std::byte* target) {
-        if (dtype == DType::f16)
-            pack_straight(found, first, count, rows, columns, reinterpret_cast<uint16_t*>(target));
-        else
-            pack_straight(found, first, count, rows, columns, reinterpret_cast<float*>(target));
-        parts.push_back(upload(name, {rows, count}, dtype));
-    });
+                      if (dtype == DType::f16)
+                          pack_straight(found, first, count, rows, columns,
+                                        reinterpret_cast<uint16_t*>(target));
+                      else
+                          pack_straight(found, first, count, rows, columns,
+                                        reinterpret_cast<float*>(target));
+                      parts.push_back(upload(name, {rows, count}, dtype));
+                  });
     return parts;
 }
 
 std::vector<std::string> unclaimed(const TensorFiles& files,
                                    const std::unordered_set<std::string>& claimed) {
-    constexpr std::string_view harmless[] = {"position_ids", "logit_scale", "num_batches_tracked",
-                                             "scaled_fp8", ".scale_input", ".input_scale", ".comfy_quant"};
+    constexpr std::string_view harmless[] = {"position_ids", "logit_scale",  "num_batches_tracked",
+                                             "scaled_fp8",   ".scale_input", ".input_scale",
+                                             ".comfy_quant"};
     std::vector<std::string> left;
     for (const auto& [name, entry] : files.entries()) {
         const auto carries_nothing = [&](std::string_view end) { return name.ends_with(end); };
-        if (!claimed.contains(name) && std::none_of(std::begin(harmless), std::end(harmless), carries_nothing))
+        if (!claimed.contains(name) &&
+            std::none_of(std::begin(harmless), std::end(harmless), carries_nothing))
             left.push_back(name);
     }
     return left;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,10 +1,11 @@
 // Weights: the tensors of one model on their way from files to device memory. A model asks for what
-// it needs by name and shape while it is built; what the files lack, or hold in another shape or with
-// values that are not finite, ends the construction with a ResultError that names tensor and file.
+// it needs by name and shape while it is built; what the files lack, or hold in another shape or
+// with values that are not finite, ends the construction with a ResultError that names tensor and
+// file.
 //
-// Matrices arrive as files hold them ([out, in], [out, in, kernel...]) and leave packed as operators
-// take them ([in, out], [kernel..., in, out]). Parameters keep their memory alive by themselves: the
-// Weights and the files may go once the model is built.
+// Matrices arrive as files hold them ([out, in], [out, in, kernel...]) and leave packed as
+// operators take them ([in, out], [kernel..., in, out]). Parameters keep their memory alive by
+// themselves: the Weights and the files may go once the model is built.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -50,8 +51,8 @@ public:
                                const std::vector<int64_t>& kernel = {});
     std::vector<Tensor> table(const std::string& name, int64_t rows, int64_t columns);
 
-    // Names in the files that were asked for so far; with those of other Weights over the same files
-    // they tell what no model claimed.
+    // Names in the files that were asked for so far; with those of other Weights over the same
+    // files they tell what no model claimed.
     const std::unordered_set<std::string>& claimed() const { return claimed_; }
     const std::shared_ptr<Device>& device() const { return device_; }
 
@@ -83,8 +84,9 @@ struct Scope {
     }
 };
 
-// What is left of the files, sorted, without tensors known to carry nothing (position_ids and such).
+// What is left of the files, sorted, without tensors known to carry nothing (position_ids and
+// such).
 std::vector<std::string> unclaimed(const TensorFiles& files,
                                    const std::unordered_set<std::string>& claimed);
 
-}  // namespace kiln
+}   // namespace kiln

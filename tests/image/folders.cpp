@@ -10,9 +10,15 @@ using namespace kiln::test;
 
 namespace {
 
-const ImageRequest kRequest{.prompt = "a photo of a red cube", .width = 40, .height = 32, .steps = 2, .sampler = "euler", .seed = 3};
+const ImageRequest kRequest{.prompt = "a photo of a red cube",
+                            .width = 40,
+                            .height = 32,
+                            .steps = 2,
+                            .sampler = "euler",
+                            .seed = 3};
 
-Image picture_of(const fs::path& folder, const ImageOptions& options = {}, const ImageRequest& request = kRequest) {
+Image picture_of(const fs::path& folder, const ImageOptions& options = {},
+                 const ImageRequest& request = kRequest) {
     ImagePipeline pipeline = take(ImagePipeline::open(test_device(), folder.string(), options));
     return take(pipeline.run(request)).at(0).image;
 }
@@ -20,7 +26,8 @@ Image picture_of(const fs::path& folder, const ImageOptions& options = {}, const
 double mean_difference(const Image& a, const Image& b) {
     REQUIRE(a.pixels.size() == b.pixels.size());
     double sum = 0;
-    for (size_t i = 0; i < a.pixels.size(); i++) sum += std::abs(int(a.pixels[i]) - int(b.pixels[i]));
+    for (size_t i = 0; i < a.pixels.size(); i++)
+        sum += std::abs(int(a.pixels[i]) - int(b.pixels[i]));
     return sum / double(a.pixels.size());
 }
 
@@ -47,13 +54,17 @@ void shard(const fs::path& folder, const std::string& stem) {
         map[info.name] = stem + "-0000" + std::to_string(half + 1) + "-of-00002.safetensors";
     }
     for (int half = 0; half < 2; half++)
-        write_tensors(folder / (stem + "-0000" + std::to_string(half + 1) + "-of-00002.safetensors"), halves[half]);
-    const nlohmann::json index = {{"metadata", {{"total_size", file.data().size()}}}, {"weight_map", map}};
-    take(write_file((folder / (stem + ".safetensors.index.json")).string(), as_bytes(index.dump())));
+        write_tensors(
+            folder / (stem + "-0000" + std::to_string(half + 1) + "-of-00002.safetensors"),
+            halves[half]);
+    const nlohmann::json index = {{"metadata", {{"total_size", file.data().size()}}},
+                                  {"weight_map", map}};
+    take(
+        write_file((folder / (stem + ".safetensors.index.json")).string(), as_bytes(index.dump())));
     fs::remove(whole);
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("layouts of a folder do not change the picture", "[gpu]") {
     TemporaryFolder plain("plain"), released("released");
@@ -61,7 +72,8 @@ TEST_CASE("layouts of a folder do not change the picture", "[gpu]") {
     write_model("sdxl", released.path, as_released);
     const Image expected = picture_of(plain.path);
     std::vector<std::string> warnings;
-    const ImageOptions options{.log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
+    const ImageOptions options{
+        .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
     CHECK(picture_of(released.path, options).pixels == expected.pixels);
     for (const std::string& warning : warnings) UNSCOPED_INFO(warning);
     CHECK(warnings.empty());
@@ -77,10 +89,14 @@ TEST_CASE("half precision of files and of activations changes the picture little
     CHECK(mean_difference(picture_of(folder.path, {.precision = Precision::f16}), expected) < 2.0);
     write_model("sd1", folder.path, {}, DType::f16);
     CHECK(mean_difference(picture_of(folder.path), expected) < 2.0);
-    for (const char* stem : {"unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"})
-        fs::rename(folder.path / (std::string(stem) + ".safetensors"), folder.path / (std::string(stem) + ".fp16.safetensors"));
-    CHECK(mean_difference(picture_of(folder.path, {.variant = "fp16", .precision = Precision::f16}), expected) < 3.0);
-    const auto absent = ImagePipeline::open(test_device(), folder.path.string(), {.variant = "bf16"});
+    for (const char* stem :
+         {"unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"})
+        fs::rename(folder.path / (std::string(stem) + ".safetensors"),
+                   folder.path / (std::string(stem) + ".fp16.safetensors"));
+    CHECK(mean_difference(picture_of(folder.path, {.variant = "fp16", .precision = Precision::f16}),
+                          expected) < 3.0);
+    const auto absent =
+        ImagePipeline::open(test_device(), folder.path.string(), {.variant = "bf16"});
     REQUIRE(!absent);
     CHECK(absent.error().status == Status::bad_file);
 }
@@ -89,12 +105,15 @@ TEST_CASE("an autoencoder can be replaced, from a folder or a file", "[gpu]") {
     TemporaryFolder folder("vae");
     write_model("sd1", folder.path);
     const Image expected = picture_of(folder.path);
-    CHECK(picture_of(folder.path, {.vae = (folder.path / "vae").string()}).pixels == expected.pixels);
+    CHECK(picture_of(folder.path, {.vae = (folder.path / "vae").string()}).pixels ==
+          expected.pixels);
     TemporaryFolder other("other-vae");
     write_model("sd1", other.path, [](const std::string&, Tensors& tensors) {
-        if (tensors.contains("decoder.conv_out.bias")) tensors["decoder.conv_out.bias"].second = {1, 1, 1};
+        if (tensors.contains("decoder.conv_out.bias"))
+            tensors["decoder.conv_out.bias"].second = {1, 1, 1};
     });
-    CHECK(mean_difference(picture_of(folder.path, {.vae = (other.path / "vae").string()}), expected) > 10);
+    CHECK(mean_difference(picture_of(folder.path, {.vae = (other.path / "vae").string()}),
+                          expected) > 10);
 }
 
 TEST_CASE("a model that overflows ends with not_finite", "[gpu]") {

@@ -33,7 +33,8 @@ inline std::vector<float> noise(const std::string& name, int64_t count) {
     return values;
 }
 
-inline std::vector<float> noise(const std::string& name, int64_t count, float scale, float shift = 0) {
+inline std::vector<float> noise(const std::string& name, int64_t count, float scale,
+                                float shift = 0) {
     std::vector<float> values = noise(name, count);
     for (float& value : values) value = (value + shift) * scale;
     return values;
@@ -42,9 +43,12 @@ inline std::vector<float> noise(const std::string& name, int64_t count, float sc
 inline std::vector<float> weight(const std::string& name, const Shape& shape) {
     std::vector<float> values = noise(name, shape.count());
     float scale = 0.125f, shift = 0;
-    if (name.ends_with("embedding.weight")) scale = 0.5f;
-    else if (shape.rank() >= 2) scale = float(std::sqrt(3.0 / double(shape.count() / shape[0])));
-    else if (name.ends_with("weight")) scale = 0.25f, shift = 1;
+    if (name.ends_with("embedding.weight"))
+        scale = 0.5f;
+    else if (shape.rank() >= 2)
+        scale = float(std::sqrt(3.0 / double(shape.count() / shape[0])));
+    else if (name.ends_with("weight"))
+        scale = 0.25f, shift = 1;
     for (float& value : values) value = shift + value * scale;
     return values;
 }
@@ -73,8 +77,10 @@ using Tensors = std::map<std::string, std::pair<Shape, std::vector<float>>>;
 inline void collect(const nlohmann::json& tree, const std::string& path, Tensors& tensors) {
     for (const auto& [part, below] : tree.items()) {
         const std::string name = path.empty() ? part : path + "." + part;
-        if (below.is_object()) collect(below, name, tensors);
-        else tensors[name] = {Shape(below.get<std::vector<int64_t>>()), {}};
+        if (below.is_object())
+            collect(below, name, tensors);
+        else
+            tensors[name] = {Shape(below.get<std::vector<int64_t>>()), {}};
     }
 }
 
@@ -107,13 +113,15 @@ inline void write_tokenizer(const fs::path& folder, const nlohmann::json& spec) 
 using Edit = std::function<void(const std::string& file, Tensors&)>;
 
 // The folder of a model, with weights; `edit` sees each weights file.
-inline void write_model(const std::string& name, const fs::path& folder, const Edit& edit = {}, DType dtype = DType::f32) {
+inline void write_model(const std::string& name, const fs::path& folder, const Edit& edit = {},
+                        DType dtype = DType::f32) {
     const nlohmann::json document = golden_document(name);
     for (const auto& [file, content] : document.at("files").items()) {
         fs::create_directories((folder / file).parent_path());
         take(write_file((folder / file).string(), as_bytes(content.dump(1))));
     }
-    for (const auto& [name, spec] : document.at("tokenizers").items()) write_tokenizer(folder / name, spec);
+    for (const auto& [name, spec] : document.at("tokenizers").items())
+        write_tokenizer(folder / name, spec);
     for (const auto& [file, tree] : document.at("tensors").items()) {
         Tensors tensors;
         collect(tree, "", tensors);
@@ -138,4 +146,4 @@ inline std::vector<float> expected(const Safetensors& goldens, const std::string
     return take(goldens.values(*info));
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

@@ -11,7 +11,8 @@ namespace kiln::test {
 
 inline Image noise_picture(const std::string& name, int width, int height) {
     Image image{.width = width, .height = height, .channels = 3, .pixels = {}};
-    for (float value : noise(name, int64_t(width) * height * 3)) image.pixels.push_back(uint8_t((value + 1) * 127.5f));
+    for (float value : noise(name, int64_t(width) * height * 3))
+        image.pixels.push_back(uint8_t((value + 1) * 127.5f));
     return image;
 }
 
@@ -19,16 +20,19 @@ inline Image noise_picture(const std::string& name, int width, int height) {
 inline Image half_mask(int width, int height) {
     Image image{.width = width, .height = height, .channels = 1, .pixels = {}};
     for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) image.pixels.push_back(y < height / 4 ? 200 : x >= width / 2 ? 255 : 0);
+        for (int x = 0; x < width; x++)
+            image.pixels.push_back(y < height / 4 ? 200 : x >= width / 2 ? 255 : 0);
     return image;
 }
 
-inline void check_pictures(const std::vector<Picture>& pictures, const Safetensors& goldens, const std::string& name) {
+inline void check_pictures(const std::vector<Picture>& pictures, const Safetensors& goldens,
+                           const std::string& name) {
     const TensorInfo* info = goldens.find(name);
     REQUIRE(info);
     const auto bytes = goldens.bytes(*info);
     std::vector<uint8_t> found;
-    for (const Picture& picture : pictures) found.insert(found.end(), picture.image.pixels.begin(), picture.image.pixels.end());
+    for (const Picture& picture : pictures)
+        found.insert(found.end(), picture.image.pixels.begin(), picture.image.pixels.end());
     REQUIRE(found.size() == bytes.size());
     double sum = 0;
     int largest = 0;
@@ -41,4 +45,4 @@ inline void check_pictures(const std::vector<Picture>& pictures, const Safetenso
     CHECK(largest <= 3);
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

@@ -15,7 +15,10 @@ using namespace kiln::test;
 namespace {
 
 ImageRequest request_of(const nlohmann::json& c) {
-    ImageRequest r{.prompt = c.at("prompt"), .width = c.at("width"), .height = c.at("height"), .steps = c.at("steps")};
+    ImageRequest r{.prompt = c.at("prompt"),
+                   .width = c.at("width"),
+                   .height = c.at("height"),
+                   .steps = c.at("steps")};
     if (c.contains("negative")) r.negative = c.at("negative").get<std::string>();
     if (c.contains("cfg")) r.cfg = c.at("cfg").get<double>();
     r.sampler = c.value("sampler", "");
@@ -37,7 +40,8 @@ ImagePipeline& pipeline(const std::string& model) {
     if (!entry) {
         TemporaryFolder folder("pipeline-" + model);
         write_model(model, folder.path);
-        entry = std::make_unique<ImagePipeline>(take(ImagePipeline::open(test_device(), folder.path.string())));
+        entry = std::make_unique<ImagePipeline>(
+            take(ImagePipeline::open(test_device(), folder.path.string())));
     }
     return *entry;
 }
@@ -53,7 +57,7 @@ std::vector<std::string> case_names() {
     return names;
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("a seed gives the picture of diffusers' pipelines", "[gpu]") {
     const std::string name = GENERATE(from_range(case_names()));
@@ -61,12 +65,19 @@ TEST_CASE("a seed gives the picture of diffusers' pipelines", "[gpu]") {
     const nlohmann::json& c = cases().at(name);
     const auto pictures = pipeline(c.at("model")).run(request_of(c));
     if (!pictures) FAIL(pictures.error().message);
-    const Safetensors file = take(Safetensors::open((kImageGoldens / c.at("file").get<std::string>()).string()));
+    const Safetensors file =
+        take(Safetensors::open((kImageGoldens / c.at("file").get<std::string>()).string()));
     check_pictures(*pictures, file, name);
 }
 
 TEST_CASE("guidance in two passes and other batch sizes change nothing", "[gpu]") {
-    ImageRequest r{.prompt = "a red cube", .width = 40, .height = 32, .steps = 2, .sampler = "euler_a", .count = 3, .batch = 1};
+    ImageRequest r{.prompt = "a red cube",
+                   .width = 40,
+                   .height = 32,
+                   .steps = 2,
+                   .sampler = "euler_a",
+                   .count = 3,
+                   .batch = 1};
     const auto one = take(pipeline("sd1").run(r));
     r.batch = 2;
     r.two_passes = true;
@@ -77,7 +88,8 @@ TEST_CASE("guidance in two passes and other batch sizes change nothing", "[gpu]"
         CHECK(one[i].seed == i);
         int largest = 0;
         for (size_t k = 0; k < one[i].image.pixels.size(); k++)
-            largest = std::max(largest, std::abs(int(one[i].image.pixels[k]) - int(two[i].image.pixels[k])));
+            largest = std::max(largest,
+                               std::abs(int(one[i].image.pixels[k]) - int(two[i].image.pixels[k])));
         CHECK(largest <= 1);
     }
     check_silent(*test_device());

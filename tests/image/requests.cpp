@@ -39,7 +39,7 @@ Error with_config(const std::string& file, const std::function<void(nlohmann::js
     return open_error(folder.path);
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("requests that cannot be met say what could", "[gpu]") {
     TemporaryFolder folder("requests");
@@ -50,7 +50,8 @@ TEST_CASE("requests that cannot be met say what could", "[gpu]") {
         REQUIRE(!result);
         check_refused(result.error(), Status::usage, words);
     };
-    refused({.prompt = "x", .width = 65}, "width 65: must be a multiple of 8; the nearest are 64 and 72");
+    refused({.prompt = "x", .width = 65},
+            "width 65: must be a multiple of 8; the nearest are 64 and 72");
     refused({.prompt = "x", .height = 3}, "height 3: must be a multiple of 8; the nearest is 8");
     refused({.prompt = "x", .steps = 0}, "steps");
     refused({.prompt = "x", .steps = 1001}, "steps");
@@ -62,7 +63,8 @@ TEST_CASE("requests that cannot be met say what could", "[gpu]") {
     ImageRequest masked{.prompt = "x"};
     masked.mask = Image{8, 8, 1, std::vector<uint8_t>(64)};
     refused(masked, "a mask needs the picture");
-    const auto stopped = pipeline.run({.prompt = "x", .width = 32, .height = 32, .steps = 2}, {.cancelled = [] { return true; }});
+    const auto stopped = pipeline.run({.prompt = "x", .width = 32, .height = 32, .steps = 2},
+                                      {.cancelled = [] { return true; }});
     REQUIRE(!stopped);
     CHECK(stopped.error().status == Status::interrupted);
 }
@@ -71,24 +73,31 @@ TEST_CASE("models that cannot be used say why", "[gpu]") {
     TemporaryFolder empty("empty");
     check_refused(open_error(empty.path), Status::bad_file, "model_index.json");
     check_refused(open_error(empty.path / "nothing"), Status::bad_file, "no such file");
-    check_refused(edited([](const std::string&, Tensors& t) { t.erase("conv_norm_out.weight"); }), Status::bad_file,
-                  "\"conv_norm_out.weight\" is missing; expected shape [32]");
+    check_refused(edited([](const std::string&, Tensors& t) { t.erase("conv_norm_out.weight"); }),
+                  Status::bad_file, "\"conv_norm_out.weight\" is missing; expected shape [32]");
     check_refused(edited([](const std::string&, Tensors& t) {
-                      if (t.contains("conv_norm_out.bias")) t["conv_norm_out.bias"] = {{31}, std::vector<float>(31)};
-                  }), Status::bad_file, "\"conv_norm_out.bias\" has shape [31]; expected [32]");
+                      if (t.contains("conv_norm_out.bias"))
+                          t["conv_norm_out.bias"] = {{31}, std::vector<float>(31)};
+                  }),
+                  Status::bad_file, "\"conv_norm_out.bias\" has shape [31]; expected [32]");
     check_refused(edited([](const std::string&, Tensors& t) {
                       if (t.contains("conv_out.weight")) t["conv_out.weight"].second[5] = NAN;
-                  }), Status::not_finite, "\"conv_out.weight\" holds NaN or infinity");
-    check_refused(with_config("model_index.json", [](auto& c) { c["_class_name"] = "KandinskyPipeline"; }), Status::bad_file,
-                  "found \"KandinskyPipeline\"");
-    check_refused(with_config("unet/config.json", [](auto& c) { c["resnet_time_scale_shift"] = "scale_shift"; }), Status::bad_file,
-                  "resnet_time_scale_shift");
-    check_refused(with_config("unet/config.json", [](auto& c) { c["dual_cross_attention"] = true; }), Status::bad_file,
-                  "dual_cross_attention");
-    check_refused(with_config("text_encoder/config.json", [](auto& c) { c["hidden_act"] = "relu"; }), Status::bad_file,
-                  "hidden_act");
-    check_refused(with_config("unet/config.json", [](auto& c) { c["cross_attention_dim"] = 48; }), Status::bad_file,
-                  "a context of 48");
+                  }),
+                  Status::not_finite, "\"conv_out.weight\" holds NaN or infinity");
+    check_refused(
+        with_config("model_index.json", [](auto& c) { c["_class_name"] = "KandinskyPipeline"; }),
+        Status::bad_file, "found \"KandinskyPipeline\"");
+    check_refused(with_config("unet/config.json",
+                              [](auto& c) { c["resnet_time_scale_shift"] = "scale_shift"; }),
+                  Status::bad_file, "resnet_time_scale_shift");
+    check_refused(
+        with_config("unet/config.json", [](auto& c) { c["dual_cross_attention"] = true; }),
+        Status::bad_file, "dual_cross_attention");
+    check_refused(
+        with_config("text_encoder/config.json", [](auto& c) { c["hidden_act"] = "relu"; }),
+        Status::bad_file, "hidden_act");
+    check_refused(with_config("unet/config.json", [](auto& c) { c["cross_attention_dim"] = 48; }),
+                  Status::bad_file, "a context of 48");
 }
 
 TEST_CASE("tensors that nothing asks for are warned about by name", "[gpu]") {
@@ -98,8 +107,11 @@ TEST_CASE("tensors that nothing asks for are warned about by name", "[gpu]") {
         if (file.starts_with("text")) t["embeddings.position_ids"] = {{1, 2}, {0, 1}};
     });
     std::vector<std::string> warnings;
-    ImageOptions options{.log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
-    ImagePipeline pipeline = take(ImagePipeline::open(test_device(), folder.path.string(), options));
+    ImageOptions options{
+        .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
+    ImagePipeline pipeline =
+        take(ImagePipeline::open(test_device(), folder.path.string(), options));
     REQUIRE(warnings.size() == 1);
-    CHECK(warnings[0].find("1 tensors are not used: down_blocks.0.extra.weight") != std::string::npos);
+    CHECK(warnings[0].find("1 tensors are not used: down_blocks.0.extra.weight") !=
+          std::string::npos);
 }

@@ -13,7 +13,8 @@ using namespace kiln::test;
 
 namespace {
 
-const std::string kVMark = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias";
+const std::string kVMark =
+    "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias";
 
 Tensors file_tensors(const std::string& family) {
     Tensors tensors;
@@ -28,7 +29,8 @@ struct SingleFile {
     TemporaryFolder folder;
     std::string path;
 
-    SingleFile(const std::string& family, const Tensors& tensors) : folder("file-" + family), path((folder.path / "model.safetensors").string()) {
+    SingleFile(const std::string& family, const Tensors& tensors)
+        : folder("file-" + family), path((folder.path / "model.safetensors").string()) {
         write_tensors(path, tensors);
     }
 };
@@ -36,27 +38,31 @@ struct SingleFile {
 const std::string kTokenizer = (fs::path(KILN_GOLDEN_DIR) / "text/small").string();
 
 ImageRequest request_of(const std::string& family) {
-    ImageRequest r{.prompt = "a photo of a red cube", .width = 40, .height = 32, .steps = 4, .seed = 7};
+    ImageRequest r{
+        .prompt = "a photo of a red cube", .width = 40, .height = 32, .steps = 4, .seed = 7};
     if (family == "sd2" || family == "refiner") r.negative = "blue";
     if (family == "refiner") r.init = noise_picture("portrait", 40, 32);
     r.strength = 0.6;
     return r;
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("a checkpoint in one file gives the picture of diffusers", "[gpu]") {
     const std::string family = GENERATE("sd1", "sd2", "sdxl", "refiner");
     CAPTURE(family);
     const SingleFile file(family, file_tensors(family));
     std::vector<std::string> warnings;
-    const ImageOptions options{.tokenizer = kTokenizer, .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
+    const ImageOptions options{
+        .tokenizer = kTokenizer,
+        .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
     ImagePipeline pipeline = take(ImagePipeline::open(test_device(), file.path, options));
     for (const std::string& warning : warnings) UNSCOPED_INFO(warning);
     CHECK(warnings.empty());
     const auto pictures = pipeline.run(request_of(family));
     if (!pictures) FAIL(pictures.error().message);
-    const Safetensors goldens = take(Safetensors::open((kImageGoldens / "single_files.safetensors").string()));
+    const Safetensors goldens =
+        take(Safetensors::open((kImageGoldens / "single_files.safetensors").string()));
     check_pictures(*pictures, goldens, family);
 }
 
@@ -64,12 +70,15 @@ TEST_CASE("what a single file predicts follows from it, and can be said otherwis
     const std::string family = "sd2";
     Tensors tensors = file_tensors(family);
     const SingleFile v(family, tensors);
-    CHECK(take(open_checkpoint(v.path, {.tokenizer = kTokenizer})).scheduler.prediction == Prediction::v);
-    CHECK(take(open_checkpoint(v.path, {.tokenizer = kTokenizer, .prediction = "epsilon"})).scheduler.prediction == Prediction::epsilon);
+    CHECK(take(open_checkpoint(v.path, {.tokenizer = kTokenizer})).scheduler.prediction ==
+          Prediction::v);
+    CHECK(take(open_checkpoint(v.path, {.tokenizer = kTokenizer, .prediction = "epsilon"}))
+              .scheduler.prediction == Prediction::epsilon);
     CHECK(!open_checkpoint(v.path, {.tokenizer = kTokenizer, .prediction = "guess"}));
     for (float& value : tensors.at(kVMark).second) value /= 2;
     write_tensors(v.path, tensors);
-    CHECK(take(open_checkpoint(v.path, {.tokenizer = kTokenizer})).scheduler.prediction == Prediction::epsilon);
+    CHECK(take(open_checkpoint(v.path, {.tokenizer = kTokenizer})).scheduler.prediction ==
+          Prediction::epsilon);
 }
 
 TEST_CASE("a single file that is not recognised is refused with what was seen") {
@@ -81,15 +90,19 @@ TEST_CASE("a single file that is not recognised is refused with what was seen") 
         CHECK(model.error().status == Status::bad_file);
         CHECK(model.error().message.find(words) != std::string::npos);
     };
-    refused({{"lora_unet_mid.alpha", {{1}, {1}}}}, "not a latent diffusion checkpoint; 1 tensors such as \"lora_unet_mid.alpha\"");
+    refused({{"lora_unet_mid.alpha", {{1}, {1}}}},
+            "not a latent diffusion checkpoint; 1 tensors such as \"lora_unet_mid.alpha\"");
     Tensors sd1 = file_tensors("sd1");
     Tensors without_vae = sd1;
-    std::erase_if(without_vae, [](const auto& entry) { return entry.first.starts_with("first_stage_model."); });
+    std::erase_if(without_vae,
+                  [](const auto& entry) { return entry.first.starts_with("first_stage_model."); });
     refused(without_vae, "without its autoencoder");
     Tensors odd = sd1;
     for (auto& [name, tensor] : odd)
-        if (name.ends_with("attn2.to_k.weight")) tensor = {{tensor.first[0], 500}, std::vector<float>(size_t(tensor.first[0]) * 500)};
+        if (name.ends_with("attn2.to_k.weight"))
+            tensor = {{tensor.first[0], 500}, std::vector<float>(size_t(tensor.first[0]) * 500)};
     refused(odd, "a context of 500 and no added embedding: not Stable Diffusion 1.x (768, none)");
-    std::erase_if(sd1, [](const auto& entry) { return entry.first.starts_with("cond_stage_model."); });
+    std::erase_if(sd1,
+                  [](const auto& entry) { return entry.first.starts_with("cond_stage_model."); });
     refused(sd1, "embeddings.token_embedding.weight");
 }

@@ -16,7 +16,9 @@ namespace {
 
 // One file of tensors, values 0, 1, 2, ... in steps of 1/8, gone at the end.
 struct File {
-    std::string path = (std::filesystem::temp_directory_path() / ("kiln-weights-" + std::to_string(getpid()) + ".safetensors")).string();
+    std::string path = (std::filesystem::temp_directory_path() /
+                        ("kiln-weights-" + std::to_string(getpid()) + ".safetensors"))
+                           .string();
     std::vector<std::vector<std::byte>> storage;
     std::vector<TensorToWrite> tensors;
 
@@ -31,7 +33,8 @@ struct File {
     Weights open(std::shared_ptr<Device> device, WeightsOptions options = {}) {
         for (size_t i = 0; i < tensors.size(); i++) tensors[i].bytes = storage[i];
         take(write_safetensors(path, tensors));
-        return {std::move(device), std::make_shared<TensorFiles>(take(TensorFiles::open(path))), std::move(options)};
+        return {std::move(device), std::make_shared<TensorFiles>(take(TensorFiles::open(path))),
+                std::move(options)};
     }
 };
 
@@ -53,7 +56,7 @@ Error failure_of(const std::function<void()>& work) {
     return {};
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("matrices are turned, and keep half precision where it can be stored", "[gpu]") {
     const auto device = test_device();
@@ -73,7 +76,8 @@ TEST_CASE("matrices are turned, and keep half precision where it can be stored",
     to_f32(dtype, file.storage[0].data(), source.data(), size_t(out * in));
     const std::vector<float> turned = values_of(*device, linear);
     for (int64_t o = 0; o < out; o++)
-        for (int64_t i = 0; i < in; i++) REQUIRE(turned[size_t(i * out + o)] == source[size_t(o * in + i)]);
+        for (int64_t i = 0; i < in; i++)
+            REQUIRE(turned[size_t(i * out + o)] == source[size_t(o * in + i)]);
 
     const Tensor conv = weights.matrix("conv.weight", in, out, {3, 2}).at(0);
     CHECK(conv.shape() == Shape{3, 2, in, out});
@@ -81,20 +85,25 @@ TEST_CASE("matrices are turned, and keep half precision where it can be stored",
     const std::vector<float> packed = values_of(*device, conv);
     for (int64_t o = 0; o < out; o++)
         for (int64_t i = 0; i < in; i++)
-            for (int64_t k = 0; k < 6; k++) REQUIRE(packed[size_t((k * in + i) * out + o)] == source[size_t((o * in + i) * 6 + k)]);
+            for (int64_t k = 0; k < 6; k++)
+                REQUIRE(packed[size_t((k * in + i) * out + o)] ==
+                        source[size_t((o * in + i) * 6 + k)]);
     check_silent(*device);
 }
 
-TEST_CASE("1x1 convolutions, parts of fused projections and transposed tensors are found", "[gpu]") {
+TEST_CASE("1x1 convolutions, parts of fused projections and transposed tensors are found",
+          "[gpu]") {
     const auto device = test_device();
     File file;
     file.add("a", DType::f32, {4, 3, 1, 1});
     file.add("fused", DType::f32, {12, 3});
     file.add("bias", DType::f32, {12});
     file.add("across", DType::f32, {3, 4});
-    Weights weights = file.open(device, {.names = {{"a.weight", {"a"}}, {"k.weight", {.name = "fused", .part = 1, .parts = 3}},
-                                                   {"k.bias", {.name = "bias", .part = 1, .parts = 3}},
-                                                   {"across.weight", {.name = "across", .transposed = true}}}});
+    Weights weights =
+        file.open(device, {.names = {{"a.weight", {"a"}},
+                                     {"k.weight", {.name = "fused", .part = 1, .parts = 3}},
+                                     {"k.bias", {.name = "bias", .part = 1, .parts = 3}},
+                                     {"across.weight", {.name = "across", .transposed = true}}}});
     CHECK(values_of(*device, weights.matrix("a.weight", 3, 4).at(0))[1] == 3 / 8.0f);
     const auto k = values_of(*device, weights.matrix("k.weight", 3, 4).at(0));
     CHECK(k[0] == 12 / 8.0f);
@@ -115,8 +124,10 @@ TEST_CASE("what is missing, misshapen or not finite is named", "[gpu]") {
     const Error missing = failure_of([&] { weights.vector("gone", 3); });
     CHECK(missing.status == Status::bad_file);
     CHECK(missing.message == file.path + ": tensor \"gone\" is missing; expected shape [3]");
-    CHECK(failure_of([&] { weights.vector("good", 4); }).message == file.path + ": tensor \"good\" has shape [3]; expected [4]");
-    CHECK(failure_of([&] { weights.vector("whole", 3); }).message == file.path + ": tensor \"whole\" has type I32; expected floats");
+    CHECK(failure_of([&] { weights.vector("good", 4); }).message ==
+          file.path + ": tensor \"good\" has shape [3]; expected [4]");
+    CHECK(failure_of([&] { weights.vector("whole", 3); }).message ==
+          file.path + ": tensor \"whole\" has type I32; expected floats");
     const Error nan = failure_of([&] { weights.matrix("nan", 4, 4); });
     CHECK(nan.status == Status::not_finite);
     CHECK(nan.message == file.path + ": tensor \"nan\" holds NaN or infinity");

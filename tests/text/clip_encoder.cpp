@@ -13,7 +13,7 @@ Result<ClipTextConfig> parse(const char* text) {
     return parse_clip_text_config(JsonObject(document, "config.json"));
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("absent keys of a text encoder are those of transformers") {
     const ClipTextConfig c = take(parse("{}"));

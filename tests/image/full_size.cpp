@@ -1,0 +1,173 @@
+// The networks of Stable Diffusion 1.5 and XL at their full size, with random weights in half
+// precision, against diffusers. Minutes and up to 16 GB of memory each: hidden behind [.nightly].
+#include <catch2/catch_test_macros.hpp>
+#include <cstdio>
+
+#include "modalities/image/layout.h"
+#include "modalities/image/unet.h"
+#include "modalities/image/vae.h"
+#include "modalities/text/clip_text.h"
+#include "runtime/graph/graph.h"
+#include "tests/image/models.h"
+#include "tests/support/device.h"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+constexpr double kTolerance = 1e-3;   // relative L2
+
+// A network's weights in a file that goes with it, one f16 tensor at a time in memory before that.
+struct FullSize {
+    nlohmann::json document;
+    TemporaryFolder folder;
+    std::shared_ptr<Device> device = test_device();
+    Safetensors goldens;
+
+    explicit FullSize(const std::string& name)
+        : document(golden_document("full_" + name)),
+          folder("full-" + name),
+          goldens(take(
+              Safetensors::open((kImageGoldens / ("full_" + name + ".safetensors")).string()))) {
+        std::vector<TensorToWrite> tensors;
+        std::vector<std::vector<std::byte>> storage;
+        add(document.at("tensors"), "", tensors, storage);
+        for (size_t i = 0; i < tensors.size(); i++) tensors[i].bytes = storage[i];
+        take(write_safetensors(path(), tensors));
+    }
+    std::string path() const { return (folder.path / "weights.safetensors").string(); }
+    Weights weights() const {
+        return {device, std::make_shared<TensorFiles>(take(TensorFiles::open(path())))};
+    }
+    JsonObject config() const { return {document.at("config"), "config"}; }
+
+    // Subtrees that are equal stand once in "parts", by "#n".
+    void add(const nlohmann::json& tree, const std::string& name,
+             std::vector<TensorToWrite>& tensors, std::vector<std::vector<std::byte>>& storage) {
+        if (tree.is_string())
+            return add(document.at("parts").at(std::stoul(tree.get<std::string>().substr(1))), name,
+                       tensors, storage);
+        if (tree.is_object()) {
+            for (const auto& [part, below] : tree.items())
+                add(below, name.empty() ? part : name + "." + part, tensors, storage);
+            return;
+        }
+        const Shape shape(tree.get<std::vector<int64_t>>());
+        const std::vector<float> values = weight(name, shape);
+        auto& bytes = storage.emplace_back(values.size() * sizeof(uint16_t));
+        from_f32(DType::f16, values.data(), bytes.data(), values.size());
+        tensors.push_back({name, DType::f16, shape, {}});
+    }
+};
+
+std::vector<float> channels_last(const std::vector<float>& x, int64_t c) {
+    std::vector<float> result(x.size());
+    to_channels_last(x, result.data(), 1, c, int64_t(x.size()) / c, c);
+    return result;
+}
+
+void report(const std::string& what, double error) {
+    UNSCOPED_INFO(what << ": relative L2 " << error);
+    std::printf("%s: relative L2 %.3g\n", what.c_str(), error);
+    CHECK(error < kTolerance);
+}
+
+void check_unet(const std::string& name) {
+    const FullSize full(name);
+    const UNetConfig c = take(parse_unet_config(full.config()));
+    Weights weights = full.weights();
+    const UNet unet(weights, c);
+    UNetInputs in{.latent = input("latent", {1, 32, 32, 4}),
+                  .timestep = input("timestep", {1}),
+                  .context = input("context", {1, 77, c.context[0]})};
+    if (c.addition_time_width) {
+        in.pooled = input("pooled", {1, 1280});
+        in.time_ids = input("time_ids", {1, 6});
+    }
+    Graph graph = take(Graph::compile(full.device, {unet(in)}));
+    take(graph.write(in.latent, channels_last(noise("latent", 4096, 2), 4)));
+    take(graph.write(in.timestep, std::vector<float>{981}));
+    take(graph.write(in.context, noise("context", 77 * c.context[0], 2)));
+    if (in.pooled) take(graph.write(in.pooled, noise("pooled", 1280, 2)));
+    if (in.pooled) take(graph.write(in.time_ids, noise("time_ids", 6, 500, 1)));
+    take(graph.run());
+    std::vector<float> found = take(graph.read()), first(found.size());
+    to_channels_first(found, first.data(), 1, 4, 1024);
+    report(name, relative_l2(first, expected(full.goldens, "unet")));
+}
+
+// Every `step`-th row of [77, width].
+std::vector<float> thinned(const std::vector<float>& x, int64_t width, int step) {
+    std::vector<float> result;
+    for (int64_t row = 0; row < 77; row += step)
+        result.insert(result.end(), x.begin() + row * width, x.begin() + (row + 1) * width);
+    return result;
+}
+
+void check_text(const std::string& name) {
+    const FullSize full(name);
+    const ClipTextConfig c = take(parse_clip_text_config(full.config()));
+    Weights weights = full.weights();
+    const ClipText model(weights, c);
+    const Tensor ids = input("ids", {1, 77}, DType::i32), end = input("end", {1}, DType::i32);
+    const auto states = model(ids);
+    Graph graph = take(
+        Graph::compile(full.device, {states[states.size() - 2], model.pooled(states.back(), end),
+                                     model.final_norm(states.back())}));
+    std::vector<int32_t> tokens;
+    for (float value : noise("ids", 77)) tokens.push_back(int32_t((value + 1) * 0.5f * 49406));
+    std::fill(tokens.begin() + 50, tokens.end(), 49407);
+    const int32_t at = c.pooled_position(tokens);
+    take(graph.write_i32(ids, tokens));
+    take(graph.write_i32(end, {&at, 1}));
+    take(graph.run());
+    report(name + " hidden",
+           relative_l2(thinned(take(graph.read(0)), c.width, 8), expected(full.goldens, "hidden")));
+    if (full.goldens.find("pooled"))
+        report(name + " pooled",
+               relative_l2(take(graph.read(1)), expected(full.goldens, "pooled")));
+    if (full.goldens.find("last"))
+        report(name + " last", relative_l2(thinned(take(graph.read(2)), c.width, 16),
+                                           expected(full.goldens, "last")));
+}
+
+}   // namespace
+
+TEST_CASE("the full-size U-Net of Stable Diffusion 1.5 agrees with diffusers", "[gpu][.nightly]") {
+    check_unet("unet_sd15");
+}
+TEST_CASE("the full-size U-Net of Stable Diffusion XL agrees with diffusers", "[gpu][.nightly]") {
+    check_unet("unet_sdxl");
+}
+TEST_CASE("the full-size text encoder CLIP-L agrees with transformers", "[gpu][.nightly]") {
+    check_text("clip_l");
+}
+TEST_CASE("the full-size text encoder OpenCLIP-H agrees with transformers", "[gpu][.nightly]") {
+    check_text("clip_h");
+}
+TEST_CASE("the full-size text encoder OpenCLIP-bigG agrees with transformers", "[gpu][.nightly]") {
+    check_text("clip_g");
+}
+
+TEST_CASE("the full-size autoencoder agrees with diffusers", "[gpu][.nightly]") {
+    const FullSize full("vae");
+    const VaeConfig c = take(parse_vae_config(full.config()));
+    Weights weights = full.weights();
+    const VaeDecoder decoder(weights, c);
+    const VaeEncoder encoder(weights, c);
+    const Tensor z = input("z", {1, 16, 12, 4}), picture = input("picture", {1, 64, 48, 3});
+    Graph graph = take(Graph::compile(full.device, {decoder(z), encoder(picture)}));
+    take(graph.write(z, channels_last(noise("z", 768, 4), 4)));
+    take(graph.write(picture, channels_last(noise("picture", 3 * 64 * 48), 3)));
+    take(graph.run());
+    const std::vector<float> decoded = take(graph.read(0)), moments = take(graph.read(1));
+    std::vector<float> thin, first(moments.size());
+    for (int64_t k = 0; k < 3; k++)
+        for (int64_t y = 0; y < 128; y += 2)
+            for (int64_t x = 0; x < 96; x += 2)
+                thin.push_back(decoded[size_t((y * 96 + x) * 3 + k)]);
+    to_channels_first(moments, first.data(), 1, 8, 48);
+    report("vae picture", relative_l2(thin, expected(full.goldens, "picture")));
+    report("vae moments", relative_l2(first, expected(full.goldens, "moments")));
+}
