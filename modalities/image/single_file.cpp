@@ -90,7 +90,8 @@ SchedulerConfig scheduler(const std::string& class_name, bool v, bool zero_snr,
     return take(parse_scheduler_config(
         R"({"_class_name": ")" + class_name +
         R"(", "beta_schedule": "scaled_linear", "beta_start": 0.00085,
-            "beta_end": 0.012, "num_train_timesteps": 1000, "steps_offset": 1, "prediction_type": ")" +
+            "beta_end": 0.012, "num_train_timesteps": 1000, "steps_offset": 1,
+            "prediction_type": ")" +
         (v ? "v_prediction" : "epsilon") + R"(", "rescale_betas_zero_snr": )" +
         (zero_snr ? "true" : "false") + extra + "}"));
 }
