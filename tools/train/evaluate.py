@@ -43,7 +43,7 @@ def prompts():
                 label["colour"][k] = world.COLOUR_NAMES.index(pairs[k][0])
                 label["shape"][k] = world.SHAPES.index(pairs[k][1])
                 label["material"][k] = rng.integers(3)
-            rows.append((kind, label, describe(words, label)))
+            rows.append((kind, label, describe(words, label), len(rows)))
     return rows
 
 
@@ -74,7 +74,7 @@ def draw(folder, rows, steps, guidance, batch):
     out = []
     for i in range(0, len(rows), batch):
         part = rows[i:i + batch]
-        generators = [torch.Generator().manual_seed(i + k) for k in range(len(part))]
+        generators = [torch.Generator().manual_seed(r[3]) for r in part]
         with torch.autocast("cpu", torch.bfloat16):
             made = pipe([r[2] for r in part], num_inference_steps=steps, height=128, width=128,
                         guidance_scale=guidance, generator=generators, output_type="np").images
@@ -83,8 +83,8 @@ def draw(folder, rows, steps, guidance, batch):
 
 
 def table(rows, found):
-    want = [classifier.targets(label) for _, label, _ in rows]
-    kinds = np.array([kind for kind, _, _ in rows])
+    want = [classifier.targets(label) for _, label, _, _ in rows]
+    kinds = np.array([kind for kind, _, _, _ in rows])
 
     def right(*heads):
         return np.array([all(int(found[h][i]) == int(w[h]) for h in heads)
@@ -112,25 +112,28 @@ def main():
     args.add_argument("--guidance", type=float, default=5)
     args.add_argument("--batch", type=int, default=25)
     args.add_argument("--threads", type=int, default=1)
+    args.add_argument("--every", type=int, default=1, help="judge each EVERY-th prompt alone")
     args.add_argument("--sheet", help="PNG of the first pictures of each kind")
     args.add_argument("--list", action="store_true", help="only write prompts.txt into FOLDER")
     args.add_argument("--pictures", help="folder of NNN.png to judge instead of drawing")
     args = args.parse_args()
     torch.set_num_threads(args.threads)
-    rows = prompts()
+    rows = prompts()[::args.every]
     if args.list:
         Path(args.folder, "prompts.txt").write_text("\n".join(r[2] for r in rows) + "\n")
         return
     if args.pictures:
-        images = np.stack([np.asarray(Image.open(f"{args.pictures}/{i:03d}.png").convert("RGB"))
-                           for i in range(len(rows))])
+        images = np.stack([np.asarray(Image.open(f"{args.pictures}/{r[3]:03d}.png").convert("RGB"))
+                           for r in rows])
     else:
         images = draw(args.folder, rows, args.steps, args.guidance, args.batch)
     if args.sheet:
         order = [i for k in ("one", "held out", "view", "two")
                  for i in [j for j, r in enumerate(rows) if r[0] == k][:12]]
-        sheet = images[order].reshape(6, 8, 128, 128, 3).transpose(0, 2, 1, 3, 4)
-        Image.fromarray(np.ascontiguousarray(sheet.reshape(768, 1024, 3))).save(args.sheet)
+        print("\n".join(rows[i][2] for i in order))
+        sheet = images[order].reshape(-1, 8, 128, 128, 3).transpose(0, 2, 1, 3, 4)
+        sheet = np.ascontiguousarray(sheet.reshape(-1, 8 * 128, 3))
+        Image.fromarray(sheet).save(args.sheet, optimize=True)
     table(rows, classifier.judge(classifier.read(args.classifier), images))
 
 

@@ -32,7 +32,7 @@ CONFIG = dict(sample_size=16, in_channels=8, out_channels=8, layers_per_block=1,
 SCHEDULER = dict(num_train_timesteps=1000, beta_start=.00085, beta_end=.012,
                  beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=True,
                  prediction_type="v_prediction", rescale_betas_zero_snr=True,
-                 timestep_spacing="trailing", steps_offset=0)
+                 timestep_spacing="trailing", steps_offset=1)
 
 
 class Latents:
