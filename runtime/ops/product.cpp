@@ -58,7 +58,8 @@ Args args_of(const Product& p) {
     };
     Args args{.rows = uint32_t(p.rows()), .columns = in_fours(p.columns), .channels = in_fours(p.channels),
               .pitch_a = in_fours(p.pitch_a), .pitch_b = in_fours(p.pitch_b), .pitch_d = in_fours(p.pitch_d),
-              .inner = uint32_t(p.inner), .outer_a = in_fours(p.outer_a), .inner_a = in_fours(p.inner_a),
+              .inner = uint32_t(p.inner), .base_a = in_fours(p.base_a), .base_b = in_fours(p.base_b),
+              .base_d = in_fours(p.base_d), .outer_a = in_fours(p.outer_a), .inner_a = in_fours(p.inner_a),
               .outer_b = in_fours(p.outer_b), .inner_b = in_fours(p.inner_b), .outer_d = in_fours(p.outer_d),
               .inner_d = in_fours(p.inner_d), .alpha = p.alpha};
     for (int i = 0; i < 3; i++) {

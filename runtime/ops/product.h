@@ -31,6 +31,7 @@ struct Product {
     PixelMap map;
     int64_t columns = 0, channels = 0;
     int64_t pitch_a = 0, pitch_b = 0, pitch_d = 0;
+    int64_t base_a = 0, base_b = 0, base_d = 0;
     int64_t outer = 1, inner = 1;
     int64_t outer_a = 0, inner_a = 0, outer_b = 0, inner_b = 0, outer_d = 0, inner_d = 0;
     float alpha = 1;

@@ -14,6 +14,7 @@ layout(push_constant) uniform Args {
     uint rows, columns, channels;       // of D; of D in fours; of one tap in fours
     uint pitch_a, pitch_b, pitch_d;     // between pixels, rows of B and rows of D
     uint inner;                         // batch = outer * inner + index; strides of both follow
+    uint base_a, base_b, base_d;        // where the first matrix begins
     uint outer_a, inner_a, outer_b, inner_b, outer_d, inner_d;
     float alpha;
     int in_size[3];                     // depth, height, width

@@ -106,7 +106,7 @@ void main() {
     uint thread = gl_LocalInvocationIndex;
     uint tile_row = gl_WorkGroupID.x * kTileRows, tile_column = gl_WorkGroupID.y * kTileColumns;
     uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
-    uint a0 = outer * outer_a + index * inner_a, b0 = outer * outer_b + index * inner_b;
+    uint a0 = base_a + outer * outer_a + index * inner_a, b0 = base_b + outer * outer_b + index * inner_b;
     Cursor cursor = Cursor(uvec3(0), 0);
     advance(cursor, thread % kDepth);
     Pixel pixel[kLoadsA];
@@ -129,7 +129,7 @@ void main() {
         advance(cursor, kDepth);
     }
 
-    uint d0 = outer * outer_d + index * inner_d, channel0 = index * inner_d;
+    uint d0 = base_d + outer * outer_d + index * inner_d, channel0 = index * inner_d;
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         uint row = tile_row + row0 + r;
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) {

@@ -47,7 +47,7 @@ void main() {
     uint lane = gl_SubgroupInvocationID;
     uint row0 = gl_WorkGroupID.x * 8 * ROWS;
     uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
-    int a0 = int(outer * outer_a + index * inner_a), b0 = int(outer * outer_b + index * inner_b);
+    int a0 = int(base_a + outer * outer_a + index * inner_a), b0 = int(base_b + outer * outer_b + index * inner_b);
     uint column[COLUMNS];
     int b_at[COLUMNS];
     [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
@@ -91,7 +91,7 @@ void main() {
         }
     }
 
-    uint d0 = outer * outer_d + index * inner_d;
+    uint d0 = base_d + outer * outer_d + index * inner_d;
     [[unroll]] for (uint i = 0; i < 8 * ROWS; i++) {
         uint row = row0 + i;
         if (row >= rows) break;
