@@ -44,6 +44,15 @@ OpCase conv_case(int kernel, int64_t c_in, int64_t c_out, int64_t size) {
             flops};
 }
 
+OpCase attention_case(int64_t queries, int64_t keys, int heads, int64_t head) {
+    std::string name = "attention " + std::to_string(queries) + "x" + std::to_string(keys) + ", " +
+                       std::to_string(heads) + " heads of " + std::to_string(head);
+    int64_t c = heads * head;
+    auto build = [heads](const Inputs& x) { return attention(x[0], x[1], x[2], {.heads = heads}); };
+    return {"attention", name, inputs_of({{1, queries, c}, {1, keys, c}, {1, keys, c}}), build,
+            4.0 * double(queries) * double(keys) * double(c)};
+}
+
 // Operators that move more than they compute; `flops` an element of the first input.
 OpCase light_case(const char* op, Shape shape, double flops,
                   std::function<Tensor(const Tensor&)> f) {
@@ -54,9 +63,13 @@ OpCase light_case(const char* op, Shape shape, double flops,
 
 std::vector<OpCase> make_cases() {
     std::vector<OpCase> cases = {
-        matmul_case(1024, 1024, 1024), matmul_case(4096, 320, 320), matmul_case(4096, 2560, 320),
-        matmul_case(77, 768, 3072),    conv_case(3, 320, 320, 64),  conv_case(3, 640, 640, 32),
-        conv_case(3, 1280, 1280, 16),  conv_case(1, 320, 320, 64),  conv_case(3, 128, 128, 256),
+        matmul_case(1024, 1024, 1024),      matmul_case(4096, 320, 320),
+        matmul_case(4096, 2560, 320),       matmul_case(77, 768, 3072),
+        conv_case(3, 320, 320, 64),         conv_case(3, 640, 640, 32),
+        conv_case(3, 1280, 1280, 16),       conv_case(1, 320, 320, 64),
+        conv_case(3, 128, 128, 256),        attention_case(4096, 4096, 8, 40),
+        attention_case(1024, 1024, 8, 80),  attention_case(4096, 77, 8, 40),
+        attention_case(1024, 1024, 1, 512),
     };
     Shape image{1, 64, 64, 320};
     cases.push_back(light_case("group_norm", image, 8,
