@@ -6,7 +6,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "lib/product.glsl"
 
-layout(local_size_x_id = 0) in;
+layout(local_size_x = 128, local_size_x_id = 0) in;
 layout(constant_id = 1) const uint ROWS = 4;          // of an invocation
 layout(constant_id = 2) const uint COLUMNS = 2;       // of an invocation, in fours
 layout(constant_id = 3) const uint ACROSS = 8;        // invocations along the columns
