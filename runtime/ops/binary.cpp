@@ -7,7 +7,14 @@
 namespace kiln {
 namespace {
 
-enum class Binary : uint8_t { add, sub, mul, div, maximum, minimum };   // as shaders/ops/binary.comp
+enum class Binary : uint8_t {
+    add,
+    sub,
+    mul,
+    div,
+    maximum,
+    minimum
+};   // as shaders/ops/binary.comp
 constexpr std::string_view kNames[] = {"add", "sub", "mul", "div", "maximum", "minimum"};
 
 // d summed over the axes that broadcasting added to `shape`.
@@ -31,26 +38,39 @@ public:
         const Caps& caps = lowering.caps();
         const Tensor &a = node.inputs[0], &b = node.inputs[1];
         Operand operands[] = {lowering.operand(a), lowering.operand(b), lowering.operand(out)};
-        Axes axes = merge(out.shape(), {broadcast_strides(a.shape(), out.shape()),
-                                        broadcast_strides(b.shape(), out.shape()), dense_strides(out.shape())});
+        Axes axes = merge(out.shape(),
+                          {broadcast_strides(a.shape(), out.shape()),
+                           broadcast_strides(b.shape(), out.shape()), dense_strides(out.shape())});
         bool fours = take_fours(axes, operands);
         Unit unit = unit_of(out.dtype(), fours);
         uint32_t width = width_of(unit);
         Walk whole(axes, width, 64);
-        WalkOperand from_a(operands[0], axes, 0, width), from_b(operands[1], axes, 1, width), to(operands[2], axes, 2, width);
+        WalkOperand from_a(operands[0], axes, 0, width), from_b(operands[1], axes, 1, width),
+            to(operands[2], axes, 2, width);
         std::vector<Reach> reach{from_a.reach(whole), from_b.reach(whole), to.reach(whole)};
         for (Band band : bands(caps, whole.extents[whole.dims - 1], reach)) {
             Walk walk = whole;
             walk.limit_outer(band.end - band.begin);
             Spread s = spread(caps, walk.count);
-            Window wa = from_a.window(caps, whole, band), wb = from_b.window(caps, whole, band), wy = to.window(caps, whole, band);
-            lowering.launch(launch(
-                variant<Variant>(unit), {.a = wa.operand, .b = wb.operand, .y = wy.operand},
-                {.extents = walk.extents, .steps = walk.steps, .a_strides = from_a.strides, .b_strides = from_b.strides,
-                 .a_base = wa.base, .b_base = wb.base, .y_base = wy.base, .count = uint32_t(walk.count), .chunk = s.chunk},
-                {.local_x = s.local, .op = uint32_t(function_), .dims = walk.dims,
-                 .a_splat = from_a.addressing == Addressing::splat, .b_splat = from_b.addressing == Addressing::splat},
-                s.grid));
+            Window wa = from_a.window(caps, whole, band), wb = from_b.window(caps, whole, band),
+                   wy = to.window(caps, whole, band);
+            lowering.launch(launch(variant<Variant>(unit),
+                                   {.a = wa.operand, .b = wb.operand, .y = wy.operand},
+                                   {.extents = walk.extents,
+                                    .steps = walk.steps,
+                                    .a_strides = from_a.strides,
+                                    .b_strides = from_b.strides,
+                                    .a_base = wa.base,
+                                    .b_base = wb.base,
+                                    .y_base = wy.base,
+                                    .count = uint32_t(walk.count),
+                                    .chunk = s.chunk},
+                                   {.local_x = s.local,
+                                    .op = uint32_t(function_),
+                                    .dims = walk.dims,
+                                    .a_splat = from_a.addressing == Addressing::splat,
+                                    .b_splat = from_b.addressing == Addressing::splat},
+                                   s.grid));
         }
     }
 
@@ -64,7 +84,8 @@ public:
             case Binary::sub: return give(d, d * -1.0f);
             case Binary::mul: return give(d * b, d * a);
             case Binary::div: return give(d / b, d * y / b * -1.0f);
-            case Binary::maximum: case Binary::minimum: break;
+            case Binary::maximum:
+            case Binary::minimum: break;
         }
         // Where both are equal each takes half, as in torch.
         Tensor more = step(a - b), less = step(b - a);
@@ -89,7 +110,8 @@ private:
 };
 
 Shape broadcast_shape(Binary function, const Tensor& a, const Tensor& b) {
-    const Shape &x = a.rank() >= b.rank() ? a.shape() : b.shape(), &y = a.rank() >= b.rank() ? b.shape() : a.shape();
+    const Shape &x = a.rank() >= b.rank() ? a.shape() : b.shape(),
+                &y = a.rank() >= b.rank() ? b.shape() : a.shape();
     Shape shape = x;
     for (int i = 1; i <= y.rank(); i++) {
         if (x[-i] != y[-i] && x[-i] != 1 && y[-i] != 1)
@@ -106,12 +128,13 @@ Tensor binary(Binary function, const Tensor& a, const Tensor& b) {
     auto apply = [&](const Tensor& x, const Tensor& y) {
         return compute(std::make_shared<BinaryOp>(function), {x, y}, shape, x.dtype());
     };
-    if (a.dtype() == DType::f16 && (odd_f16(a) || odd_f16(b) || !in_fours(b.shape()) || !in_fours(shape)))
+    if (a.dtype() == DType::f16 &&
+        (odd_f16(a) || odd_f16(b) || !in_fours(b.shape()) || !in_fours(shape)))
         return cast(apply(cast(a, DType::f32), cast(b, DType::f32)), DType::f16);
     return apply(a, cast(b, a.dtype()));
 }
 
-}  // namespace
+}   // namespace
 
 bool is_add(const Op& op) {
     auto* binary = dynamic_cast<const BinaryOp*>(&op);
@@ -125,4 +148,4 @@ Tensor div(const Tensor& a, const Tensor& b) { return binary(Binary::div, a, b);
 Tensor maximum(const Tensor& a, const Tensor& b) { return binary(Binary::maximum, a, b); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return binary(Binary::minimum, a, b); }
 
-}  // namespace kiln
+}   // namespace kiln

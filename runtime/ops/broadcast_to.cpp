@@ -10,7 +10,8 @@ public:
 
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         launch_copy(lowering, out.shape(),
-                    {lowering.operand(node.inputs[0]), broadcast_strides(node.inputs[0].shape(), out.shape())},
+                    {lowering.operand(node.inputs[0]),
+                     broadcast_strides(node.inputs[0].shape(), out.shape())},
                     {lowering.operand(out), dense_strides(out.shape())});
     }
 
@@ -25,7 +26,7 @@ public:
     }
 };
 
-}  // namespace
+}   // namespace
 
 Tensor broadcast_to(const Tensor& x, Shape shape) {
     require_float("broadcast_to", x);
@@ -38,4 +39,4 @@ Tensor broadcast_to(const Tensor& x, Shape shape) {
     return compute(std::make_shared<BroadcastOp>(), {x}, shape, x.dtype());
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -28,20 +28,25 @@ public:
         using namespace kernels::cast;
         const Caps& caps = lowering.caps();
         Operand x = lowering.operand(node.inputs[0]), y = lowering.operand(out);
-        uint64_t in = size_of(x.dtype), to = size_of(y.dtype), fours = (uint64_t(out.shape().count()) + 3) / 4;
+        uint64_t in = size_of(x.dtype), to = size_of(y.dtype),
+                 fours = (uint64_t(out.shape().count()) + 3) / 4;
         if (x.size < fours * in * 4)
-            model_error("cast", "a parameter of a count that is not a multiple of four", {node.inputs[0]});
+            model_error("cast", "a parameter of a count that is not a multiple of four",
+                        {node.inputs[0]});
         auto row = [](uint64_t size) { return int(size == 4 ? 0 : size == 2 ? 1 : 2); };
         Variant variant = Variant(3 * row(in) + row(to));
-        for (Band band : bands(caps, (fours + 255) / 256, {{in * 1024, in * 1024}, {to * 1024, to * 1024}})) {
+        for (Band band :
+             bands(caps, (fours + 255) / 256, {{in * 1024, in * 1024}, {to * 1024, to * 1024}})) {
             uint64_t begin = band.begin * 256, count = std::min(band.end * 256, fours) - begin;
             Window from = window(caps, x, begin * in * 4, count * in * 4, uint32_t(in * 4));
             Window into = window(caps, y, begin * to * 4, count * to * 4, uint32_t(to * 4));
             Spread s = spread(caps, count);
             lowering.launch(launch(variant, {.x = from.operand, .y = into.operand},
                                    {.count = uint32_t(count), .chunk = s.chunk},
-                                   {.local_x = s.local, .from = uint32_t(code_of(x.dtype)),
-                                    .to = uint32_t(code_of(y.dtype))}, s.grid));
+                                   {.local_x = s.local,
+                                    .from = uint32_t(code_of(x.dtype)),
+                                    .to = uint32_t(code_of(y.dtype))},
+                                   s.grid));
         }
     }
 
@@ -51,14 +56,17 @@ public:
     }
 };
 
-}  // namespace
+}   // namespace
 
 Tensor cast(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;
     if (code_of(x.dtype()) < 0 || code_of(dtype) < 0 || dtype == DType::i32 ||
         (x.dtype() == DType::i32 && dtype != DType::f32))
-        model_error("cast", "not from " + std::string(name_of(x.dtype())) + " to " + std::string(name_of(dtype)), {x});
+        model_error(
+            "cast",
+            "not from " + std::string(name_of(x.dtype())) + " to " + std::string(name_of(dtype)),
+            {x});
     return compute(std::make_shared<CastOp>(), {x}, x.shape(), dtype);
 }
 
-}  // namespace kiln
+}   // namespace kiln

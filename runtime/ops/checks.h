@@ -25,6 +25,8 @@ inline bool odd_f16(const Tensor& x) { return x.dtype() == DType::f16 && !in_fou
 
 // f(x) through f32 storage, with the result in the dtype of x.
 template <class F>
-Tensor in_f32(const Tensor& x, F f) { return cast(f(cast(x, DType::f32)), x.dtype()); }
+Tensor in_f32(const Tensor& x, F f) {
+    return cast(f(cast(x, DType::f32)), x.dtype());
+}
 
-}  // namespace kiln
+}   // namespace kiln

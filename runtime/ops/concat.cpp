@@ -13,7 +13,8 @@ public:
         Strides strides = dense_strides(out.shape());
         int64_t offset = 0;
         for (const Tensor& part : node.inputs) {
-            launch_copy(lowering, part.shape(), {lowering.operand(part), dense_strides(part.shape())},
+            launch_copy(lowering, part.shape(),
+                        {lowering.operand(part), dense_strides(part.shape())},
                         {lowering.operand(out), strides, offset});
             offset += part[axis_] * strides[size_t(axis_)];
         }
@@ -33,7 +34,7 @@ private:
     int axis_;
 };
 
-}  // namespace
+}   // namespace
 
 Tensor concat(const std::vector<Tensor>& parts, int axis) {
     if (parts.empty()) model_error("concat", "takes at least one part", {});
@@ -48,13 +49,15 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
         if (other.rank() == shape.rank()) other[axis] = 0, shape[axis] += part[axis];
         Shape wanted = shape;
         wanted[axis] = 0;
-        if (other != wanted) model_error("concat", "parts differ off axis " + std::to_string(axis), parts);
+        if (other != wanted)
+            model_error("concat", "parts differ off axis " + std::to_string(axis), parts);
         odd = odd || (dtype == DType::f16 && !in_fours(part.shape()));
     }
     if (parts.size() == 1) return parts[0];
     std::vector<Tensor> same;
     for (const Tensor& part : parts) same.push_back(cast(part, odd ? DType::f32 : dtype));
-    return cast(compute(std::make_shared<ConcatOp>(axis), same, shape, odd ? DType::f32 : dtype), dtype);
+    return cast(compute(std::make_shared<ConcatOp>(axis), same, shape, odd ? DType::f32 : dtype),
+                dtype);
 }
 
-}  // namespace kiln
+}   // namespace kiln

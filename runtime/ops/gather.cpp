@@ -17,20 +17,26 @@ public:
         uint32_t count = uint32_t(out.shape().count() / width_of(unit));
         Spread s = spread(lowering.caps(), count);
         lowering.launch(launch(variant<Variant>(unit),
-                               {.table = lowering.operand(table), .indices = lowering.operand(node.inputs[1]),
+                               {.table = lowering.operand(table),
+                                .indices = lowering.operand(node.inputs[1]),
                                 .y = lowering.operand(out)},
-                               {.count = count, .chunk = s.chunk, .width = uint32_t(table[1]) / width_of(unit),
-                                .rows = uint32_t(table[0])}, {.local_x = s.local}, s.grid));
+                               {.count = count,
+                                .chunk = s.chunk,
+                                .width = uint32_t(table[1]) / width_of(unit),
+                                .rows = uint32_t(table[0])},
+                               {.local_x = s.local}, s.grid));
     }
 
     std::vector<Tensor> vjp(const Node& node, const Tensor&, const Tensor& d) const override {
         const Tensor &table = node.inputs[0], &indices = node.inputs[1];
         Tensor rows = reshape(d, {indices.shape().count(), table[1]});
-        return {cast(scatter_add(rows, reshape(indices, {indices.shape().count()}), table[0]), table.dtype()), Tensor()};
+        return {cast(scatter_add(rows, reshape(indices, {indices.shape().count()}), table[0]),
+                     table.dtype()),
+                Tensor()};
     }
 };
 
-}  // namespace
+}   // namespace
 
 Tensor gather(const Tensor& table, const Tensor& indices) {
     require_float("gather", table);
@@ -55,4 +61,4 @@ Tensor take_along(const Tensor& x, int axis, const std::vector<int32_t>& indices
     return permute(cast(reshape(taken, shape), x.dtype()), back);
 }
 
-}  // namespace kiln
+}   // namespace kiln

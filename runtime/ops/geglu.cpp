@@ -15,16 +15,23 @@ public:
         using namespace kernels::geglu;
         const Caps& caps = lowering.caps();
         Unit unit = unit_of(out.dtype(), out[-1] % 4 == 0);
-        uint64_t width = uint64_t(out[-1]) / width_of(unit), rows = uint64_t(out.shape().count() / out[-1]);
+        uint64_t width = uint64_t(out[-1]) / width_of(unit),
+                 rows = uint64_t(out.shape().count() / out[-1]);
         uint64_t row = width * bytes_of(unit);
         for (Band band : bands(caps, rows, {{2 * row, 2 * row}, {row, row}})) {
             uint64_t count = band.end - band.begin;
-            Window in = window(caps, lowering.operand(node.inputs[0]), band.begin * 2 * row, count * 2 * row, bytes_of(unit));
-            Window to = window(caps, lowering.operand(out), band.begin * row, count * row, bytes_of(unit));
+            Window in = window(caps, lowering.operand(node.inputs[0]), band.begin * 2 * row,
+                               count * 2 * row, bytes_of(unit));
+            Window to =
+                window(caps, lowering.operand(out), band.begin * row, count * row, bytes_of(unit));
             Spread s = spread(caps, count * width);
             lowering.launch(launch(variant<Variant>(unit), {.x = in.operand, .y = to.operand},
-                                   {.count = uint32_t(count * width), .chunk = s.chunk, .width = uint32_t(width),
-                                    .x_base = in.base, .y_base = to.base}, {.local_x = s.local}, s.grid));
+                                   {.count = uint32_t(count * width),
+                                    .chunk = s.chunk,
+                                    .width = uint32_t(width),
+                                    .x_base = in.base,
+                                    .y_base = to.base},
+                                   {.local_x = s.local}, s.grid));
         }
     }
 
@@ -34,15 +41,16 @@ public:
     }
 };
 
-}  // namespace
+}   // namespace
 
 Tensor geglu(const Tensor& x) {
     require_float("geglu", x);
     if (x.rank() < 1 || x[-1] % 2) model_error("geglu", "the last axis has two halves", {x});
     Shape shape = x.shape();
     shape[-1] /= 2;
-    if (x.dtype() == DType::f16 && !in_fours(shape)) return in_f32(x, [](const Tensor& v) { return geglu(v); });
+    if (x.dtype() == DType::f16 && !in_fours(shape))
+        return in_f32(x, [](const Tensor& v) { return geglu(v); });
     return compute(std::make_shared<GegluOp>(), {x}, shape, x.dtype());
 }
 
-}  // namespace kiln
+}   // namespace kiln

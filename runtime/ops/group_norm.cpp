@@ -1,5 +1,6 @@
 // Group normalization in three steps: statistics of every channel over chunks of rows, one factor
-// set a channel, and the affine map with an absorbed activation. Wu and He. Group Normalization. 2018.
+// set a channel, and the affine map with an absorbed activation. Wu and He. Group Normalization.
+// 2018.
 #include "kernels/group_norm.h"
 
 #include <algorithm>
@@ -19,8 +20,10 @@ struct Layout {
     uint64_t images, rows, width;
 
     explicit Layout(const Tensor& x)
-        : unit(unit_of(x.dtype(), x[-1] % 4 == 0)), images(uint64_t(x[0])),
-          rows(uint64_t(x.shape().count() / x[0] / x[-1])), width(uint64_t(x[-1]) / width_of(unit)) {}
+        : unit(unit_of(x.dtype(), x[-1] % 4 == 0)),
+          images(uint64_t(x[0])),
+          rows(uint64_t(x.shape().count() / x[0] / x[-1])),
+          width(uint64_t(x[-1]) / width_of(unit)) {}
     uint64_t row_bytes() const { return width * bytes_of(unit); }
 
     // Rows an invocation takes so that about `lanes` of them have work.
@@ -30,7 +33,8 @@ struct Layout {
     }
 };
 
-// Rows [begin, end) of every image from `image` on for `images`; only whole images come several at once.
+// Rows [begin, end) of every image from `image` on for `images`; only whole images come several at
+// once.
 struct Part {
     uint64_t image, images, begin, end;
 };
@@ -55,14 +59,14 @@ public:
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         Layout x(out);
         bool cpu = lowering.caps().kind == DeviceKind::cpu;
-        uint64_t chunk = x.chunk(cpu ? 4096 : 131072, 8), chunks = (x.rows + chunk - 1) / chunk;
+        uint64_t chunk = x.chunk(cpu ? 1024 : 131072, 8), chunks = (x.rows + chunk - 1) / chunk;
         uint64_t unit_bytes = width_of(x.unit) * 4;
         Operand partials = lowering.scratch(x.images * chunks * x.width * 2 * unit_bytes);
         Operand scales = lowering.scratch(x.images * x.width * 3 * unit_bytes);
         for (const Part& part : parts_of(lowering.caps(), x, chunk))
             launch_stats(lowering, node, x, part, chunk, partials);
         launch_scale(lowering, node, x, chunk, partials, scales);
-        uint64_t apply = x.chunk(cpu ? 16384 : 1048576, 2);
+        uint64_t apply = x.chunk(cpu ? 8192 : 1048576, 2);
         for (const Part& part : parts_of(lowering.caps(), x, apply))
             launch_apply(lowering, node, out, x, part, apply, scales);
     }
@@ -93,55 +97,77 @@ public:
                                        const Tensor&) const override {
         auto next = activation_of(*consumer.op);
         if (!next || activation_.activation != Activation::none) return nullptr;
-        return std::make_shared<Node>(Node{std::make_shared<GroupNormOp>(groups_, eps_, *next), self.inputs});
+        return std::make_shared<Node>(
+            Node{std::make_shared<GroupNormOp>(groups_, eps_, *next), self.inputs});
     }
 
 private:
-    void launch_stats(Lowering& lowering, const Node& node, const Layout& x, const Part& part, uint64_t chunk,
-                      const Operand& partials) const {
+    void launch_stats(Lowering& lowering, const Node& node, const Layout& x, const Part& part,
+                      uint64_t chunk, const Operand& partials) const {
         using namespace kernels::group_norm_stats;
         uint64_t rows = part.end - part.begin, chunks = (rows + chunk - 1) / chunk;
         uint64_t all = (x.rows + chunk - 1) / chunk, count = part.images * chunks * x.width;
         uint64_t from = (part.image * x.rows + part.begin) * x.row_bytes();
-        Window w = window(lowering.caps(), lowering.operand(node.inputs[0]), from, part.images * rows * x.row_bytes(),
-                          bytes_of(x.unit));
+        Window w = window(lowering.caps(), lowering.operand(node.inputs[0]), from,
+                          part.images * rows * x.row_bytes(), bytes_of(x.unit));
         lowering.launch(launch(variant<Variant>(x.unit), {.x = w.operand, .partials = partials},
-                               {.count = uint32_t(count), .width = uint32_t(x.width), .rows = uint32_t(rows),
-                                .chunk = uint32_t(chunk), .chunks = uint32_t(chunks), .x_base = w.base,
+                               {.count = uint32_t(count),
+                                .width = uint32_t(x.width),
+                                .rows = uint32_t(rows),
+                                .chunk = uint32_t(chunk),
+                                .chunks = uint32_t(chunks),
+                                .x_base = w.base,
                                 .first = uint32_t(part.image * all + part.begin / chunk)},
                                {.local_x = 64}, fold(lowering.caps(), (count + 63) / 64)));
     }
 
-    void launch_scale(Lowering& lowering, const Node& node, const Layout& x, uint64_t chunk, const Operand& partials,
-                      const Operand& scales) const {
+    void launch_scale(Lowering& lowering, const Node& node, const Layout& x, uint64_t chunk,
+                      const Operand& partials, const Operand& scales) const {
         using namespace kernels::group_norm_scale;
         bool affine = bool(node.inputs[1]);
-        uint32_t channels = uint32_t(x.width * width_of(x.unit)), chunks = uint32_t((x.rows + chunk - 1) / chunk);
-        RowGroup group = row_group(lowering.caps(), x.images * groups_, uint64_t(chunks) * channels / groups_ / 4);
-        Launch scale = launch(group.subgroup ? Variant::subgroup : Variant::shared,
-                              {.partials = partials, .weight = affine ? lowering.operand(node.inputs[1]) : partials,
-                               .bias = affine ? lowering.operand(node.inputs[2]) : partials, .scales = scales},
-                              {.groups = uint32_t(groups_), .group_channels = channels / groups_, .chunks = chunks,
-                               .chunk = uint32_t(chunk), .rows = uint32_t(x.rows), .eps = eps_},
-                              {.local_x = group.local, .affine = affine, .unit_width = width_of(x.unit)},
-                              {uint32_t(groups_), uint32_t(x.images), 1});
+        uint32_t channels = uint32_t(x.width * width_of(x.unit)),
+                 chunks = uint32_t((x.rows + chunk - 1) / chunk);
+        RowGroup group = row_group(lowering.caps(), x.images * groups_,
+                                   uint64_t(chunks) * channels / groups_ / 4);
+        Launch scale =
+            launch(group.subgroup ? Variant::subgroup : Variant::shared,
+                   {.partials = partials,
+                    .weight = affine ? lowering.operand(node.inputs[1]) : partials,
+                    .bias = affine ? lowering.operand(node.inputs[2]) : partials,
+                    .scales = scales},
+                   {.groups = uint32_t(groups_),
+                    .group_channels = channels / groups_,
+                    .chunks = chunks,
+                    .chunk = uint32_t(chunk),
+                    .rows = uint32_t(x.rows),
+                    .eps = eps_},
+                   {.local_x = group.local, .affine = affine, .unit_width = width_of(x.unit)},
+                   {uint32_t(groups_), uint32_t(x.images), 1});
         scale.subgroup_size = group.required_size;
         lowering.launch(std::move(scale));
     }
 
-    void launch_apply(Lowering& lowering, const Node& node, const Tensor& out, const Layout& x, const Part& part,
-                      uint64_t chunk, const Operand& scales) const {
+    void launch_apply(Lowering& lowering, const Node& node, const Tensor& out, const Layout& x,
+                      const Part& part, uint64_t chunk, const Operand& scales) const {
         using namespace kernels::group_norm;
         uint64_t rows = part.end - part.begin, chunks = (rows + chunk - 1) / chunk;
-        uint64_t count = part.images * chunks * x.width, from = (part.image * x.rows + part.begin) * x.row_bytes();
+        uint64_t count = part.images * chunks * x.width,
+                 from = (part.image * x.rows + part.begin) * x.row_bytes();
         auto part_of = [&](const Tensor& t) {
-            return window(lowering.caps(), lowering.operand(t), from, part.images * rows * x.row_bytes(), bytes_of(x.unit));
+            return window(lowering.caps(), lowering.operand(t), from,
+                          part.images * rows * x.row_bytes(), bytes_of(x.unit));
         };
         Window in = part_of(node.inputs[0]), to = part_of(out);
-        lowering.launch(launch(variant<Variant>(x.unit), {.x = in.operand, .scales = scales, .y = to.operand},
-                               {.count = uint32_t(count), .width = uint32_t(x.width), .rows = uint32_t(rows),
-                                .chunk = uint32_t(chunk), .chunks = uint32_t(chunks), .base = in.base,
-                                .image = uint32_t(part.image), .slope = activation_.slope},
+        lowering.launch(launch(variant<Variant>(x.unit),
+                               {.x = in.operand, .scales = scales, .y = to.operand},
+                               {.count = uint32_t(count),
+                                .width = uint32_t(x.width),
+                                .rows = uint32_t(rows),
+                                .chunk = uint32_t(chunk),
+                                .chunks = uint32_t(chunks),
+                                .base = in.base,
+                                .image = uint32_t(part.image),
+                                .slope = activation_.slope},
                                {.local_x = 64, .activation = uint32_t(activation_.activation)},
                                fold(lowering.caps(), (count + 63) / 64)));
     }
@@ -151,18 +177,23 @@ private:
     FusedActivation activation_;
 };
 
-}  // namespace
+}   // namespace
 
-Tensor group_norm(const Tensor& x, int groups, const Tensor& weight, const Tensor& bias, float eps) {
+Tensor group_norm(const Tensor& x, int groups, const Tensor& weight, const Tensor& bias,
+                  float eps) {
     require_float("group_norm", x);
     if (x.rank() < 2 || groups < 1 || x[-1] % groups)
-        model_error("group_norm", "channels are not a multiple of " + std::to_string(groups) + " groups", {x});
+        model_error("group_norm",
+                    "channels are not a multiple of " + std::to_string(groups) + " groups", {x});
     Shape channels{x[-1]};
-    if (bool(weight) != bool(bias) || (weight && (weight.shape() != channels || bias.shape() != channels)))
+    if (bool(weight) != bool(bias) ||
+        (weight && (weight.shape() != channels || bias.shape() != channels)))
         model_error("group_norm", "weight and bias are [c], or both absent", {x, weight, bias});
-    if (odd_f16(x)) return in_f32(x, [&](const Tensor& v) { return group_norm(v, groups, weight, bias, eps); });
+    if (odd_f16(x))
+        return in_f32(x, [&](const Tensor& v) { return group_norm(v, groups, weight, bias, eps); });
     auto as_f32 = [](const Tensor& t) { return t ? cast(t, DType::f32) : t; };
-    return compute(std::make_shared<GroupNormOp>(groups, eps), {x, as_f32(weight), as_f32(bias)}, x.shape(), x.dtype());
+    return compute(std::make_shared<GroupNormOp>(groups, eps), {x, as_f32(weight), as_f32(bias)},
+                   x.shape(), x.dtype());
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -20,24 +20,34 @@ void launch_row_norm(Lowering& lowering, const RowNorm& norm, const Tensor& x, c
         Window in = window(caps, from, band.begin * row, count * row, bytes_of(unit));
         Window into = window(caps, to, band.begin * row, count * row, bytes_of(unit));
         RowGroup group = row_group(caps, count, width);
-        Launch norm_rows = launch(
-            variant<Variant>(unit, group.subgroup ? 3 : 0),
-            {.x = in.operand, .weight = weight ? lowering.operand(weight) : in.operand,
-             .bias = bias ? lowering.operand(bias) : in.operand, .y = into.operand},
-            {.rows = uint32_t(count), .width = uint32_t(width), .rows_each = group.rows_each, .base = in.base,
-             .inverse = 1.0f / float(x[-1]), .eps = norm.eps},
-            {.local_x = group.local, .centered = norm.centered, .weighted = bool(weight), .biased = bool(bias)},
-            group.grid);
+        Launch norm_rows = launch(variant<Variant>(unit, group.subgroup ? 3 : 0),
+                                  {.x = in.operand,
+                                   .weight = weight ? lowering.operand(weight) : in.operand,
+                                   .bias = bias ? lowering.operand(bias) : in.operand,
+                                   .y = into.operand},
+                                  {.rows = uint32_t(count),
+                                   .width = uint32_t(width),
+                                   .rows_each = group.rows_each,
+                                   .base = in.base,
+                                   .inverse = 1.0f / float(x[-1]),
+                                   .eps = norm.eps},
+                                  {.local_x = group.local,
+                                   .centered = norm.centered,
+                                   .weighted = bool(weight),
+                                   .biased = bool(bias)},
+                                  group.grid);
         norm_rows.subgroup_size = group.required_size;
         lowering.launch(std::move(norm_rows));
     }
 }
 
-void check_row_norm(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+void check_row_norm(std::string_view op, const Tensor& x, const Tensor& weight,
+                    const Tensor& bias) {
     require_float(op, x);
     if (x.rank() < 1) model_error(op, "takes at least one axis", {x});
     for (const Tensor& t : {weight, bias})
-        if (t && t.shape() != Shape{x[-1]}) model_error(op, "weight and bias are [c] or absent", {x, weight, bias});
+        if (t && t.shape() != Shape{x[-1]})
+            model_error(op, "weight and bias are [c] or absent", {x, weight, bias});
 }
 
 namespace {
@@ -48,7 +58,8 @@ public:
     std::string_view name() const override { return "layer_norm"; }
 
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
-        launch_row_norm(lowering, {true, eps_}, node.inputs[0], node.inputs[1], node.inputs[2], out);
+        launch_row_norm(lowering, {true, eps_}, node.inputs[0], node.inputs[1], node.inputs[2],
+                        out);
     }
 
     Tensor composition(const Node& node) const override {
@@ -63,13 +74,15 @@ private:
     float eps_;
 };
 
-}  // namespace
+}   // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps) {
     check_row_norm("layer_norm", x, weight, bias);
-    if (odd_f16(x)) return in_f32(x, [&](const Tensor& v) { return layer_norm(v, weight, bias, eps); });
+    if (odd_f16(x))
+        return in_f32(x, [&](const Tensor& v) { return layer_norm(v, weight, bias, eps); });
     auto as_f32 = [](const Tensor& t) { return t ? cast(t, DType::f32) : t; };
-    return compute(std::make_shared<LayerNormOp>(eps), {x, as_f32(weight), as_f32(bias)}, x.shape(), x.dtype());
+    return compute(std::make_shared<LayerNormOp>(eps), {x, as_f32(weight), as_f32(bias)}, x.shape(),
+                   x.dtype());
 }
 
-}  // namespace kiln
+}   // namespace kiln

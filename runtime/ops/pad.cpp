@@ -22,8 +22,10 @@ std::vector<PaddedAxis> merge_padded(const Shape& in, const Amounts& amounts) {
     for (int i = in.rank() - 1; i >= 0; i--) {
         auto [before, after] = amounts[size_t(i)];
         bool plain = before == 0 && after == 0;
-        if (plain && open) axes.back().inside *= in[i], axes.back().extent *= in[i];
-        else axes.push_back({in[i], in[i] + before + after, before});
+        if (plain && open)
+            axes.back().inside *= in[i], axes.back().extent *= in[i];
+        else
+            axes.push_back({in[i], in[i] + before + after, before});
         open = plain;
     }
     return axes;
@@ -37,7 +39,8 @@ public:
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         using namespace kernels::pad;
         std::vector<PaddedAxis> merged = merge_padded(node.inputs[0].shape(), amounts_);
-        if (merged.size() > 5) model_error("pad", "more than five axes that do not merge", {node.inputs[0]});
+        if (merged.size() > 5)
+            model_error("pad", "more than five axes that do not merge", {node.inputs[0]});
         bool fours = merged[0].inside == merged[0].extent && merged[0].inside % 4 == 0;
         Unit unit = unit_of(out.dtype(), fours);
         if (fours) merged[0].inside /= 4, merged[0].extent /= 4;
@@ -55,9 +58,13 @@ public:
         Spread s = spread(lowering.caps(), count);
         args.count = count;
         args.chunk = s.chunk;
-        lowering.launch(launch(variant<Variant>(unit), {.x = lowering.operand(node.inputs[0]), .y = lowering.operand(out)},
-                               args, {.local_x = s.local, .dims = uint32_t(merged.size()),
-                                      .reflect = mode_ == PadMode::reflect}, s.grid));
+        lowering.launch(launch(variant<Variant>(unit),
+                               {.x = lowering.operand(node.inputs[0]), .y = lowering.operand(out)},
+                               args,
+                               {.local_x = s.local,
+                                .dims = uint32_t(merged.size()),
+                                .reflect = mode_ == PadMode::reflect},
+                               s.grid));
     }
 
     Tensor composition(const Node& node) const override {
@@ -68,7 +75,8 @@ public:
             if (before == 0 && after == 0) continue;
             int last = int(x[axis]) - 1;
             std::vector<int32_t> indices;
-            for (int i = -before; i <= last + after; i++) indices.push_back(last - std::abs(last - std::abs(i)));
+            for (int i = -before; i <= last + after; i++)
+                indices.push_back(last - std::abs(last - std::abs(i)));
             x = take_along(x, axis, indices);
         }
         return x;
@@ -89,11 +97,12 @@ private:
     PadMode mode_;
 };
 
-}  // namespace
+}   // namespace
 
 Tensor pad(const Tensor& x, const Amounts& amounts, PadMode mode) {
     require_float("pad", x);
-    if (int(amounts.size()) != x.rank()) model_error("pad", "amounts for every axis are needed", {x});
+    if (int(amounts.size()) != x.rank())
+        model_error("pad", "amounts for every axis are needed", {x});
     Shape shape = x.shape();
     for (int i = 0; i < x.rank(); i++) {
         auto [before, after] = amounts[size_t(i)];
@@ -109,4 +118,4 @@ Tensor pad(const Tensor& x, const Amounts& amounts, PadMode mode) {
     return compute(std::make_shared<PadOp>(amounts, mode), {x}, shape, x.dtype());
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -26,7 +26,7 @@ private:
     std::vector<int> order_;
 };
 
-}  // namespace
+}   // namespace
 
 Tensor permute(const Tensor& x, const std::vector<int>& order) {
     require_float("permute", x);
@@ -45,7 +45,8 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
         moves = moves || axis < last;
         last = axis;
     }
-    if (int(order.size()) != x.rank()) model_error("permute", "an entry for every axis is needed", {x});
+    if (int(order.size()) != x.rank())
+        model_error("permute", "an entry for every axis is needed", {x});
     if (!moves) return reshape(x, shape);
     if (x.dtype() == DType::f16 && !in_fours(shape))
         return in_f32(x, [&](const Tensor& v) { return permute(v, order); });
@@ -60,4 +61,4 @@ Tensor transpose(const Tensor& x) {
     return permute(x, order);
 }
 
-}  // namespace kiln
+}   // namespace kiln

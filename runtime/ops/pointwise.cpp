@@ -12,20 +12,41 @@ namespace {
 
 // By the values in shaders/ops/pointwise.comp; the first ones are those of Activation.
 enum class Unary : uint8_t {
-    none, silu, gelu, gelu_tanh, quick_gelu, relu, tanh, sigmoid, leaky_relu,
-    erf, exp, log, sqrt, rsqrt, sin, cos, abs, square, reciprocal, clamp, affine, step
+    none,
+    silu,
+    gelu,
+    gelu_tanh,
+    quick_gelu,
+    relu,
+    tanh,
+    sigmoid,
+    leaky_relu,
+    erf,
+    exp,
+    log,
+    sqrt,
+    rsqrt,
+    sin,
+    cos,
+    abs,
+    square,
+    reciprocal,
+    clamp,
+    affine,
+    step
 };
 
 constexpr std::string_view kNames[] = {
-    "none", "silu", "gelu", "gelu_tanh", "quick_gelu", "relu", "tanh", "sigmoid", "leaky_relu",
-    "erf", "exp", "log", "sqrt", "rsqrt", "sin", "cos", "abs", "square", "reciprocal", "clamp", "affine", "step"
-};
+    "none",       "silu",   "gelu",       "gelu_tanh", "quick_gelu", "relu",  "tanh", "sigmoid",
+    "leaky_relu", "erf",    "exp",        "log",       "sqrt",       "rsqrt", "sin",  "cos",
+    "abs",        "square", "reciprocal", "clamp",     "affine",     "step"};
 
 Tensor one_minus(const Tensor& x) { return affine(x, -1, 1); }
 
 Tensor gelu_slope(const Tensor& x) {
     Tensor cdf = affine(erf(x * float(1 / std::numbers::sqrt2)), 0.5f, 0.5f);
-    return cdf + x * exp(square(x) * -0.5f) * float(0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2);
+    return cdf +
+           x * exp(square(x) * -0.5f) * float(0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2);
 }
 
 Tensor gelu_tanh_slope(const Tensor& v) {
@@ -56,14 +77,18 @@ public:
         uint64_t units = padded ? fours : uint64_t(out.shape().count());
         Reach reach{bytes_of(unit), bytes_of(unit)};
         // Windows begin where any device lets a binding begin.
-        for (Band band : bands(lowering.caps(), (units + 255) / 256, {{256 * reach.stride, 256 * reach.span}})) {
+        for (Band band : bands(lowering.caps(), (units + 255) / 256,
+                               {{256 * reach.stride, 256 * reach.span}})) {
             uint64_t begin = band.begin * 256, end = std::min(band.end * 256, units);
-            Window from = window(lowering.caps(), x, begin * reach.stride, (end - begin) * reach.stride, bytes_of(unit));
-            Window to = window(lowering.caps(), y, begin * reach.stride, (end - begin) * reach.stride, bytes_of(unit));
+            Window from = window(lowering.caps(), x, begin * reach.stride,
+                                 (end - begin) * reach.stride, bytes_of(unit));
+            Window to = window(lowering.caps(), y, begin * reach.stride,
+                               (end - begin) * reach.stride, bytes_of(unit));
             Spread s = spread(lowering.caps(), end - begin);
-            lowering.launch(launch(variant<Variant>(unit), {.x = from.operand, .y = to.operand},
-                                   {.count = uint32_t(end - begin), .chunk = s.chunk, .a = a_, .b = b_},
-                                   {.local_x = s.local, .op = uint32_t(function_)}, s.grid));
+            lowering.launch(
+                launch(variant<Variant>(unit), {.x = from.operand, .y = to.operand},
+                       {.count = uint32_t(end - begin), .chunk = s.chunk, .a = a_, .b = b_},
+                       {.local_x = s.local, .op = uint32_t(function_)}, s.grid));
         }
     }
 
@@ -87,7 +112,8 @@ private:
             case Unary::leaky_relu: return d * affine(step(x), 1 - a_, a_);
             case Unary::tanh: return d * one_minus(square(y));
             case Unary::sigmoid: return d * y * one_minus(y);
-            case Unary::erf: return d * exp(square(x) * -1.0f) * float(2 * std::numbers::inv_sqrtpi);
+            case Unary::erf:
+                return d * exp(square(x) * -1.0f) * float(2 * std::numbers::inv_sqrtpi);
             case Unary::exp: return d * y;
             case Unary::log: return d / x;
             case Unary::sqrt: return d / y * 0.5f;
@@ -99,7 +125,8 @@ private:
             case Unary::reciprocal: return d * square(y) * -1.0f;
             case Unary::clamp: return d * step(affine(x, 1, -a_)) * step(affine(x, -1, b_));
             case Unary::affine: return d * a_;
-            case Unary::none: case Unary::step: break;
+            case Unary::none:
+            case Unary::step: break;
         }
         return {};
     }
@@ -113,7 +140,7 @@ Tensor pointwise(Unary function, const Tensor& x, float a = 0, float b = 0) {
     return compute(std::make_shared<PointwiseOp>(function, a, b), {x}, x.shape(), x.dtype());
 }
 
-}  // namespace
+}   // namespace
 
 std::optional<FusedActivation> activation_of(const Op& op) {
     auto* pointwise = dynamic_cast<const PointwiseOp*>(&op);
@@ -139,8 +166,12 @@ Tensor cos(const Tensor& x) { return pointwise(Unary::cos, x); }
 Tensor abs(const Tensor& x) { return pointwise(Unary::abs, x); }
 Tensor square(const Tensor& x) { return pointwise(Unary::square, x); }
 Tensor reciprocal(const Tensor& x) { return pointwise(Unary::reciprocal, x); }
-Tensor clamp(const Tensor& x, float low, float high) { return pointwise(Unary::clamp, x, low, high); }
-Tensor affine(const Tensor& x, float scale, float shift) { return pointwise(Unary::affine, x, scale, shift); }
+Tensor clamp(const Tensor& x, float low, float high) {
+    return pointwise(Unary::clamp, x, low, high);
+}
+Tensor affine(const Tensor& x, float scale, float shift) {
+    return pointwise(Unary::affine, x, scale, shift);
+}
 Tensor step(const Tensor& x) { return pointwise(Unary::step, x); }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -18,4 +18,4 @@ std::optional<FusedActivation> activation_of(const Op& op);
 // Whether `op` is add(); its node's two inputs broadcast against each other.
 bool is_add(const Op& op);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -9,13 +9,15 @@ namespace {
 
 template <class Args>
 void set_windows(Args& args, const PoolOptions& o) {
-    for (size_t i = 0; i < 2; i++) args.kernel[i] = o.kernel[i], args.stride[i] = o.stride[i], args.pad[i] = o.pad[i];
+    for (size_t i = 0; i < 2; i++)
+        args.kernel[i] = o.kernel[i], args.stride[i] = o.stride[i], args.pad[i] = o.pad[i];
 }
 
 // Walks [n, h, w, c] in units of `width` channels.
 template <class Args>
 Spread set_walk(Args& args, const Caps& caps, const Shape& shape, uint32_t width) {
-    args.extents = {uint32_t(shape[3]) / width, uint32_t(shape[2]), uint32_t(shape[1]), uint32_t(shape[0])};
+    args.extents = {uint32_t(shape[3]) / width, uint32_t(shape[2]), uint32_t(shape[1]),
+                    uint32_t(shape[0])};
     args.steps = walk_steps(args.extents);
     args.count = uint32_t(shape.count()) / width;
     Spread s = spread(caps, args.count);
@@ -36,9 +38,11 @@ public:
         set_windows(args, options_);
         Spread s = set_walk(args, lowering.caps(), out.shape(), 1);
         Operand grad = lowering.operand(d);
-        lowering.launch(launch(Variant::main, {.x = maximum_ ? lowering.operand(node.inputs[1]) : grad, .d = grad,
-                                               .dx = lowering.operand(out)}, args,
-                               {.local_x = s.local, .maximum = maximum_}, s.grid));
+        lowering.launch(launch(Variant::main,
+                               {.x = maximum_ ? lowering.operand(node.inputs[1]) : grad,
+                                .d = grad,
+                                .dx = lowering.operand(out)},
+                               args, {.local_x = s.local, .maximum = maximum_}, s.grid));
     }
 
     // Of the mean only: the maximum is taken as locally fixed, and d's own gradient is not needed.
@@ -64,7 +68,8 @@ public:
         Args args{.in_size = {int32_t(x[1]), int32_t(x[2])}};
         set_windows(args, options_);
         Spread s = set_walk(args, lowering.caps(), out.shape(), width_of(unit));
-        lowering.launch(launch(variant<Variant>(unit), {.x = lowering.operand(x), .y = lowering.operand(out)}, args,
+        lowering.launch(launch(variant<Variant>(unit),
+                               {.x = lowering.operand(x), .y = lowering.operand(out)}, args,
                                {.local_x = s.local, .maximum = maximum_}, s.grid));
     }
 
@@ -96,9 +101,13 @@ Tensor pool(const char* op, bool maximum, const Tensor& x, const PoolOptions& o)
     return compute(std::make_shared<PoolOp>(maximum, o), {x}, shape, x.dtype());
 }
 
-}  // namespace
+}   // namespace
 
-Tensor avg_pool(const Tensor& x, const PoolOptions& options) { return pool("avg_pool", false, x, options); }
-Tensor max_pool(const Tensor& x, const PoolOptions& options) { return pool("max_pool", true, x, options); }
+Tensor avg_pool(const Tensor& x, const PoolOptions& options) {
+    return pool("avg_pool", false, x, options);
+}
+Tensor max_pool(const Tensor& x, const PoolOptions& options) {
+    return pool("max_pool", true, x, options);
+}
 
-}  // namespace kiln
+}   // namespace kiln

@@ -14,14 +14,17 @@ public:
         using namespace kernels::random_normal;
         uint32_t count = uint32_t(out.shape().count());
         Spread s = spread(lowering.caps(), count);
-        lowering.launch(launch(Variant::main, {.seed = lowering.operand(node.inputs[0]), .y = lowering.operand(out)},
-                               {.count = count, .chunk = s.chunk}, {.local_x = s.local}, s.grid));
+        lowering.launch(launch(
+            Variant::main, {.seed = lowering.operand(node.inputs[0]), .y = lowering.operand(out)},
+            {.count = count, .chunk = s.chunk}, {.local_x = s.local}, s.grid));
     }
 
-    std::vector<Tensor> vjp(const Node&, const Tensor&, const Tensor&) const override { return {Tensor()}; }
+    std::vector<Tensor> vjp(const Node&, const Tensor&, const Tensor&) const override {
+        return {Tensor()};
+    }
 };
 
-}  // namespace
+}   // namespace
 
 Tensor random_normal(Shape shape, const Tensor& seed_offset) {
     if (seed_offset.dtype() != DType::i32 || seed_offset.shape() != Shape{3})
@@ -29,4 +32,4 @@ Tensor random_normal(Shape shape, const Tensor& seed_offset) {
     return compute(std::make_shared<RandomNormalOp>(), {seed_offset}, std::move(shape), DType::f32);
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -50,18 +50,21 @@ private:
         return (e.count + chunk - 1) / chunk;
     }
 
-    void launch_stage(Lowering& lowering, const Extents& e, const Operand& from, const Operand& to, uint64_t splits,
-                      float scale) const {
+    void launch_stage(Lowering& lowering, const Extents& e, const Operand& from, const Operand& to,
+                      uint64_t splits, float scale) const {
         uint64_t chunk = (e.count + splits - 1) / splits, count = e.outer * splits;
         if (e.inner == 1) {
             using namespace kernels::reduce_rows;
             Unit unit = unit_of(from.dtype, e.count % 4 == 0);
             RowGroup group = row_group(lowering.caps(), count, chunk / width_of(unit));
-            Launch stage = launch(variant<Variant>(unit, group.subgroup ? 3 : 0), {.x = from, .y = to},
-                                  {.count = uint32_t(count), .width = uint32_t(e.count / width_of(unit)),
-                                   .splits = uint32_t(splits),
-                                   .chunk = uint32_t((chunk + width_of(unit) - 1) / width_of(unit)), .scale = scale},
-                                  {.local_x = group.local, .maximum = maximum_}, fold(lowering.caps(), count));
+            Launch stage =
+                launch(variant<Variant>(unit, group.subgroup ? 3 : 0), {.x = from, .y = to},
+                       {.count = uint32_t(count),
+                        .width = uint32_t(e.count / width_of(unit)),
+                        .splits = uint32_t(splits),
+                        .chunk = uint32_t((chunk + width_of(unit) - 1) / width_of(unit)),
+                        .scale = scale},
+                       {.local_x = group.local, .maximum = maximum_}, fold(lowering.caps(), count));
             stage.subgroup_size = group.required_size;
             return lowering.launch(std::move(stage));
         }
@@ -69,9 +72,14 @@ private:
         Unit unit = unit_of(from.dtype, e.inner % 4 == 0);
         uint64_t width = e.inner / width_of(unit);
         lowering.launch(launch(variant<Variant>(unit), {.x = from, .y = to},
-                               {.count = uint32_t(count * width), .rows = uint32_t(e.count), .width = uint32_t(width),
-                                .splits = uint32_t(splits), .chunk = uint32_t(chunk), .scale = scale},
-                               {.local_x = 64, .maximum = maximum_}, fold(lowering.caps(), (count * width + 63) / 64)));
+                               {.count = uint32_t(count * width),
+                                .rows = uint32_t(e.count),
+                                .width = uint32_t(width),
+                                .splits = uint32_t(splits),
+                                .chunk = uint32_t(chunk),
+                                .scale = scale},
+                               {.local_x = 64, .maximum = maximum_},
+                               fold(lowering.caps(), (count * width + 63) / 64)));
     }
 
     bool maximum_;
@@ -83,11 +91,13 @@ Tensor reduce_run(const Tensor& x, Shape view, bool maximum, bool average) {
     int64_t along = view[2] == 1 ? view[1] : view[2];
     if (v.dtype() == DType::f16 && along % 4) v = cast(v, DType::f32);
     float scale = average ? 1.0f / float(view[1]) : 1.0f;
-    return compute(std::make_shared<ReduceOp>(maximum, scale), {v}, {view[0], 1, view[2]}, DType::f32);
+    return compute(std::make_shared<ReduceOp>(maximum, scale), {v}, {view[0], 1, view[2]},
+                   DType::f32);
 }
 
 // One ReduceOp a run of reduced axes that lie side by side, the last run first.
-Tensor reduce(std::string_view op, const Tensor& x, const std::vector<int>& axes, bool maximum, bool average) {
+Tensor reduce(std::string_view op, const Tensor& x, const std::vector<int>& axes, bool maximum,
+              bool average) {
     require_float(op, x);
     std::vector<bool> reduced(size_t(x.rank()), false);
     for (int axis : axes) reduced[size_t(axis_of(op, x, axis))] = true;
@@ -106,10 +116,16 @@ Tensor reduce(std::string_view op, const Tensor& x, const std::vector<int>& axes
     return cast(reshape(y, shape), x.dtype());
 }
 
-}  // namespace
+}   // namespace
 
-Tensor sum(const Tensor& x, const std::vector<int>& axes) { return reduce("sum", x, axes, false, false); }
-Tensor mean(const Tensor& x, const std::vector<int>& axes) { return reduce("mean", x, axes, false, true); }
-Tensor max(const Tensor& x, const std::vector<int>& axes) { return reduce("max", x, axes, true, false); }
+Tensor sum(const Tensor& x, const std::vector<int>& axes) {
+    return reduce("sum", x, axes, false, false);
+}
+Tensor mean(const Tensor& x, const std::vector<int>& axes) {
+    return reduce("mean", x, axes, false, true);
+}
+Tensor max(const Tensor& x, const std::vector<int>& axes) {
+    return reduce("max", x, axes, true, false);
+}
 
-}  // namespace kiln
+}   // namespace kiln

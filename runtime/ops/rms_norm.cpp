@@ -24,7 +24,7 @@ private:
     float eps_;
 };
 
-}  // namespace
+}   // namespace
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps) {
     check_row_norm("rms_norm", x, weight, {});
@@ -33,4 +33,4 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps) {
     return compute(std::make_shared<RmsNormOp>(eps), {x, factors}, x.shape(), x.dtype());
 }
 
-}  // namespace kiln
+}   // namespace kiln

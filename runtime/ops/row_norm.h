@@ -4,8 +4,8 @@
 
 namespace kiln {
 
-// What normalizes the last axis of x: minus the mean if `centered`, over the root mean square, times
-// weight plus bias [c], each of which may be empty.
+// What normalizes the last axis of x: minus the mean if `centered`, over the root mean square,
+// times weight plus bias [c], each of which may be empty.
 struct RowNorm {
     bool centered;
     float eps;
@@ -16,4 +16,4 @@ void launch_row_norm(Lowering& lowering, const RowNorm& norm, const Tensor& x, c
 // The checks of both; throws ModelError in the name of `op`.
 void check_row_norm(std::string_view op, const Tensor& x, const Tensor& weight, const Tensor& bias);
 
-}  // namespace kiln
+}   // namespace kiln

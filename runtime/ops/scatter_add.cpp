@@ -18,11 +18,13 @@ public:
             model_error("scatter_add", "more rows than this device's loops may take", {x});
         Unit unit = unit_of(DType::f32, x[1] % 4 == 0);
         uint32_t width = uint32_t(x[1]) / width_of(unit), count = uint32_t(out[0]) * width;
-        lowering.launch(launch(unit == Unit::f32 ? Variant::f32 : Variant::f32_scalar,
-                               {.x = lowering.operand(x), .indices = lowering.operand(node.inputs[1]),
-                                .y = lowering.operand(out)},
-                               {.count = count, .n = uint32_t(x[0]), .width = width, .rows = uint32_t(out[0])},
-                               {.local_x = 64}, fold(caps, (uint64_t(count) + 63) / 64)));
+        lowering.launch(
+            launch(unit == Unit::f32 ? Variant::f32 : Variant::f32_scalar,
+                   {.x = lowering.operand(x),
+                    .indices = lowering.operand(node.inputs[1]),
+                    .y = lowering.operand(out)},
+                   {.count = count, .n = uint32_t(x[0]), .width = width, .rows = uint32_t(out[0])},
+                   {.local_x = 64}, fold(caps, (uint64_t(count) + 63) / 64)));
     }
 
     std::vector<Tensor> vjp(const Node& node, const Tensor&, const Tensor& d) const override {
@@ -30,14 +32,16 @@ public:
     }
 };
 
-}  // namespace
+}   // namespace
 
 Tensor scatter_add(const Tensor& x, const Tensor& indices, int64_t rows) {
     require_float("scatter_add", x);
-    if (x.rank() != 2 || indices.shape() != Shape{x[0]} || indices.dtype() != DType::i32 || rows < 1)
+    if (x.rank() != 2 || indices.shape() != Shape{x[0]} || indices.dtype() != DType::i32 ||
+        rows < 1)
         model_error("scatter_add", "takes [n, c] and i32 indices [n]", {x, indices});
-    if (x.dtype() != DType::f32) return in_f32(x, [&](const Tensor& v) { return scatter_add(v, indices, rows); });
+    if (x.dtype() != DType::f32)
+        return in_f32(x, [&](const Tensor& v) { return scatter_add(v, indices, rows); });
     return compute(std::make_shared<ScatterAddOp>(), {x, indices}, {rows, x[1]}, DType::f32);
 }
 
-}  // namespace kiln
+}   // namespace kiln

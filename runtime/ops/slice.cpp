@@ -6,7 +6,8 @@ namespace {
 
 class SliceOp : public Op {
 public:
-    SliceOp(int axis, int64_t begin, int64_t stride) : axis_(axis), begin_(begin), stride_(stride) {}
+    SliceOp(int axis, int64_t begin, int64_t stride)
+        : axis_(axis), begin_(begin), stride_(stride) {}
     std::string_view name() const override { return "slice"; }
 
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
@@ -40,7 +41,7 @@ private:
     int64_t begin_, stride_;
 };
 
-}  // namespace
+}   // namespace
 
 Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t stride) {
     require_float("slice", x);
@@ -48,8 +49,10 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t stri
     if (begin < 0) begin += x[axis];
     if (end < 0) end += x[axis];
     if (begin < 0 || begin >= end || end > x[axis] || stride < 1)
-        model_error("slice", "no part " + std::to_string(begin) + " to " + std::to_string(end) + " by " +
-                                 std::to_string(stride) + " of axis " + std::to_string(axis), {x});
+        model_error("slice",
+                    "no part " + std::to_string(begin) + " to " + std::to_string(end) + " by " +
+                        std::to_string(stride) + " of axis " + std::to_string(axis),
+                    {x});
     Shape shape = x.shape();
     shape[axis] = (end - begin + stride - 1) / stride;
     if (shape == x.shape()) return x;
@@ -60,11 +63,12 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t stri
 
 std::vector<Tensor> split(const Tensor& x, int parts, int axis) {
     axis = axis_of("split", x, axis);
-    if (parts < 1 || x[axis] % parts) model_error("split", "not into " + std::to_string(parts) + " equal parts", {x});
+    if (parts < 1 || x[axis] % parts)
+        model_error("split", "not into " + std::to_string(parts) + " equal parts", {x});
     std::vector<Tensor> result;
     int64_t step = x[axis] / parts;
     for (int i = 0; i < parts; i++) result.push_back(slice(x, axis, i * step, (i + 1) * step));
     return result;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -17,11 +17,13 @@ Grid fold(const Caps& caps, uint64_t groups) {
     return {uint32_t((groups + y - 1) / y), uint32_t(y), 1};
 }
 
-// CPU drivers pay for every workgroup, so a few hundred take long chunks; GPUs want many short ones.
+// CPU drivers pay for every workgroup, so a few hundred take long chunks; GPUs want many short
+// ones.
 Spread spread(const Caps& caps, uint64_t units) {
     constexpr uint32_t local = 64;
     uint64_t wanted = caps.kind == DeviceKind::cpu ? units / 64 : units / 32768;
-    uint64_t least = caps.kind == DeviceKind::cpu ? 512 : local, most = caps.kind == DeviceKind::cpu ? 65536 : 256;
+    uint64_t least = caps.kind == DeviceKind::cpu ? 512 : local,
+             most = caps.kind == DeviceKind::cpu ? 65536 : 256;
     uint64_t chunk = std::clamp((wanted + local - 1) / local * local, least, most);
     return {local, uint32_t(chunk), fold(caps, (units + chunk - 1) / chunk)};
 }
@@ -40,7 +42,8 @@ RowGroup row_group(const Caps& caps, uint64_t rows, uint64_t width) {
     return group;
 }
 
-Window window(const Caps& caps, const Operand& operand, uint64_t from, uint64_t bytes, uint32_t unit_bytes) {
+Window window(const Caps& caps, const Operand& operand, uint64_t from, uint64_t bytes,
+              uint32_t unit_bytes) {
     if (operand.size <= caps.binding_range) return {operand, uint32_t(from / unit_bytes)};
     uint64_t alignment = std::max<uint64_t>(caps.offset_alignment, 16);
     uint64_t begin = from / alignment * alignment;
@@ -56,8 +59,9 @@ std::vector<Band> bands(const Caps& caps, uint64_t outer, const std::vector<Reac
         steps = std::min(steps, reach.span > range ? 1 : (range - reach.span) / reach.stride + 1);
     }
     std::vector<Band> result;
-    for (uint64_t begin = 0; begin < outer; begin += steps) result.push_back({begin, std::min(begin + steps, outer)});
+    for (uint64_t begin = 0; begin < outer; begin += steps)
+        result.push_back({begin, std::min(begin + steps, outer)});
     return result;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -17,7 +17,9 @@ inline uint32_t bytes_of(Unit unit) { return unit == Unit::f32 ? 16 : unit == Un
 
 // `variants` begin with those of Unit in order; `offset` skips to a later group of the same three.
 template <class Variant>
-Variant variant(Unit unit, int offset = 0) { return Variant(int(unit) + offset); }
+Variant variant(Unit unit, int offset = 0) {
+    return Variant(int(unit) + offset);
+}
 
 // Each workgroup of `local` invocations takes `chunk` units.
 struct Spread {
@@ -44,7 +46,8 @@ struct Window {
     Operand operand;
     uint32_t base;
 };
-Window window(const Caps& caps, const Operand& operand, uint64_t from, uint64_t bytes, uint32_t unit_bytes);
+Window window(const Caps& caps, const Operand& operand, uint64_t from, uint64_t bytes,
+              uint32_t unit_bytes);
 
 // Cuts `outer` steps so that no operand's part exceeds a binding. An operand advances by `stride`
 // bytes a step and touches `span` bytes in one.
@@ -56,4 +59,4 @@ struct Band {
 };
 std::vector<Band> bands(const Caps& caps, uint64_t outer, const std::vector<Reach>& operands);
 
-}  // namespace kiln
+}   // namespace kiln

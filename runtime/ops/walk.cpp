@@ -41,7 +41,8 @@ Axes merge(const Shape& shape, const std::vector<Strides>& operands) {
         for (Strides& strides : axes.strides) strides = {1};
     }
     if (axes.extents.size() > kWalkAxes)
-        throw ModelError("a strided view of " + to_string(shape) + " has more than 6 axes that do not merge");
+        throw ModelError("a strided view of " + to_string(shape) +
+                         " has more than 6 axes that do not merge");
     return axes;
 }
 
@@ -51,7 +52,8 @@ bool Axes::fours(size_t operand) const {
     return true;
 }
 
-Walk::Walk(const Axes& axes, uint32_t width, uint32_t local) : dims(uint32_t(axes.extents.size())), count(1) {
+Walk::Walk(const Axes& axes, uint32_t width, uint32_t local)
+    : dims(uint32_t(axes.extents.size())), count(1) {
     for (uint32_t d = 0; d < dims; d++) {
         extents[d] = uint32_t(axes.extents[d] / (d == 0 ? width : 1));
         count *= extents[d];
@@ -64,18 +66,23 @@ void Walk::limit_outer(uint64_t steps_wanted) {
     extents[dims - 1] = uint32_t(steps_wanted);
 }
 
-WalkOperand::WalkOperand(const Operand& o, const Axes& axes, size_t index, uint32_t width, int64_t offset)
+WalkOperand::WalkOperand(const Operand& o, const Axes& axes, size_t index, uint32_t width,
+                         int64_t offset)
     : operand(o), first(uint64_t(offset) * size_of(o.dtype)) {
     const Strides& from = axes.strides[index];
     uint32_t element = uint32_t(size_of(o.dtype));
-    if (width == 1 || (from[0] == 1 && offset % width == 0 && axes.fours(index))) addressing = Addressing::units;
-    else addressing = from[0] == 0 ? Addressing::splat : Addressing::gathered;
+    if (width == 1 || (from[0] == 1 && offset % width == 0 && axes.fours(index)))
+        addressing = Addressing::units;
+    else
+        addressing = from[0] == 0 ? Addressing::splat : Addressing::gathered;
     bool units = addressing == Addressing::units;
     index_bytes = units ? element * width : element;
     inner = addressing == Addressing::gathered ? uint32_t(from[0]) : 0;
     for (size_t d = 0; d < from.size(); d++) {
-        if (d == 0) strides[d] = width == 1 ? uint32_t(from[0]) : units ? 1 : uint32_t(from[0] * width);
-        else strides[d] = uint32_t(units ? from[d] / width : from[d]);
+        if (d == 0)
+            strides[d] = width == 1 ? uint32_t(from[0]) : units ? 1 : uint32_t(from[0] * width);
+        else
+            strides[d] = uint32_t(units ? from[d] / width : from[d]);
     }
 }
 
@@ -87,8 +94,8 @@ Reach WalkOperand::reach(const Walk& walk) const {
 
 Window WalkOperand::window(const Caps& caps, const Walk& walk, Band band) const {
     Reach r = reach(walk);
-    return kiln::window(caps, operand, first + band.begin * r.stride, (band.end - band.begin - 1) * r.stride + r.span,
-                        index_bytes);
+    return kiln::window(caps, operand, first + band.begin * r.stride,
+                        (band.end - band.begin - 1) * r.stride + r.span, index_bytes);
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,7 +1,7 @@
 // Sums and maxima over a workgroup, the same on all its invocations. With SUBGROUP the workgroup is
-// one subgroup and nothing waits: barriers are what costs on CPU drivers. Otherwise a tree in shared
-// memory, for powers of two up to 128 invocations. The order of additions is fixed. Include it after
-// the layout that sets the size: before that, gl_WorkGroupSize is 1.
+// one subgroup and nothing waits: barriers are what costs on CPU drivers. Otherwise a tree in
+// shared memory, for powers of two up to 128 invocations. The order of additions is fixed. Include
+// it after the layout that sets the size: before that, gl_WorkGroupSize is 1.
 #ifndef KILN_GROUP_GLSL
 #define KILN_GROUP_GLSL
 

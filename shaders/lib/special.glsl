@@ -18,10 +18,11 @@ UNIT tanh_of(UNIT v) {
 
 UNIT erf_of(UNIT v) {
     UNIT a = min(abs(v), 4.0), z = a * a;
-    UNIT small = a * ((((((7.8982019e-5 * z - 8.0243516e-4) * z + 5.190053e-3) * z - 2.6854808e-2) * z
-                        + 1.1283612e-1) * z - 3.7612629e-1) * z + 1.1283792);
+    UNIT small = a * ((((((7.8982019e-5 * z - 8.0243516e-4) * z + 5.190053e-3) * z
+                         - 2.6854808e-2) * z + 1.1283612e-1) * z - 3.7612629e-1) * z + 1.1283792);
     UNIT q = (((((((-2.3760866e-7 * a + 3.6591371e-6) * a - 5.2085074e-6) * a - 3.1440466e-4) * a
-                 + 3.7855366e-3) * a - 2.4242742e-2) * a + 1.0692556e-1) * a + 6.3467515e-1) * a + 1.1287782;
+                 + 3.7855366e-3) * a - 2.4242742e-2) * a + 1.0692556e-1) * a + 6.3467515e-1) * a
+             + 1.1287782;
     return sign(v) * mix(1.0 - exp(-a * q), small, less_than(a, UNIT(1.0)));
 }
 
@@ -40,11 +41,12 @@ UNIT sine(UNIT v, float quarters) {
 
 // Natural logarithm of one positive normal number.
 float log_of(float v) {
-    uint bits = floatBitsToUint(v) - 0x3f3504f3u;   // sqrt(1/2): the mantissa lies in [0.707, 1.414)
-    float e = float(int(bits) >> 23), x = uintBitsToFloat((bits & 0x7fffffu) + 0x3f3504f3u) - 1.0, z = x * x;
-    float y = ((((((((7.0376836292e-2 * x - 1.1514610310e-1) * x + 1.1676998740e-1) * x - 1.2420140846e-1) * x
-                   + 1.4249322787e-1) * x - 1.6668057665e-1) * x + 2.0000714765e-1) * x - 2.4999993993e-1) * x
-               + 3.3333331174e-1) * x * z;
+    uint bits = floatBitsToUint(v) - 0x3f3504f3u;   // of sqrt(1/2): a mantissa in [0.707, 1.414)
+    float e = float(int(bits) >> 23);
+    float x = uintBitsToFloat((bits & 0x7fffffu) + 0x3f3504f3u) - 1.0, z = x * x;
+    float y = ((((((((7.0376836292e-2 * x - 1.1514610310e-1) * x + 1.1676998740e-1) * x
+                   - 1.2420140846e-1) * x + 1.4249322787e-1) * x - 1.6668057665e-1) * x
+                + 2.0000714765e-1) * x - 2.4999993993e-1) * x + 3.3333331174e-1) * x * z;
     return (x + (y - 2.12194440e-4 * e - 0.5 * z)) + 0.693359375 * e;
 }
 

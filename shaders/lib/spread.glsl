@@ -1,5 +1,6 @@
 // A flat range of units spread over workgroups: each takes `chunk` of them, its invocations side by
-// side, so that a loop of chunk / local_x steps does the work of one workgroup. Groups fold into x, y.
+// side, so that a loop of chunk / local_x steps does the work of one workgroup. Groups fold into
+// x and y.
 #ifndef KILN_SPREAD_GLSL
 #define KILN_SPREAD_GLSL
 

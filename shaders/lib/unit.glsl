@@ -1,5 +1,5 @@
-// The unit that a kernel of elements works in: a four-vector or, with SCALAR (f32 only), one element
-// for extents that are not multiples of four. Indices and strides are then in units.
+// The unit that a kernel of elements works in: a four-vector or, with SCALAR (f32 only), one
+// element for extents that are not multiples of four. Indices and strides are then in units.
 #ifndef KILN_UNIT_GLSL
 #define KILN_UNIT_GLSL
 

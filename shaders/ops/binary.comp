@@ -42,7 +42,8 @@ void main() {
     uint end = end_unit(args.chunk, args.count), i = first_unit(args.chunk);
     walk_to(i);
     for (; i < end; i += gl_WorkGroupSize.x) {
-        uint at = args.a_base + walk_offset(args.a_strides), bt = args.b_base + walk_offset(args.b_strides);
+        uint at = args.a_base + walk_offset(args.a_strides);
+        uint bt = args.b_base + walk_offset(args.b_strides);
         UNIT p = A_SPLAT ? UNIT(ELEMENT(a, at)) : load(a[at]);
         UNIT q = B_SPLAT ? UNIT(ELEMENT(b, bt)) : load(b[bt]);
         y[args.y_base + i] = store(apply(p, q));

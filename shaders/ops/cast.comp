@@ -66,8 +66,9 @@ uint to_f32(uint v) {
                                                  : decode(v, 10u, 15u, 15u);
         case 2u: return v << 16;
         case 3u: return (v & 0x7fu) == 0x7fu ? 0x7fc00000u : decode(v, 3u, 7u, 7u);
-        case 4u: return (v & 0x7cu) == 0x7cu ? v >> 7 << 31 | ((v & 3u) == 0u ? 0x7f800000u : 0x7fc00000u)
-                                             : decode(v, 2u, 15u, 7u);
+        case 4u:
+            if ((v & 0x7cu) != 0x7cu) return decode(v, 2u, 15u, 7u);
+            return v >> 7 << 31 | ((v & 3u) == 0u ? 0x7f800000u : 0x7fc00000u);
         case 5u: return floatBitsToUint(float(int(v)));
         default: return v;
     }
@@ -76,7 +77,9 @@ uint to_f32(uint v) {
 uint from_f32(uint v) {
     switch (TO) {
         case 1u: return encode(v, 10u, 15u, 15u, 0x7bffu, 0x7e00u);
-        case 2u: return (v & 0x7fffffffu) > 0x7f800000u ? v >> 16 | 0x40u : (v + 0x7fffu + (v >> 16 & 1u)) >> 16;
+        case 2u:
+            if ((v & 0x7fffffffu) > 0x7f800000u) return v >> 16 | 0x40u;
+            return (v + 0x7fffu + (v >> 16 & 1u)) >> 16;
         case 3u: return encode(v, 3u, 7u, 7u, 0x7eu, 0x7fu);
         case 4u: return encode(v, 2u, 15u, 7u, 0x7bu, 0x7fu);
         default: return v;

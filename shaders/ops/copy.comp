@@ -29,8 +29,8 @@ STORED fetch(uint at) {
 #ifndef SCALAR
     if (MODE == 1u) return store(UNIT(ELEMENT(x, at)));
     if (MODE == 2u)
-        return store(vec4(ELEMENT(x, at), ELEMENT(x, at + args.inner), ELEMENT(x, at + 2u * args.inner),
-                          ELEMENT(x, at + 3u * args.inner)));
+        return store(vec4(ELEMENT(x, at), ELEMENT(x, at + args.inner),
+                          ELEMENT(x, at + 2u * args.inner), ELEMENT(x, at + 3u * args.inner)));
 #endif
     return x[at];
 }
@@ -39,7 +39,8 @@ void main() {
     uint end = end_unit(args.chunk, args.count), i = first_unit(args.chunk);
     walk_to(i);
     for (; i < end; i += gl_WorkGroupSize.x) {
-        y[args.y_base + walk_offset(args.y_strides)] = fetch(args.x_base + walk_offset(args.x_strides));
+        uint from = args.x_base + walk_offset(args.x_strides);
+        y[args.y_base + walk_offset(args.y_strides)] = fetch(from);
         walk_on();
     }
 }

@@ -8,7 +8,13 @@
 layout(local_size_x_id = 0) in;
 layout(set = 0, binding = 0) readonly buffer X { STORED x[]; };
 layout(set = 0, binding = 1) writeonly buffer Y { STORED y[]; };
-layout(push_constant) uniform Args { uint count; uint chunk; uint width; uint x_base; uint y_base; } args;
+layout(push_constant) uniform Args {
+    uint count;
+    uint chunk;
+    uint width;
+    uint x_base;
+    uint y_base;
+} args;
 
 void main() {
     uint end = end_unit(args.chunk, args.count), i = first_unit(args.chunk);

@@ -8,10 +8,11 @@ layout(local_size_x_id = 0) in;
 #include "lib/group.glsl"
 layout(constant_id = 1) const bool AFFINE = true;
 layout(constant_id = 2) const uint UNIT_WIDTH = 4;
-layout(set = 0, binding = 0) readonly buffer Partials { float partials_[]; };   // [image, chunk, unit, 2, lane]
+// partials [image, chunk, unit, 2, lane], scales [image, unit, 3, lane]
+layout(set = 0, binding = 0) readonly buffer Partials { float partials_[]; };
 layout(set = 0, binding = 1) readonly buffer Weight { float weight[]; };
 layout(set = 0, binding = 2) readonly buffer Bias { float bias[]; };
-layout(set = 0, binding = 3) writeonly buffer Scales { float scales[]; };      // [image, unit, 3, lane]
+layout(set = 0, binding = 3) writeonly buffer Scales { float scales[]; };
 layout(push_constant) uniform Args {
     uint groups;
     uint group_channels;
@@ -27,7 +28,8 @@ uint lane_of(uint unit, uint channel, uint values, uint value) {
 
 void main() {
     uint image = gl_WorkGroupID.y, width = args.groups * args.group_channels / UNIT_WIDTH;
-    uint channel0 = gl_WorkGroupID.x * args.group_channels, pairs = args.chunks * args.group_channels;
+    uint channel0 = gl_WorkGroupID.x * args.group_channels;
+    uint pairs = args.chunks * args.group_channels;
     uint rest = args.rows - (args.chunks - 1u) * args.chunk;
     uint first = image * args.chunks * width;
     float shift = partials_[lane_of(first + channel0 / UNIT_WIDTH, channel0, 2u, 0u)];

@@ -1,15 +1,17 @@
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 // First step of group norm: mean and sum of squared deviations of every channel over `chunk` rows,
-// shifted by the first of them so that a large mean does not cancel. One invocation a (image, chunk,
-// unit of channels). Chan, Golub, LeVeque. Updating Formulae for Computing Sample Variances. 1979.
+// shifted by the first of them so that a large mean does not cancel. One invocation a (image,
+// chunk, unit of channels).
+// Chan, Golub, LeVeque. Updating Formulae and a Pairwise Algorithm for Computing Sample Variances.
+// 1979.
 // variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 
 layout(local_size_x_id = 0) in;
 layout(set = 0, binding = 0) readonly buffer X { STORED x[]; };
-layout(set = 0, binding = 1) writeonly buffer Partials { UNIT partials[]; };   // [image, chunk, unit, 2]
+layout(set = 0, binding = 1) writeonly buffer Partials { UNIT partials[]; };   // by chunk, unit, 2
 layout(push_constant) uniform Args {
     uint count;          // invocations with work
     uint width;          // units a row

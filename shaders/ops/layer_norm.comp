@@ -2,7 +2,8 @@
 #extension GL_GOOGLE_include_directive : enable
 // Layer norm over rows or, without CENTERED, RMS norm. One workgroup takes rows_each rows in turn.
 // variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
-// variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR; f16_subgroup: SUBGROUP STORAGE_F16
+// variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR
+// variants: f16_subgroup: SUBGROUP STORAGE_F16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 
@@ -15,7 +16,14 @@ layout(set = 0, binding = 0) readonly buffer X { STORED x[]; };
 layout(set = 0, binding = 1) readonly buffer Weight { UNIT weight[]; };
 layout(set = 0, binding = 2) readonly buffer Bias { UNIT bias[]; };
 layout(set = 0, binding = 3) writeonly buffer Y { STORED y[]; };
-layout(push_constant) uniform Args { uint rows; uint width; uint rows_each; uint base; float inverse; float eps; } args;
+layout(push_constant) uniform Args {
+    uint rows;
+    uint width;
+    uint rows_each;
+    uint base;
+    float inverse;
+    float eps;
+} args;
 
 void normalize(uint begin) {
     uint lane = gl_LocalInvocationID.x;

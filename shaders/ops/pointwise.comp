@@ -33,5 +33,6 @@ UNIT apply(UNIT v) {
 
 void main() {
     uint end = end_unit(args.chunk, args.count);
-    for (uint i = first_unit(args.chunk); i < end; i += gl_WorkGroupSize.x) y[i] = store(apply(load(x[i])));
+    for (uint i = first_unit(args.chunk); i < end; i += gl_WorkGroupSize.x)
+        y[i] = store(apply(load(x[i])));
 }

@@ -27,11 +27,13 @@ void main() {
     uint end = end_unit(args.chunk, args.count), i = first_unit(args.chunk);
     walk_to(i);
     for (; i < end; i += gl_WorkGroupSize.x) {
-        int top = int(digits[2]) * args.stride[0] - args.pad[0], left = int(digits[1]) * args.stride[1] - args.pad[1];
+        int top = int(digits[2]) * args.stride[0] - args.pad[0];
+        int left = int(digits[1]) * args.stride[1] - args.pad[1];
+        uint rows = digits[3] * uint(args.in_size[0]);
         UNIT v = MAXIMUM ? UNIT(-3.4e38) : UNIT(0.0);
         for (int r = max(top, 0); r < min(top + args.kernel[0], args.in_size[0]); r++)
             for (int s = max(left, 0); s < min(left + args.kernel[1], args.in_size[1]); s++) {
-                uint at = (digits[3] * uint(args.in_size[0]) + uint(r)) * uint(args.in_size[1]) + uint(s);
+                uint at = (rows + uint(r)) * uint(args.in_size[1]) + uint(s);
                 UNIT next = load(x[at * args.extents[0] + digits[0]]);
                 v = MAXIMUM ? max(v, next) : v + next;
             }

@@ -25,7 +25,8 @@ const uint DIMS = 4;
 #include "lib/walk.glsl"
 
 uint x_at(int row, int column) {
-    return ((digits[3] * args.extents[2] + uint(row)) * args.extents[1] + uint(column)) * args.extents[0] + digits[0];
+    uint pixel = (digits[3] * args.extents[2] + uint(row)) * args.extents[1] + uint(column);
+    return pixel * args.extents[0] + digits[0];
 }
 
 // True when x(row, column) is the first maximum of the window at (top, left).
@@ -48,13 +49,17 @@ void main() {
         int r1 = min((row + args.pad[0]) / args.stride[0], args.out_size[0] - 1);
         int s1 = min((column + args.pad[1]) / args.stride[1], args.out_size[1] - 1);
         float sum = 0.0;
-        for (int r = r1; r >= 0 && r * args.stride[0] - args.pad[0] + args.kernel[0] > row; r--)
-            for (int s = s1; s >= 0 && s * args.stride[1] - args.pad[1] + args.kernel[1] > column; s--) {
-                uint at = ((digits[3] * uint(args.out_size[0]) + uint(r)) * uint(args.out_size[1]) + uint(s))
-                          * args.extents[0] + digits[0];
-                if (!MAXIMUM || wins(row, column, r * args.stride[0] - args.pad[0], s * args.stride[1] - args.pad[1]))
-                    sum += d[at];
+        for (int r = r1; r >= 0; r--) {
+            int top = r * args.stride[0] - args.pad[0];
+            if (top + args.kernel[0] <= row) break;
+            for (int s = s1; s >= 0; s--) {
+                int left = s * args.stride[1] - args.pad[1];
+                if (left + args.kernel[1] <= column) break;
+                uint rows = digits[3] * uint(args.out_size[0]) + uint(r);
+                uint at = (rows * uint(args.out_size[1]) + uint(s)) * args.extents[0] + digits[0];
+                if (!MAXIMUM || wins(row, column, top, left)) sum += d[at];
             }
+        }
         dx[i] = MAXIMUM ? sum : sum / float(args.kernel[0] * args.kernel[1]);
         walk_on();
     }

@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : enable
-// Standard normal values by Philox 4x32-10 and Box-Muller, element i from counter (offset, 0, i, 0),
-// which is what torch draws on NVIDIA devices for small tensors.
+// Standard normal values by Philox 4x32-10 and Box-Muller, element i from counter
+// (offset, 0, i, 0), which is what torch draws on NVIDIA devices for small tensors.
 // Salmon et al. Parallel Random Numbers: As Easy as 1, 2, 3. 2011.
 #define SCALAR
 #include "lib/special.glsl"

@@ -3,7 +3,8 @@
 // Sum or maximum over the last axis of x [rows, width], cut into `splits` runs of `chunk` units:
 // y [rows, splits] in f32. One workgroup a result.
 // variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
-// variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR; f16_subgroup: SUBGROUP STORAGE_F16
+// variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR
+// variants: f16_subgroup: SUBGROUP STORAGE_F16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 
@@ -12,7 +13,13 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const bool MAXIMUM = false;
 layout(set = 0, binding = 0) readonly buffer X { STORED x[]; };
 layout(set = 0, binding = 1) writeonly buffer Y { float y[]; };
-layout(push_constant) uniform Args { uint count; uint width; uint splits; uint chunk; float scale; } args;
+layout(push_constant) uniform Args {
+    uint count;
+    uint width;
+    uint splits;
+    uint chunk;
+    float scale;
+} args;
 
 void main() {
     uint to = workgroup();

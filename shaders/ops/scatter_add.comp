@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : enable
-// Sums rows of x [n, width] into y [rows, width] by index, in order and without atomics: each result
-// looks for the rows that belong to it. An index out of range counts as 0.
+// Sums rows of x [n, width] into y [rows, width] by index, in order and without atomics: each
+// result looks for the rows that belong to it. An index out of range counts as 0.
 // variants: f32: ; f32_scalar: SCALAR
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"

@@ -1,8 +1,10 @@
 #version 450
 #extension GL_GOOGLE_include_directive : enable
-// Softmax over rows, the largest value subtracted first. One workgroup takes rows_each rows in turn.
+// Softmax over rows, the largest value subtracted first. One workgroup takes rows_each rows in
+// turn.
 // variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
-// variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR; f16_subgroup: SUBGROUP STORAGE_F16
+// variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR
+// variants: f16_subgroup: SUBGROUP STORAGE_F16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 

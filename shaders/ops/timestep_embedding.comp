@@ -10,7 +10,12 @@ layout(constant_id = 1) const bool COSINES_FIRST = true;
 layout(set = 0, binding = 0) readonly buffer T { float t[]; };
 layout(set = 0, binding = 1) readonly buffer Frequencies { float frequencies[]; };
 layout(set = 0, binding = 2) writeonly buffer Y { float y[]; };
-layout(push_constant) uniform Args { uint count; uint width; uint frequencies_count; float scale; } args;
+layout(push_constant) uniform Args {
+    uint count;
+    uint width;
+    uint frequencies_count;
+    float scale;
+} args;
 
 void main() {
     uint i = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;

@@ -40,7 +40,8 @@ void main() {
     uint end = end_unit(args.chunk, args.count), i = first_unit(args.chunk);
     walk_to(i);
     for (; i < end; i += gl_WorkGroupSize.x) {
-        float fy = source_of(digits[2] + args.first_row, args.scale_h), fx = source_of(digits[1], args.scale_w);
+        float fy = source_of(digits[2] + args.first_row, args.scale_h);
+        float fx = source_of(digits[1], args.scale_w);
         uint y0 = min(uint(fy), args.in_h - 1u), x0 = min(uint(fx), args.in_w - 1u);
         UNIT v = fetch(y0, x0);
         if (MODE != 0u) {

@@ -6,7 +6,9 @@
 namespace kiln::test {
 namespace {
 
-std::vector<float> as_floats(const Array& array) { return {array.values.begin(), array.values.end()}; }
+std::vector<float> as_floats(const Array& array) {
+    return {array.values.begin(), array.values.end()};
+}
 
 // What storage in `dtype` makes of the values.
 Array stored(const Array& array, DType dtype) {
@@ -33,7 +35,8 @@ struct Inputs {
     }
 
     void write(Graph& graph, const OpCase& test) const {
-        for (size_t i = 0; i < arrays.size(); i++) (void)graph.write(tensors[i], as_floats(arrays[i]));
+        for (size_t i = 0; i < arrays.size(); i++)
+            (void)graph.write(tensors[i], as_floats(arrays[i]));
         for (size_t i = 0; i < test.indices.size(); i++)
             (void)graph.write_i32(tensors[arrays.size() + i], test.indices[i]);
     }
@@ -59,7 +62,8 @@ void check_values(const OpCase& test, const std::string& profile, DType dtype) {
     double tolerance = dtype == DType::f32 ? test.tolerance : test.half_tolerance;
     CHECK(difference(first, expected.values, tolerance) == "");
     if (outputs.size() > 1)
-        CHECK(difference(take(graph.read(1)), expected.values, dtype == DType::f32 ? 4 * tolerance : 1e-2) == "");
+        CHECK(difference(take(graph.read(1)), expected.values,
+                         dtype == DType::f32 ? 4 * tolerance : 1e-2) == "");
     take(graph.run());
     CHECK(take(graph.read()) == first);
 }
@@ -69,7 +73,8 @@ void check_gradients(const OpCase& test, const std::string& profile) {
     Inputs inputs(test, DType::f32);
     Tensor y = test.build(inputs.tensors);
     Array r = random_array(y.shape(), 77);
-    std::vector<Tensor> wrt(inputs.tensors.begin(), inputs.tensors.begin() + long(test.inputs.size()));
+    std::vector<Tensor> wrt(inputs.tensors.begin(),
+                            inputs.tensors.begin() + long(test.inputs.size()));
     std::vector<Tensor> grads = gradient(y, constant(y.shape(), as_floats(r)), wrt);
     Graph graph = compiled(profile, grads);
     inputs.write(graph, test);
@@ -85,7 +90,7 @@ void check_gradients(const OpCase& test, const std::string& profile) {
     }
 }
 
-}  // namespace
+}   // namespace
 
 void check(const OpCase& test) {
     for (const char* profile : {"", "minimal"}) {
@@ -110,4 +115,4 @@ std::string error_of(const std::function<void()>& build) {
     return {};
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

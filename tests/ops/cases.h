@@ -31,4 +31,4 @@ std::vector<float> values_of(const Tensor& tensor, const std::string& profile = 
 // The message of the ModelError that building throws; empty when it does not.
 std::string error_of(const std::function<void()>& build);
 
-}  // namespace kiln::test
+}   // namespace kiln::test

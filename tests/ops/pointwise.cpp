@@ -29,7 +29,8 @@ const Row kRows[] = {
     {"gelu_tanh", gelu_tanh, gelu_tanh_of, -5, 5},
     {"quick_gelu", quick_gelu, [](double x) { return x * sigmoid_of(1.702 * x); }, -5, 5},
     {"relu", relu, [](double x) { return std::max(x, 0.0); }, -1, 1},
-    {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.2f); }, [](double x) { return x > 0 ? x : double(0.2f) * x; }, -1, 1},
+    {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.2f); },
+     [](double x) { return x > 0 ? x : double(0.2f) * x; }, -1, 1},
     {"tanh", tanh, std::tanh, -4, 4},
     {"sigmoid", sigmoid, sigmoid_of, -6, 6},
     {"erf", erf, std::erf, -3, 3},
@@ -42,8 +43,10 @@ const Row kRows[] = {
     {"abs", abs, std::fabs, -1, 1},
     {"square", square, [](double x) { return x * x; }, -2, 2},
     {"reciprocal", reciprocal, [](double x) { return 1 / x; }, 0.3, 4},
-    {"clamp", [](const Tensor& x) { return clamp(x, -0.5f, 0.25f); }, [](double x) { return std::clamp(x, -0.5, 0.25); }, -1, 1},
-    {"affine", [](const Tensor& x) { return affine(x, -1.5f, 0.75f); }, [](double x) { return 0.75 - 1.5 * x; }, -2, 2},
+    {"clamp", [](const Tensor& x) { return clamp(x, -0.5f, 0.25f); },
+     [](double x) { return std::clamp(x, -0.5, 0.25); }, -1, 1},
+    {"affine", [](const Tensor& x) { return affine(x, -1.5f, 0.75f); },
+     [](double x) { return 0.75 - 1.5 * x; }, -2, 2},
     {"step", step, [](double x) { return x > 0 ? 1.0 : 0.0; }, -1, 1},
 };
 
@@ -55,14 +58,16 @@ Array mapped(const Array& x, Function f) {
 
 float at(Tensor (*op)(const Tensor&), float x) { return values_of(op(constant({1}, {x})))[0]; }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("pointwise functions match their definitions", "[gpu]") {
     for (const Row& row : kRows)
         for (const Shape& shape : {Shape{3, 7, 5}, Shape{11, 12}})
-            check({.name = row.name, .inputs = {random_array(shape, 3, row.low, row.high)},
+            check({.name = row.name,
+                   .inputs = {random_array(shape, 3, row.low, row.high)},
                    .build = [&](auto& x) { return row.op(x[0]); },
-                   .reference = [&](auto& x) { return mapped(x[0], row.f); }, .tolerance = 3e-6});
+                   .reference = [&](auto& x) { return mapped(x[0], row.f); },
+                   .tolerance = 3e-6});
 }
 
 TEST_CASE("saturating functions stay finite for huge arguments", "[gpu]") {
@@ -93,41 +98,59 @@ TEST_CASE("sine and cosine hold for arguments of thousands of radians", "[gpu]")
 }
 
 TEST_CASE("operands that numpy would broadcast broadcast", "[gpu]") {
-    struct { const char* name; Tensor (*op)(const Tensor&, const Tensor&); double (*f)(double, double); } rows[] = {
-        {"add", add, [](double a, double b) { return a + b; }}, {"sub", sub, [](double a, double b) { return a - b; }},
-        {"mul", mul, [](double a, double b) { return a * b; }}, {"div", div, [](double a, double b) { return a / b; }},
-        {"maximum", maximum, [](double a, double b) { return std::max(a, b); }},
-        {"minimum", minimum, [](double a, double b) { return std::min(a, b); }}};
-    struct { Shape a, b, y; } shapes[] = {
-        {{7}, {7}, {7}}, {{3, 5, 12}, {12}, {3, 5, 12}}, {{3, 1, 8}, {5, 1}, {3, 5, 8}},
-        {{2, 3, 5, 7}, {2, 1, 5, 1}, {2, 3, 5, 7}}, {{1}, {3, 4}, {3, 4}}, {{2, 1, 3, 1, 4}, {1, 5, 1, 2, 1}, {2, 5, 3, 2, 4}},
-        {{2, 1, 1, 16}, {2, 3, 4, 16}, {2, 3, 4, 16}}};
+    struct {
+        const char* name;
+        Tensor (*op)(const Tensor&, const Tensor&);
+        double (*f)(double, double);
+    } rows[] = {{"add", add, [](double a, double b) { return a + b; }},
+                {"sub", sub, [](double a, double b) { return a - b; }},
+                {"mul", mul, [](double a, double b) { return a * b; }},
+                {"div", div, [](double a, double b) { return a / b; }},
+                {"maximum", maximum, [](double a, double b) { return std::max(a, b); }},
+                {"minimum", minimum, [](double a, double b) { return std::min(a, b); }}};
+    struct {
+        Shape a, b, y;
+    } shapes[] = {{{7}, {7}, {7}},
+                  {{3, 5, 12}, {12}, {3, 5, 12}},
+                  {{3, 1, 8}, {5, 1}, {3, 5, 8}},
+                  {{2, 3, 5, 7}, {2, 1, 5, 1}, {2, 3, 5, 7}},
+                  {{1}, {3, 4}, {3, 4}},
+                  {{2, 1, 3, 1, 4}, {1, 5, 1, 2, 1}, {2, 5, 3, 2, 4}},
+                  {{2, 1, 1, 16}, {2, 3, 4, 16}, {2, 3, 4, 16}}};
     for (auto& row : rows)
         for (auto& s : shapes) {
-            // Away from ties, where maxima have no gradient, and from zero, where quotients explode.
+            // Away from ties, where maxima have no gradient, and from zero, where quotients
+            // explode.
             check({.name = std::string(row.name) + to_string(s.a) + to_string(s.b),
                    .inputs = {random_array(s.a, 5, -1, 1), random_array(s.b, 6, 1.2, 2)},
                    .build = [&](auto& x) { return row.op(x[0], x[1]); },
-                   .reference = [&](auto& x) {
-                       return Array(s.y, [&](const Index& i) { return row.f(x[0].broadcast(i), x[1].broadcast(i)); });
-                   }, .gradient = s.a.rank() > 1});
+                   .reference =
+                       [&](auto& x) {
+                           return Array(s.y, [&](const Index& i) {
+                               return row.f(x[0].broadcast(i), x[1].broadcast(i));
+                           });
+                       },
+                   .gradient = s.a.rank() > 1});
         }
     CHECK(error_of([] { add(input("a", {2, 3}), input("b", {2, 4})); }).find("[add]") == 0);
 }
 
 TEST_CASE("geglu is the value times gelu of the gate", "[gpu]") {
     for (const Shape& shape : {Shape{3, 5, 14}, Shape{2, 7, 24}, Shape{300, 8}})
-        check({.name = "geglu" + to_string(shape), .inputs = {random_array(shape, 9, -3, 3)},
+        check({.name = "geglu" + to_string(shape),
+               .inputs = {random_array(shape, 9, -3, 3)},
                .build = [](auto& x) { return geglu(x[0]); },
-               .reference = [](auto& x) {
-                   Shape half = x[0].shape;
-                   half[-1] /= 2;
-                   return Array(half, [&](Index i) {
-                       double value = x[0](i);
-                       i.back() += half[-1];
-                       return value * gelu_of(x[0](i));
-                   });
-               }, .tolerance = 4e-6});
+               .reference =
+                   [](auto& x) {
+                       Shape half = x[0].shape;
+                       half[-1] /= 2;
+                       return Array(half, [&](Index i) {
+                           double value = x[0](i);
+                           i.back() += half[-1];
+                           return value * gelu_of(x[0](i));
+                       });
+                   },
+               .tolerance = 4e-6});
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

@@ -30,14 +30,16 @@ Array joined(const std::vector<Array>& parts, int axis) {
     for (const Array& part : parts) shape[axis] += part.shape[axis];
     return Array(shape, [&](Index i) {
         size_t k = 0;
-        for (; i[size_t(axis)] >= parts[k].shape[axis]; k++) i[size_t(axis)] -= parts[k].shape[axis];
+        for (; i[size_t(axis)] >= parts[k].shape[axis]; k++)
+            i[size_t(axis)] -= parts[k].shape[axis];
         return parts[k](i);
     });
 }
 
 Array padded(const Array& x, const std::vector<std::pair<int, int>>& amounts, PadMode mode) {
     Shape shape = x.shape;
-    for (int i = 0; i < shape.rank(); i++) shape[i] += amounts[size_t(i)].first + amounts[size_t(i)].second;
+    for (int i = 0; i < shape.rank(); i++)
+        shape[i] += amounts[size_t(i)].first + amounts[size_t(i)].second;
     return Array(shape, [&](Index i) {
         bool inside = true;
         for (size_t k = 0; k < i.size(); k++) {
@@ -51,41 +53,66 @@ Array padded(const Array& x, const std::vector<std::pair<int, int>>& amounts, Pa
     });
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("reshape keeps the order of elements and costs no launch", "[gpu]") {
-    check({.name = "reshape", .inputs = {random_array({3, 4, 5}, 1)},
-           .build = [](auto& x) { return affine(reshape(x[0], {2, -1, 6}), 1, 0); },
-           .reference = [](auto& x) {
-               Array y = x[0];
-               y.shape = {2, 5, 6};
-               return y;
-           }});
+    check({.name = "reshape",
+           .inputs = {random_array({3, 4, 5}, 1)},
+           .build =
+               [](auto& x) {
+                   return affine(reshape(x[0], {2, -1, 6}), 1, 0);
+               },
+           .reference =
+               [](auto& x) {
+                   Array y = x[0];
+                   y.shape = {2, 5, 6};
+                   return y;
+               }});
     CHECK(error_of([] { reshape(input("x", {2, 3}), {4, -1}); }).find("[reshape]") == 0);
     CHECK(error_of([] { reshape(input("x", {2, 3}), {-1, -1}); }).find("[reshape]") == 0);
 }
 
 TEST_CASE("permute moves every element", "[gpu]") {
-    struct { Shape shape; std::vector<int> order; } rows[] = {
-        {{3, 5}, {1, 0}}, {{2, 3, 4}, {1, 0, 2}}, {{2, 4, 8}, {0, 2, 1}}, {{2, 3, 5, 7}, {3, 1, 0, 2}},
-        {{2, 3, 2, 3, 4}, {0, 2, 1, 4, 3}}, {{2, 3, 4, 2, 3, 4}, {5, 4, 3, 2, 1, 0}}, {{1, 6, 8}, {1, 0, 2}}};
+    struct {
+        Shape shape;
+        std::vector<int> order;
+    } rows[] = {{{3, 5}, {1, 0}},
+                {{2, 3, 4}, {1, 0, 2}},
+                {{2, 4, 8}, {0, 2, 1}},
+                {{2, 3, 5, 7}, {3, 1, 0, 2}},
+                {{2, 3, 2, 3, 4}, {0, 2, 1, 4, 3}},
+                {{2, 3, 4, 2, 3, 4}, {5, 4, 3, 2, 1, 0}},
+                {{1, 6, 8}, {1, 0, 2}}};
     for (auto& row : rows)
-        check({.name = "permute" + to_string(row.shape), .inputs = {random_array(row.shape, 2)},
+        check({.name = "permute" + to_string(row.shape),
+               .inputs = {random_array(row.shape, 2)},
                .build = [&](auto& x) { return affine(permute(x[0], row.order), 1, 0); },
                .reference = [&](auto& x) { return permuted(x[0], row.order); }});
-    check({.name = "transpose", .inputs = {random_array({2, 5, 12}, 2)},
+    check({.name = "transpose",
+           .inputs = {random_array({2, 5, 12}, 2)},
            .build = [](auto& x) { return transpose(x[0]); },
-           .reference = [](auto& x) { return permuted(x[0], {0, 2, 1}); }});
+           .reference =
+               [](auto& x) {
+                   return permuted(x[0], {0, 2, 1});
+               }});
 }
 
 TEST_CASE("slices take every stride-th part of an axis", "[gpu]") {
-    struct { Shape shape; int axis; int64_t begin, end, stride; } rows[] = {
-        {{7, 4}, 0, 2, 5, 1}, {{3, 11}, 1, 1, 11, 3}, {{2, 5, 12}, 2, 4, 12, 1}, {{2, 5, 12}, 2, 1, 9, 1},
-        {{2, 9, 8}, 1, 1, 8, 2}, {{2, 3, 8}, 2, 7, 8, 1}, {{4, 3, 8}, 0, 1, 2, 1}};
+    struct {
+        Shape shape;
+        int axis;
+        int64_t begin, end, stride;
+    } rows[] = {{{7, 4}, 0, 2, 5, 1},     {{3, 11}, 1, 1, 11, 3},  {{2, 5, 12}, 2, 4, 12, 1},
+                {{2, 5, 12}, 2, 1, 9, 1}, {{2, 9, 8}, 1, 1, 8, 2}, {{2, 3, 8}, 2, 7, 8, 1},
+                {{4, 3, 8}, 0, 1, 2, 1}};
     for (auto& row : rows)
-        check({.name = "slice" + to_string(row.shape), .inputs = {random_array(row.shape, 3)},
-               .build = [&](auto& x) { return slice(x[0], row.axis, row.begin, row.end, row.stride); },
-               .reference = [&](auto& x) { return sliced(x[0], row.axis, row.begin, row.end, row.stride); }});
+        check(
+            {.name = "slice" + to_string(row.shape),
+             .inputs = {random_array(row.shape, 3)},
+             .build =
+                 [&](auto& x) { return slice(x[0], row.axis, row.begin, row.end, row.stride); },
+             .reference =
+                 [&](auto& x) { return sliced(x[0], row.axis, row.begin, row.end, row.stride); }});
     CHECK(error_of([] { slice(input("x", {2, 3}), 1, 2, 2); }).find("[slice]") == 0);
     std::vector<Tensor> parts = split(input("x", {2, 6}), 3);
     CHECK(parts.size() == 3);
@@ -93,36 +120,60 @@ TEST_CASE("slices take every stride-th part of an axis", "[gpu]") {
 }
 
 TEST_CASE("concat lays parts side by side along any axis", "[gpu]") {
-    struct { std::vector<Shape> shapes; int axis; } rows[] = {
-        {{{3, 4}, {2, 4}}, 0}, {{{3, 4}, {3, 8}, {3, 12}}, 1}, {{{2, 3}, {2, 5}}, -1},
-        {{{2, 3, 8}, {2, 1, 8}}, 1}, {{{2, 3, 5, 4}, {2, 3, 5, 8}}, 3}};
+    struct {
+        std::vector<Shape> shapes;
+        int axis;
+    } rows[] = {{{{3, 4}, {2, 4}}, 0},
+                {{{3, 4}, {3, 8}, {3, 12}}, 1},
+                {{{2, 3}, {2, 5}}, -1},
+                {{{2, 3, 8}, {2, 1, 8}}, 1},
+                {{{2, 3, 5, 4}, {2, 3, 5, 8}}, 3}};
     for (auto& row : rows) {
-        OpCase test{.name = "concat", .build = [&](auto& x) { return concat(x, row.axis); },
-                    .reference = [&](auto& x) { return joined(x, (row.axis + x[0].shape.rank()) % x[0].shape.rank()); }};
-        for (const Shape& shape : row.shapes) test.inputs.push_back(random_array(shape, uint32_t(test.inputs.size())));
+        OpCase test{.name = "concat",
+                    .build = [&](auto& x) { return concat(x, row.axis); },
+                    .reference =
+                        [&](auto& x) {
+                            return joined(x, (row.axis + x[0].shape.rank()) % x[0].shape.rank());
+                        }};
+        for (const Shape& shape : row.shapes)
+            test.inputs.push_back(random_array(shape, uint32_t(test.inputs.size())));
         check(test);
     }
-    CHECK(error_of([] { concat({input("a", {2, 3}), input("b", {3, 3})}, 1); }).find("[concat]") == 0);
+    CHECK(error_of([] {
+              concat({input("a", {2, 3}), input("b", {3, 3})}, 1);
+          }).find("[concat]") == 0);
 }
 
 TEST_CASE("pad surrounds with zeros or the mirror image", "[gpu]") {
-    struct { Shape shape; std::vector<std::pair<int, int>> amounts; } rows[] = {
-        {{5}, {{2, 3}}}, {{3, 8}, {{1, 0}, {0, 0}}}, {{2, 4, 5, 4}, {{0, 0}, {1, 2}, {3, 1}, {0, 0}}},
-        {{2, 3, 7}, {{1, 1}, {0, 2}, {2, 3}}}};
+    struct {
+        Shape shape;
+        std::vector<std::pair<int, int>> amounts;
+    } rows[] = {{{5}, {{2, 3}}},
+                {{3, 8}, {{1, 0}, {0, 0}}},
+                {{2, 4, 5, 4}, {{0, 0}, {1, 2}, {3, 1}, {0, 0}}},
+                {{2, 3, 7}, {{1, 1}, {0, 2}, {2, 3}}}};
     for (auto& row : rows)
         for (PadMode mode : {PadMode::zero, PadMode::reflect})
-            check({.name = "pad" + to_string(row.shape), .inputs = {random_array(row.shape, 4)},
+            check({.name = "pad" + to_string(row.shape),
+                   .inputs = {random_array(row.shape, 4)},
                    .build = [&](auto& x) { return pad(x[0], row.amounts, mode); },
                    .reference = [&](auto& x) { return padded(x[0], row.amounts, mode); }});
     CHECK(error_of([] { pad(input("x", {3}), {{3, 0}}, PadMode::reflect); }).find("[pad]") == 0);
 }
 
 TEST_CASE("broadcast_to repeats axes of extent one", "[gpu]") {
-    struct { Shape from, to; } rows[] = {{{1}, {3, 5}}, {{3, 1}, {3, 8}}, {{4, 1, 4}, {2, 4, 3, 4}}, {{2, 1, 3, 1}, {2, 4, 3, 5}}};
+    struct {
+        Shape from, to;
+    } rows[] = {
+        {{1}, {3, 5}}, {{3, 1}, {3, 8}}, {{4, 1, 4}, {2, 4, 3, 4}}, {{2, 1, 3, 1}, {2, 4, 3, 5}}};
     for (auto& row : rows)
-        check({.name = "broadcast" + to_string(row.from), .inputs = {random_array(row.from, 5)},
+        check({.name = "broadcast" + to_string(row.from),
+               .inputs = {random_array(row.from, 5)},
                .build = [&](auto& x) { return broadcast_to(x[0], row.to); },
-               .reference = [&](auto& x) { return Array(row.to, [&](const Index& i) { return x[0].broadcast(i); }); }});
+               .reference =
+                   [&](auto& x) {
+                       return Array(row.to, [&](const Index& i) { return x[0].broadcast(i); });
+                   }});
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

@@ -25,8 +25,10 @@ Array bilinear(const Array& x, int64_t h, int64_t w, bool aligned) {
         for (int64_t dy : {0, 1})
             for (int64_t dx : {0, 1}) {
                 int64_t y = int64_t(fy), c = int64_t(fx);
-                double weight = (dy ? fy - double(y) : 1 - fy + double(y)) * (dx ? fx - double(c) : 1 - fx + double(c));
-                sum += weight * x({i[0], std::min(y + dy, x.shape[1] - 1), std::min(c + dx, x.shape[2] - 1), i[3]});
+                double weight = (dy ? fy - double(y) : 1 - fy + double(y)) *
+                                (dx ? fx - double(c) : 1 - fx + double(c));
+                sum += weight * x({i[0], std::min(y + dy, x.shape[1] - 1),
+                                   std::min(c + dx, x.shape[2] - 1), i[3]});
             }
         return sum;
     });
@@ -39,7 +41,8 @@ Array pooled(const Array& x, const PoolOptions& o, bool maximum) {
         double sum = 0, top = -INFINITY;
         for (int64_t r = 0; r < o.kernel[0]; r++)
             for (int64_t s = 0; s < o.kernel[1]; s++) {
-                int64_t y = i[1] * o.stride[0] - o.pad[0] + r, c = i[2] * o.stride[1] - o.pad[1] + s;
+                int64_t y = i[1] * o.stride[0] - o.pad[0] + r,
+                        c = i[2] * o.stride[1] - o.pad[1] + s;
                 if (y < 0 || c < 0 || y >= x.shape[1] || c >= x.shape[2]) continue;
                 sum += x({i[0], y, c, i[3]});
                 top = std::max(top, x({i[0], y, c, i[3]}));
@@ -48,33 +51,50 @@ Array pooled(const Array& x, const PoolOptions& o, bool maximum) {
     });
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("resizing matches its definition at any ratio", "[gpu]") {
-    struct { Shape shape; int64_t h, w; } rows[] = {
-        {{2, 3, 5, 4}, 6, 10}, {{1, 5, 4, 3}, 7, 9}, {{2, 7, 6, 8}, 3, 4}, {{1, 1, 1, 5}, 3, 2}, {{1, 8, 8, 12}, 16, 16}};
+    struct {
+        Shape shape;
+        int64_t h, w;
+    } rows[] = {{{2, 3, 5, 4}, 6, 10},
+                {{1, 5, 4, 3}, 7, 9},
+                {{2, 7, 6, 8}, 3, 4},
+                {{1, 1, 1, 5}, 3, 2},
+                {{1, 8, 8, 12}, 16, 16}};
     for (auto& row : rows) {
         std::vector<Array> inputs{random_array(row.shape, 1)};
         std::string name = to_string(row.shape);
-        check({.name = "nearest" + name, .inputs = inputs,
+        check({.name = "nearest" + name,
+               .inputs = inputs,
                .build = [&](auto& x) { return upsample_nearest(x[0], row.h, row.w); },
                .reference = [&](auto& x) { return nearest(x[0], row.h, row.w); }});
         for (bool aligned : {false, true})
-            check({.name = "bilinear" + name, .inputs = inputs,
+            check({.name = "bilinear" + name,
+                   .inputs = inputs,
                    .build = [&](auto& x) { return upsample_bilinear(x[0], row.h, row.w, aligned); },
                    .reference = [&](auto& x) { return bilinear(x[0], row.h, row.w, aligned); }});
     }
 }
 
 TEST_CASE("pooling takes the mean or maximum of windows", "[gpu]") {
-    struct { Shape shape; PoolOptions options; } rows[] = {
-        {{2, 6, 8, 4}, {}}, {{1, 7, 9, 3}, {{3, 3}, {2, 2}, {1, 1}}}, {{2, 5, 7, 8}, {{3, 2}, {1, 2}, {0, 1}}},
-        {{1, 8, 8, 12}, {{4, 4}, {4, 4}, {0, 0}}}};
+    struct {
+        Shape shape;
+        PoolOptions options;
+    } rows[] = {{{2, 6, 8, 4}, {}},
+                {{1, 7, 9, 3}, {{3, 3}, {2, 2}, {1, 1}}},
+                {{2, 5, 7, 8}, {{3, 2}, {1, 2}, {0, 1}}},
+                {{1, 8, 8, 12}, {{4, 4}, {4, 4}, {0, 0}}}};
     for (auto& row : rows)
         for (bool maximum : {false, true})
-            check({.name = (maximum ? "max_pool" : "avg_pool") + to_string(row.shape), .inputs = {random_array(row.shape, 2)},
-                   .build = [&](auto& x) { return maximum ? max_pool(x[0], row.options) : avg_pool(x[0], row.options); },
+            check({.name = (maximum ? "max_pool" : "avg_pool") + to_string(row.shape),
+                   .inputs = {random_array(row.shape, 2)},
+                   .build =
+                       [&](auto& x) {
+                           return maximum ? max_pool(x[0], row.options)
+                                          : avg_pool(x[0], row.options);
+                       },
                    .reference = [&](auto& x) { return pooled(x[0], row.options, maximum); }});
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

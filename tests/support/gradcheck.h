@@ -13,8 +13,9 @@ namespace kiln::test {
 using Reference = std::function<Array(const std::vector<Array>&)>;
 
 // d sum(f(x) * r) / d x[which], at up to `samples` elements; `elements` receives their indices.
-inline std::vector<double> central_differences(const Reference& f, std::vector<Array> inputs, size_t which,
-                                               const Array& r, size_t samples, std::vector<size_t>& elements) {
+inline std::vector<double> central_differences(const Reference& f, std::vector<Array> inputs,
+                                               size_t which, const Array& r, size_t samples,
+                                               std::vector<size_t>& elements) {
     constexpr double h = 1e-5;
     std::vector<double> slopes;
     std::vector<double>& x = inputs[which].values;
@@ -34,4 +35,4 @@ inline std::vector<double> central_differences(const Reference& f, std::vector<A
     return slopes;
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

@@ -9,7 +9,8 @@ namespace kiln::test {
 
 // |actual - expected| <= tolerance * max(1, |expected|) everywhere, and no NaN.
 template <class A, class B>
-std::string difference(const std::vector<A>& actual, const std::vector<B>& expected, double tolerance) {
+std::string difference(const std::vector<A>& actual, const std::vector<B>& expected,
+                       double tolerance) {
     if (actual.size() != expected.size())
         return std::to_string(actual.size()) + " values, not " + std::to_string(expected.size());
     size_t worst = 0;
@@ -21,8 +22,8 @@ std::string difference(const std::vector<A>& actual, const std::vector<B>& expec
         if (off > most) most = off, worst = i;
     }
     if (most <= tolerance) return {};
-    return "[" + std::to_string(worst) + "] is " + std::to_string(double(actual[worst])) + ", not " +
-           std::to_string(double(expected[worst])) + ": off by " + std::to_string(most);
+    return "[" + std::to_string(worst) + "] is " + std::to_string(double(actual[worst])) +
+           ", not " + std::to_string(double(expected[worst])) + ": off by " + std::to_string(most);
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test

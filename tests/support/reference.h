@@ -28,7 +28,8 @@ struct Array {
 
     size_t at(const Index& index) const {
         int64_t offset = 0;
-        for (int axis = 0; axis < shape.rank(); axis++) offset = offset * shape[axis] + index[size_t(axis)];
+        for (int axis = 0; axis < shape.rank(); axis++)
+            offset = offset * shape[axis] + index[size_t(axis)];
         return size_t(offset);
     }
     double operator()(const Index& index) const { return values[at(index)]; }
@@ -56,4 +57,4 @@ inline Array random_array(Shape shape, uint32_t seed, double low = -1, double hi
     return array;
 }
 
-}  // namespace kiln::test
+}   // namespace kiln::test
