@@ -1,6 +1,7 @@
 #version 450
 // Attention in one pass over the keys, for any device: a workgroup holds ROWS * 16 queries of a head,
-// and blocks of 32 keys and values pass through shared memory.
+// and blocks of 32 keys and values pass through shared memory. Loops stay loops where unrolling makes
+// CPU drivers compile for minutes.
 // Dao et al. FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness. 2022,
 // algorithm 1; the running maximum and sum are Milakov and Gimelshein. Online Normalizer
 // Calculation for Softmax. 2018.
@@ -43,7 +44,7 @@ uint thread, group_row, lane, head, image, first_query;
 uint query_row(uint r) { return group_row + 16 * r; }
 
 void fill_queries(uint chunk) {
-    for (uint item = thread; item < kQueries * kChunk; item += 128) {
+    [[dont_unroll]] for (uint item = thread; item < kQueries * kChunk; item += 128) {
         uint row = first_query + item / kChunk, at = chunk * kChunk + item % kChunk;
         bool inside = row < queries && at < width;
         uint from = ((image * queries + row) * heads + head) * width + at;
@@ -52,7 +53,7 @@ void fill_queries(uint chunk) {
 }
 
 void fill_keys(uint first, uint chunk, bool values) {
-    for (uint item = thread; item < kKeys * kChunk; item += 128) {
+    [[dont_unroll]] for (uint item = thread; item < kKeys * kChunk; item += 128) {
         uint row = first + item / kChunk, at = chunk * kChunk + item % kChunk;
         vec4 value = vec4(0.0);
         if (row < keys && at < width) {
@@ -77,12 +78,12 @@ void score(uint first) {
     float sum[ROWS][4];
     [[unroll]] for (uint r = 0; r < ROWS; r++)
         [[unroll]] for (uint i = 0; i < 4; i++) sum[r][i] = 0.0;
-    for (uint chunk = 0; chunk < CHUNKS; chunk++) {
+    [[dont_unroll]] for (uint chunk = 0; chunk < CHUNKS; chunk++) {
         barrier();
         fill_queries(chunk);
         fill_keys(first, chunk, false);
         barrier();
-        for (uint c = 0; c < kChunk; c++) {
+        [[dont_unroll]] for (uint c = 0; c < kChunk; c++) {
             vec4 left[ROWS];
             [[unroll]] for (uint r = 0; r < ROWS; r++) left[r] = queries_tile[query_row(r) * kChunk + c];
             [[unroll]] for (uint i = 0; i < 4; i++) {
@@ -110,13 +111,13 @@ void main() {
         [[unroll]] for (uint j = 0; j < CHUNKS; j++) acc[r][j] = vec4(0.0);
     }
     uint end = causal != 0 ? min(keys, first_query + kQueries) : keys;
-    for (uint first = 0; first < end; first += kKeys) {
+    [[dont_unroll]] for (uint first = 0; first < end; first += kKeys) {
         score(first);
         barrier();
         float block_high[ROWS], rescale[ROWS];
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             block_high[r] = high[r];
-            for (uint i = 0; i < kKeys; i++)
+            [[dont_unroll]] for (uint i = 0; i < kKeys; i++)
                 block_high[r] = max(block_high[r], weights[query_row(r) * (kKeys + 4) + i]);
             rescale[r] = exp(high[r] - block_high[r]);
             high[r] = block_high[r];
@@ -132,7 +133,7 @@ void main() {
             fill_keys(first, j, true);
             barrier();
             [[unroll]] for (uint r = 0; r < ROWS; r++) acc[r][j] *= rescale[r];
-            for (uint i = 0; i < kKeys; i++) {
+            [[dont_unroll]] for (uint i = 0; i < kKeys; i++) {
                 vec4 value = keys_tile[i * (kChunk + 1) + lane];
                 [[unroll]] for (uint r = 0; r < ROWS; r++)
                     acc[r][j] += weights[query_row(r) * (kKeys + 4) + i] * value;
@@ -140,7 +141,7 @@ void main() {
         }
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             float sum = 0.0;
-            for (uint i = 0; i < kKeys; i++) sum += weights[query_row(r) * (kKeys + 4) + i];
+            [[dont_unroll]] for (uint i = 0; i < kKeys; i++) sum += weights[query_row(r) * (kKeys + 4) + i];
             total[r] = total[r] * rescale[r] + sum;
         }
     }
