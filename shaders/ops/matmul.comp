@@ -89,7 +89,7 @@ void fill_b(uint k, uint depth, uint column0, uint base) {
 vec4 acc[ROWS][COLUMNS];
 
 void multiply(uint row0, uint column0) {
-    [[unroll]] for (uint k4 = 0; k4 < kDepth; k4++) {
+    [[dont_unroll]] for (uint k4 = 0; k4 < kDepth; k4++) {   // CPU drivers compile for long as it is
         vec4 left[ROWS];
         [[unroll]] for (uint r = 0; r < ROWS; r++) left[r] = tile_a[k4 * kTileRows + row0 + r];
         [[unroll]] for (uint q = 0; q < 4; q++) {
