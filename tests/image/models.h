@@ -103,7 +103,8 @@ inline void write_tokenizer(const fs::path& folder, const nlohmann::json& spec) 
                                  : fs::path(KILN_GOLDEN_DIR) / "text/small";
     fs::create_directories(folder);
     for (const char* name : {"vocab.json", "merges.txt"})
-        if (fs::exists(source / name)) fs::copy_file(source / name, folder / name);
+        if (fs::exists(source / name))
+            fs::copy_file(source / name, folder / name, fs::copy_options::overwrite_existing);
     nlohmann::json config = take(read_json((source / "tokenizer_config.json").string()));
     if (!spec.at("pad").is_null()) config["pad_token"] = spec.at("pad");
     take(write_file((folder / "tokenizer_config.json").string(), as_bytes(config.dump())));

@@ -21,6 +21,7 @@ ImageRequest request_of(const nlohmann::json& c) {
                    .steps = c.at("steps")};
     if (c.contains("negative")) r.negative = c.at("negative").get<std::string>();
     if (c.contains("cfg")) r.cfg = c.at("cfg").get<double>();
+    if (c.contains("eta")) r.eta = c.at("eta").get<double>();
     r.sampler = c.value("sampler", "");
     r.schedule = c.value("schedule", "default");
     r.seed = c.at("seed");

@@ -33,7 +33,8 @@ def case(model="sd1", **request):
 
 CASES = {f"sd1 {sampler}": case(sampler=sampler, steps=5, seed=11) for sampler in CLASSES if sampler != "tcd"}
 CASES.update({
-    "sd1 tcd": case(sampler="tcd", cfg=1.0),
+    "sd1 tcd": case(sampler="tcd", cfg=1.0, eta=0.3),
+    "sd1 ddim with noise": case(sampler="ddim", eta=0.5),
     "sd1 karras": case(sampler="dpmpp_2m", schedule="karras"),
     "sd1 72 x 64": case(width=72, height=64, steps=6),
     "sd1 unicode": case(prompt=UNICODE, negative="blurry, ugly"),
@@ -141,11 +142,11 @@ def run(spec, built, request):
         arguments["mask_image"] = mask(request["width"], request["height"])
     if "init" not in request or "mask" in request:
         arguments.update(width=request["width"], height=request["height"])
-    for ours, theirs in (("cfg", "guidance_scale"), ("guidance_rescale", "guidance_rescale"), ("clip_skip", "clip_skip")):
+    for ours, theirs in (("cfg", "guidance_scale"), ("guidance_rescale", "guidance_rescale"), ("clip_skip", "clip_skip"), ("eta", "eta")):
         if ours in request:
             arguments[theirs] = request[ours]
     pictures = pipe(**arguments).images
-    return np.stack([(p * 255).round().astype(np.uint8) for p in pictures])
+    return np.ascontiguousarray([(p * 255).round().astype(np.uint8) for p in pictures])
 
 
 def main():
