@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "modalities/image/layout.h"
+#include "modalities/image/pipeline.h"
 #include "modalities/image/unet.h"
 #include "modalities/image/vae.h"
 #include "modalities/text/clip_text.h"
@@ -97,6 +98,17 @@ void check_unet(const std::string& name) {
     report(name, relative_l2(first, expected(full.goldens, "unet")));
 }
 
+// Every `step`-th pixel each way of a picture [height, width, 3], as [3, h, w].
+std::vector<float> thinned_picture(const std::vector<float>& x, int64_t height, int64_t width,
+                                   int64_t step) {
+    std::vector<float> result;
+    for (int64_t c = 0; c < 3; c++)
+        for (int64_t row = 0; row < height; row += step)
+            for (int64_t column = 0; column < width; column += step)
+                result.push_back(x[size_t((row * width + column) * 3 + c)]);
+    return result;
+}
+
 // Every `step`-th row of [77, width].
 std::vector<float> thinned(const std::vector<float>& x, int64_t width, int step) {
     std::vector<float> result;
@@ -150,6 +162,21 @@ TEST_CASE("the full-size text encoder OpenCLIP-bigG agrees with transformers", "
     check_text("clip_g");
 }
 
+TEST_CASE("a picture whose tensors exceed a binding is decoded as in diffusers",
+          "[gpu][.nightly]") {
+    const FullSize full("vae_wide");
+    const VaeConfig c = take(parse_vae_config(full.config()));
+    Weights weights = full.weights();
+    const VaeDecoder decoder(weights, c);
+    const Tensor z = input("z", {1, 130, 128, 4});
+    Graph graph = take(Graph::compile(full.device, {decoder(z)}));
+    CHECK(full.device->caps().binding_range < uint64_t(1040 * 1024 * 32 * 4));
+    take(graph.write(z, channels_last(noise("z", 4 * 130 * 128, 4), 4)));
+    take(graph.run());
+    report("wide picture", relative_l2(thinned_picture(take(graph.read()), 1040, 1024, 16),
+                                       expected(full.goldens, "picture")));
+}
+
 TEST_CASE("the full-size autoencoder agrees with diffusers", "[gpu][.nightly]") {
     const FullSize full("vae");
     const VaeConfig c = take(parse_vae_config(full.config()));
@@ -162,12 +189,35 @@ TEST_CASE("the full-size autoencoder agrees with diffusers", "[gpu][.nightly]") 
     take(graph.write(picture, channels_last(noise("picture", 3 * 64 * 48), 3)));
     take(graph.run());
     const std::vector<float> decoded = take(graph.read(0)), moments = take(graph.read(1));
-    std::vector<float> thin, first(moments.size());
-    for (int64_t k = 0; k < 3; k++)
-        for (int64_t y = 0; y < 128; y += 2)
-            for (int64_t x = 0; x < 96; x += 2)
-                thin.push_back(decoded[size_t((y * 96 + x) * 3 + k)]);
+    std::vector<float> first(moments.size());
     to_channels_first(moments, first.data(), 1, 8, 48);
-    report("vae picture", relative_l2(thin, expected(full.goldens, "picture")));
+    report("vae picture",
+           relative_l2(thinned_picture(decoded, 128, 96, 2), expected(full.goldens, "picture")));
     report("vae moments", relative_l2(first, expected(full.goldens, "moments")));
+}
+
+TEST_CASE("a single file of Stable Diffusion 1.5's size gives the picture of diffusers",
+          "[gpu][.nightly]") {
+    const FullSize full("sd15_file");
+    const ImageOptions options{
+        .tokenizer = (fs::path(KILN_SOURCE_DIR) / "modalities/text/clip_bpe").string()};
+    ImagePipeline pipeline = take(ImagePipeline::open(full.device, full.path(), options));
+    const ImageRequest request{
+        .prompt = "a photo of a red cube", .width = 256, .height = 256, .steps = 3, .seed = 7};
+    const Image image = take(pipeline.run(request)).at(0).image;
+    const TensorInfo* info = full.goldens.find("picture");
+    REQUIRE(info);
+    const auto bytes = full.goldens.bytes(*info);
+    double sum = 0;
+    int largest = 0;
+    for (size_t y = 0; y < 64; y++)
+        for (size_t x = 0; x < 192; x++) {
+            const int found = image.pixels[(4 * y * 256 + 4 * (x / 3)) * 3 + x % 3];
+            const int difference = std::abs(found - int(uint8_t(bytes[y * 192 + x])));
+            sum += difference;
+            largest = std::max(largest, difference);
+        }
+    std::printf("picture: mean difference %.3f, largest %d\n", sum / (64 * 192), largest);
+    CHECK(sum / (64 * 192) <= 0.25);
+    CHECK(largest <= 3);
 }

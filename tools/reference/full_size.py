@@ -33,6 +33,7 @@ def text(width, layers, act):
 
 NETWORKS = dict(
     unet_sd15=(UNet2DConditionModel, SD15), unet_sdxl=(UNet2DConditionModel, XL), vae=(AutoencoderKL, VAE),
+    vae_wide=(AutoencoderKL, models.VAE),   # small, for a picture whose tensors exceed a binding
     clip_l=(CLIPTextModel, text(768, 12, "quick_gelu")), clip_h=(CLIPTextModel, text(1024, 23, "gelu")),
     clip_g=(CLIPTextModelWithProjection, text(1280, 32, "gelu")))
 
@@ -53,6 +54,8 @@ def build(cls, config):
 
 
 def results(name, model):
+    if name == "vae_wide":
+        return dict(picture=model.decode(noise("z", (1, 4, 130, 128)) * 4).sample[:, :, ::16, ::16])
     if name == "vae":
         return dict(picture=model.decode(noise("z", (1, 4, 16, 12)) * 4).sample[:, :, ::2, ::2],
                     moments=model.encode(noise("picture", (1, 3, 64, 48))).latent_dist.parameters)

@@ -1,14 +1,16 @@
 """Goldens of checkpoints in one file, under the names of the latent diffusion code base.
 
-    python tools/reference/single_files.py
+    python tools/reference/single_files.py [full]
 
 The names are made here from those of diffusers, and diffusers' own converters prove them: what they
 make of the file is loaded into its networks, whose pictures are the goldens. Writes
-tests/golden/image/NAME_file.json (shapes by name) and single_files.safetensors (pictures).
+tests/golden/image/NAME_file.json (shapes by name) and single_files.safetensors (pictures). With "full",
+which needs 12 GB of memory: one of Stable Diffusion 1.5's size, in half precision, at 256 x 256.
 """
 import functools
 import json
 import re
+import sys
 
 import diffusers
 import numpy as np
@@ -18,6 +20,7 @@ from diffusers.loaders import single_file_utils as ldm
 from safetensors.numpy import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+import full_size
 import models
 import pipelines
 
@@ -102,7 +105,9 @@ def conv_shaped(name, shape, spatial):
     return (*shape, 1, 1) if inside and len(shape) == 2 else shape
 
 
-def text(width, layers, act, projection):
+def text(width, layers, act, projection, full):
+    if full:
+        return CLIPTextConfig(**full_size.text(width, layers, act))
     vocabulary = models.small_vocabulary()
     return CLIPTextConfig(
         hidden_size=width, intermediate_size=64, num_attention_heads=width // 64, num_hidden_layers=layers,
@@ -130,23 +135,25 @@ FAMILIES = dict(
                  options=dict(force_zeros_for_empty_prompt=False, requires_aesthetics_score=True),
                  texts=[None, ("conditioner.embedders.0.model.", G, 2)]),
 )
+FULL = dict(unet=full_size.SD15, vae=full_size.VAE, scheduler=models.SD1_SCHEDULER, full=True, tokenizer="clip",
+            pipeline="StableDiffusionPipeline", texts=[("cond_stage_model.transformer.text_model.", L, 12)])
 REQUESTS = dict(sd1={}, sd2=dict(negative="blue"), sdxl={}, refiner=dict(init="portrait", strength=0.6, negative="blue"))
 
 
-def make_text(spec, index, shapes):
+def make_text(spec, shapes, full):
     """The text encoder to load, and its tensors in the file."""
     prefix, (width, act, projection), layers = spec
     if act == "quick_gelu":
-        model = CLIPTextModel(text(width, layers, act, projection))
+        model = CLIPTextModel(text(width, layers, act, projection, full))
         shapes.update({prefix + k: tuple(v.shape) for k, v in model.state_dict().items()})
         return model, layers
     projected = "conditioner" in prefix
-    full = CLIPTextModelWithProjection(text(width, layers, act, projection))
+    full = CLIPTextModelWithProjection(text(width, layers, act, projection, full))
     shapes.update({prefix + k: v for k, v in openclip_shapes(full).items()})
     if projected:
         return full, layers
     # SD 2.x was trained on the states before the last layer, which transformers' form leaves out.
-    return CLIPTextModel(text(width, layers - 1, act, projection)), layers - 1
+    return CLIPTextModel(text(width, layers - 1, act, projection, full)), layers - 1
 
 
 def load_text(model, spec, state):
@@ -172,8 +179,9 @@ def make(spec):
     for name, value in vae.state_dict().items():
         key = "first_stage_model." + vae_name(name)
         shapes[key] = conv_shaped(key, tuple(value.shape), False)
-    texts = [make_text(t, i, shapes)[0] if t else None for i, t in enumerate(spec["texts"])]
-    state = {k: models.weight(k, s) for k, s in shapes.items()}
+    texts = [make_text(t, shapes, spec.get("full"))[0] if t else None for t in spec["texts"]]
+    half = (lambda x: x.half().float()) if spec.get("full") else lambda x: x
+    state = {k: half(models.weight(k, s)) for k, s in shapes.items()}
     if "v_prediction" in json.dumps(spec["scheduler"]):
         state[V_MARK] = state[V_MARK] * 2
 
@@ -194,14 +202,27 @@ def tree_of(shapes):
     return tree
 
 
+def write_names(name, shapes):
+    document = dict(source=f"diffusers {diffusers.__version__}, torch {torch.__version__}", tensors=tree_of(shapes))
+    content = json.dumps(document, separators=(",", ":")) + "\n"
+    assert len(content) <= 65536, (name, len(content))
+    (models.OUT / f"{name}_file.json").write_text(content)
+
+
+def main_full():
+    """Every fourth pixel each way of one picture."""
+    built, shapes = make(FULL)
+    write_names("full_sd15", shapes)
+    picture = pipelines.run(FULL, built, pipelines.case(width=256, height=256, steps=3))
+    print("full", picture.mean().round(2), picture.std().round(2))
+    save_file(dict(picture=np.ascontiguousarray(picture[:, ::4, ::4])), models.OUT / "full_sd15_file.safetensors")
+
+
 def main():
     pictures = {}
     for name, spec in FAMILIES.items():
         built, shapes = make(spec)
-        document = dict(source=f"diffusers {diffusers.__version__}, torch {torch.__version__}", tensors=tree_of(shapes))
-        content = json.dumps(document, separators=(",", ":")) + "\n"
-        assert len(content) <= 65536, (name, len(content))
-        (models.OUT / f"{name}_file.json").write_text(content)
+        write_names(name, shapes)
         request = pipelines.case(**REQUESTS[name])
         pictures[name] = pipelines.run(dict(spec, tokenizer="small"), built, request)
         print(name, pictures[name].shape, pictures[name].mean().round(2), pictures[name].std().round(2))
@@ -210,4 +231,4 @@ def main():
 
 if __name__ == "__main__":
     with torch.no_grad():
-        main()
+        main_full() if sys.argv[1:] == ["full"] else main()
