@@ -53,7 +53,8 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
     CLI::App& app = line.app;
     app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
     app.allow_extras();
-    app.fallthrough();   // inherited by the commands: global flags may stand anywhere
+    app.require_subcommand(0, 1);   // so that a prompt may be the name of a command
+    app.fallthrough();              // inherited by the commands: global flags may stand anywhere
     app.get_formatter()->column_width(34);
     add_global(app, global);
     for (const sdk::Plugin& plugin : registry.plugins()) {

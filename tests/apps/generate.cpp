@@ -30,6 +30,12 @@ TEST_CASE("words become a file named after them and the seed") {
     CHECK_THAT(contents(w.path("a-red-thing-7.svg")), ContainsSubstring("<svg"));
 }
 
+TEST_CASE("a prompt may be the name of a command") {
+    Workplace w;
+    CHECK(w.run({"template", "models"}).out == "models-0.svg\n");
+    CHECK(w.run({"template", "template"}).out == "template-0.svg\n");
+}
+
 TEST_CASE("a new name never overwrites, a given one does") {
     Workplace w;
     w.write("x-0.svg", "mine");
