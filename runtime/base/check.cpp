@@ -9,4 +9,4 @@ void invariant_broken(std::string_view claim, const SourceLine& where) {
                          std::to_string(where.line) + ")");
 }
 
-}  // namespace kiln
+}   // namespace kiln

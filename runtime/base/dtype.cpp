@@ -10,10 +10,21 @@ namespace kiln {
 
 size_t size_of(DType type) {
     switch (type) {
-        case DType::f32: case DType::i32: case DType::u32: return 4;
-        case DType::f16: case DType::bf16: case DType::i16: case DType::u16: return 2;
-        case DType::f8_e4m3: case DType::f8_e5m2: case DType::u8: case DType::i8: case DType::boolean: return 1;
-        case DType::i64: case DType::u64: case DType::f64: return 8;
+        case DType::f32:
+        case DType::i32:
+        case DType::u32: return 4;
+        case DType::f16:
+        case DType::bf16:
+        case DType::i16:
+        case DType::u16: return 2;
+        case DType::f8_e4m3:
+        case DType::f8_e5m2:
+        case DType::u8:
+        case DType::i8:
+        case DType::boolean: return 1;
+        case DType::i64:
+        case DType::u64:
+        case DType::f64: return 8;
     }
     return 0;
 }
@@ -41,12 +52,18 @@ std::string_view name_of(DType type) {
 
 bool is_float(DType type) {
     switch (type) {
-        case DType::f32: case DType::f16: case DType::bf16: case DType::f8_e4m3: case DType::f8_e5m2: case DType::f64: return true;
+        case DType::f32:
+        case DType::f16:
+        case DType::bf16:
+        case DType::f8_e4m3:
+        case DType::f8_e5m2:
+        case DType::f64: return true;
         default: return false;
     }
 }
 
-// A small float of `exponent` and `mantissa` bits; `largest` is the magnitude bits of its largest finite value.
+// A small float of `exponent` and `mantissa` bits; `largest` is the magnitude bits of its largest
+// finite value.
 struct SmallFloat {
     int exponent, mantissa;
     uint32_t largest, nan;
@@ -63,20 +80,24 @@ static uint32_t encode(float value, const SmallFloat& f) {
     std::frexp(magnitude, &e);
     int exponent = std::max(e - 1, 1 - bias);
     double steps = std::nearbyint(std::ldexp(double(magnitude), f.mantissa - exponent));
-    uint32_t whole = uint32_t(steps);   // 2^mantissa .. 2^(mantissa+1) when normal; a carry moves the exponent by itself
-    uint32_t bits = whole < (1u << f.mantissa) ? whole : (uint32_t(exponent + bias - 1) << f.mantissa) + whole;
+    uint32_t whole = uint32_t(
+        steps);   // 2^mantissa .. 2^(mantissa+1) when normal; a carry moves the exponent by itself
+    uint32_t bits =
+        whole < (1u << f.mantissa) ? whole : (uint32_t(exponent + bias - 1) << f.mantissa) + whole;
     return sign | std::min(bits, f.largest);
 }
 
 static float decode(uint32_t bits, const SmallFloat& f, bool has_infinity) {
     int bias = (1 << (f.exponent - 1)) - 1;
-    uint32_t mantissa = bits & ((1u << f.mantissa) - 1), exponent = (bits >> f.mantissa) & ((1u << f.exponent) - 1);
+    uint32_t mantissa = bits & ((1u << f.mantissa) - 1),
+             exponent = (bits >> f.mantissa) & ((1u << f.exponent) - 1);
     float sign = bits >> (f.exponent + f.mantissa) & 1 ? -1.0f : 1.0f;
     bool top = exponent == (1u << f.exponent) - 1;
     if (has_infinity && top) return mantissa ? NAN : sign * INFINITY;
     if (!has_infinity && top && mantissa == (1u << f.mantissa) - 1) return NAN;
     if (exponent == 0) return sign * std::ldexp(float(mantissa), 1 - bias - f.mantissa);
-    return sign * std::ldexp(float(mantissa | (1u << f.mantissa)), int(exponent) - bias - f.mantissa);
+    return sign *
+           std::ldexp(float(mantissa | (1u << f.mantissa)), int(exponent) - bias - f.mantissa);
 }
 
 uint16_t f16_from_f32(float value) { return uint16_t(encode(value, kF16)); }
@@ -88,7 +109,8 @@ float f32_from_e5m2(uint8_t bits) { return decode(bits, kE5M2, true); }
 float f32_from_f16(uint16_t bits) {
     uint32_t sign = uint32_t(bits & 0x8000) << 16, rest = bits & 0x7fff;
     if (rest >= 0x7c00) return std::bit_cast<float>(sign | 0x7f800000u | ((rest & 0x3ff) << 13));
-    float scaled = std::bit_cast<float>(rest << 13) * std::bit_cast<float>(0x77800000u);   // times 2^112
+    float scaled =
+        std::bit_cast<float>(rest << 13) * std::bit_cast<float>(0x77800000u);   // times 2^112
     return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(scaled));
 }
 
@@ -125,7 +147,8 @@ void to_f32(DType type, const void* source, float* target, size_t count) {
         case DType::u16: return read_each<uint16_t>(source, target, count, by_value);
         case DType::i8: return read_each<int8_t>(source, target, count, by_value);
         case DType::u8: return read_each<uint8_t>(source, target, count, by_value);
-        case DType::boolean: return read_each<uint8_t>(source, target, count, [](uint8_t v) { return v != 0; });
+        case DType::boolean:
+            return read_each<uint8_t>(source, target, count, [](uint8_t v) { return v != 0; });
         case DType::f64: return read_each<double>(source, target, count, by_value);
     }
 }
@@ -146,10 +169,12 @@ void from_f32(DType type, const float* source, void* target, size_t count) {
         case DType::bf16: return write_each<uint16_t>(source, target, count, bf16_from_f32);
         case DType::f8_e4m3: return write_each<uint8_t>(source, target, count, e4m3_from_f32);
         case DType::f8_e5m2: return write_each<uint8_t>(source, target, count, e5m2_from_f32);
-        case DType::i32: return write_each<int32_t>(source, target, count, [](float v) { return v; });
-        case DType::f64: return write_each<double>(source, target, count, [](float v) { return v; });
+        case DType::i32:
+            return write_each<int32_t>(source, target, count, [](float v) { return v; });
+        case DType::f64:
+            return write_each<double>(source, target, count, [](float v) { return v; });
         default: ensure(false, "a type that floats are written to");
     }
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -25,4 +25,4 @@ std::string to_string(const Shape& shape) {
     return s + "]";
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -24,14 +24,16 @@ std::vector<Tensor> fuse(const std::vector<Tensor>& outputs) {
         if (t.kind() != Tensor::Kind::computed) return t;
         const Node& old = *t.value().node;
         auto node = std::make_shared<Node>(Node{old.op, {}});
-        for (const Tensor& input : old.inputs) node->inputs.push_back(input ? rewritten.at(input.id()) : Tensor());
+        for (const Tensor& input : old.inputs)
+            node->inputs.push_back(input ? rewritten.at(input.id()) : Tensor());
         for (size_t i = 0; i < old.inputs.size(); i++) {
             const Tensor& before = old.inputs[i];
             if (!before || users[before.id()] != 1 || kept.count(before.id())) continue;
             const Tensor& producer = node->inputs[i];
             if (producer.kind() != Tensor::Kind::computed) continue;
             const Node& self = *producer.value().node;
-            if (auto fused = self.op->absorb(self, producer, *node, with_node(t, node))) return with_node(t, fused);
+            if (auto fused = self.op->absorb(self, producer, *node, with_node(t, node)))
+                return with_node(t, fused);
         }
         return with_node(t, node);
     };
@@ -42,4 +44,4 @@ std::vector<Tensor> fuse(const std::vector<Tensor>& outputs) {
     return result;
 }
 
-}  // namespace kiln
+}   // namespace kiln

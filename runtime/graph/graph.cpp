@@ -30,7 +30,7 @@ struct Graph::State {
     std::shared_ptr<Device> device;
     std::vector<Tensor> outputs;
     Program program;
-    std::vector<Buffer> buffers;       // by slot
+    std::vector<Buffer> buffers;   // by slot
     std::unique_ptr<CommandList> list;
     GraphStats stats;
 
@@ -83,13 +83,15 @@ Result<void> Graph::State::place_slots(const GraphOptions& options) {
         }
     }
     const Caps& caps = device->caps();
-    Placement placement = place(shared, std::max<uint64_t>(256, caps.offset_alignment), caps.allocation);
+    Placement placement =
+        place(shared, std::max<uint64_t>(256, caps.offset_alignment), caps.allocation);
     for (uint64_t bytes : placement.blocks) stats.intermediate_bytes += bytes;
     auto workspace = options.workspace ? options.workspace : std::make_shared<Workspace>(device);
     auto blocks = workspace->blocks(placement.blocks);
     if (!blocks) return blocks.error();
     for (size_t i = 0; i < shared.size(); i++)
-        buffers[shared_slots[i]] = (*blocks)[placement.places[i].block].slice(placement.places[i].offset, shared[i].bytes);
+        buffers[shared_slots[i]] =
+            (*blocks)[placement.places[i].block].slice(placement.places[i].offset, shared[i].bytes);
     return {};
 }
 
@@ -106,15 +108,18 @@ Result<void> Graph::State::record(bool timed) {
         for (size_t b = 0; b < launch.operands.size(); b++) {
             const Operand& operand = launch.operands[b];
             bindings.push_back({buffers[operand.slot].slice(operand.offset, operand.size)});
-            conflict |= hazards.conflicts(bindings.back().buffer, launch.source->bindings[b].access);
+            conflict |=
+                hazards.conflicts(bindings.back().buffer, launch.source->bindings[b].access);
         }
         if (conflict) {
             list->barrier();
             hazards.clear();
             stats.barriers++;
         }
-        for (size_t b = 0; b < bindings.size(); b++) hazards.add(bindings[b].buffer, launch.source->bindings[b].access);
-        auto done = list->dispatch(program.labels[i], *pipeline, bindings, launch.args, launch.grid);
+        for (size_t b = 0; b < bindings.size(); b++)
+            hazards.add(bindings[b].buffer, launch.source->bindings[b].access);
+        auto done =
+            list->dispatch(program.labels[i], *pipeline, bindings, launch.args, launch.grid);
         if (!done) return done;
     }
     stats.launches = program.launches.size();
@@ -122,7 +127,8 @@ Result<void> Graph::State::record(bool timed) {
     return list->finish();
 }
 
-Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor> outputs, const GraphOptions& options) {
+Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor> outputs,
+                             const GraphOptions& options) {
     auto state = std::make_unique<State>();
     state->device = device;
     state->outputs = options.fuse ? fuse(outputs) : std::move(outputs);
@@ -142,7 +148,8 @@ Result<uint32_t> Graph::State::input_slot(const Tensor& input, size_t count) con
     if (found == program.slot_of.end() || program.slots[found->second].kind != Slot::Kind::input)
         return Error{Status::usage, "the graph has no input '" + input.path() + "'"};
     if (int64_t(count) != input.shape().count())
-        return Error{Status::usage, "input '" + input.path() + "' takes " + to_string(input.shape()) + ", given " +
+        return Error{Status::usage, "input '" + input.path() + "' takes " +
+                                        to_string(input.shape()) + ", given " +
                                         std::to_string(count) + " values"};
     return found->second;
 }
@@ -151,7 +158,8 @@ Result<void> Graph::write(const Tensor& input, std::span<const float> values) {
     auto slot = state_->input_slot(input, values.size());
     if (!slot) return slot.error();
     const Buffer& target = state_->buffers[*slot];
-    if (input.dtype() == DType::f32) return state_->device->write(target, values.data(), values.size_bytes());
+    if (input.dtype() == DType::f32)
+        return state_->device->write(target, values.data(), values.size_bytes());
     std::vector<std::byte> converted(input.bytes());
     from_f32(input.dtype(), values.data(), converted.data(), values.size());
     return state_->device->write(target, converted.data(), converted.size());
@@ -173,7 +181,8 @@ Result<std::vector<float>> Graph::read(size_t index) const {
     const Tensor& output = state_->outputs[index];
     std::vector<std::byte> bytes(output.bytes());
     const Buffer& source = state_->buffers[state_->program.slot_of.at(output.id())];
-    if (auto done = state_->device->read(source, bytes.data(), bytes.size()); !done) return done.error();
+    if (auto done = state_->device->read(source, bytes.data(), bytes.size()); !done)
+        return done.error();
     std::vector<float> values(size_t(output.shape().count()));
     to_f32(output.dtype(), bytes.data(), values.data(), values.size());
     return values;
@@ -187,19 +196,22 @@ std::string Graph::dump() const {
     for (size_t i = 0; i < state_->program.launches.size(); i++) {
         const Launch& launch = state_->program.launches[i];
         text += state_->program.labels[i] + " [" + std::string(launch.source->variant) + "] grid " +
-                std::to_string(launch.grid[0]) + "x" + std::to_string(launch.grid[1]) + "x" + std::to_string(launch.grid[2]);
+                std::to_string(launch.grid[0]) + "x" + std::to_string(launch.grid[1]) + "x" +
+                std::to_string(launch.grid[2]);
         for (const Operand& o : launch.operands)
-            text += " %" + std::to_string(o.slot) + "+" + std::to_string(o.offset) + ":" + std::to_string(o.size);
+            text += " %" + std::to_string(o.slot) + "+" + std::to_string(o.offset) + ":" +
+                    std::to_string(o.size);
         text += "\n";
     }
     return text;
 }
 
-Result<std::vector<float>> evaluate(std::shared_ptr<Device> device, const Tensor& tensor, const GraphOptions& options) {
+Result<std::vector<float>> evaluate(std::shared_ptr<Device> device, const Tensor& tensor,
+                                    const GraphOptions& options) {
     auto graph = Graph::compile(std::move(device), {tensor}, options);
     if (!graph) return graph.error();
     if (auto ran = graph->run(); !ran) return ran.error();
     return graph->read();
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -40,4 +40,4 @@ std::unordered_map<const void*, int> count_users(const std::vector<Tensor>& orde
     return users;
 }
 
-}  // namespace kiln
+}   // namespace kiln

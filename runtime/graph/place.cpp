@@ -11,7 +11,8 @@ struct Placed {
 };
 
 // The lowest offset in one block at which `wanted` overlaps nothing that is alive with it.
-static uint64_t lowest_fit(const std::vector<Placed>& block, const Lifetime& wanted, uint64_t bytes) {
+static uint64_t lowest_fit(const std::vector<Placed>& block, const Lifetime& wanted,
+                           uint64_t bytes) {
     uint64_t offset = 0;
     for (const Placed& p : block) {   // sorted by begin
         if (p.last < wanted.first || p.first > wanted.last) continue;
@@ -39,8 +40,10 @@ Placement place(const std::vector<Lifetime>& lifetimes, uint64_t alignment, uint
             if (offset + bytes > block_limit && !blocks[b].empty()) continue;
             Placed placed{offset, offset + bytes, wanted.first, wanted.last};
             auto& block = blocks[b];
-            block.insert(std::upper_bound(block.begin(), block.end(), placed,
-                                          [](const Placed& x, const Placed& y) { return x.begin < y.begin; }), placed);
+            block.insert(std::upper_bound(
+                             block.begin(), block.end(), placed,
+                             [](const Placed& x, const Placed& y) { return x.begin < y.begin; }),
+                         placed);
             result.places[i] = {b, offset};
             result.blocks[b] = std::max(result.blocks[b], placed.end);
             break;
@@ -49,4 +52,4 @@ Placement place(const std::vector<Lifetime>& lifetimes, uint64_t alignment, uint
     return result;
 }
 
-}  // namespace kiln
+}   // namespace kiln

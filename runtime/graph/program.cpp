@@ -18,12 +18,18 @@ public:
     Operand operand(const Tensor& tensor) override {
         auto found = program_.slot_of.find(tensor.id());
         ensure(found != program_.slot_of.end(), "an operand that stands before its user");
-        return {.slot = found->second, .offset = 0, .size = program_.slots[found->second].bytes, .dtype = tensor.dtype()};
+        return {.slot = found->second,
+                .offset = 0,
+                .size = program_.slots[found->second].bytes,
+                .dtype = tensor.dtype()};
     }
 
     Operand scratch(uint64_t bytes, DType dtype) override {
         program_.slots.push_back({Slot::Kind::intermediate, {}, bytes});
-        return {.slot = uint32_t(program_.slots.size() - 1), .offset = 0, .size = bytes, .dtype = dtype};
+        return {.slot = uint32_t(program_.slots.size() - 1),
+                .offset = 0,
+                .size = bytes,
+                .dtype = dtype};
     }
 
     void launch(Launch launch) override {
@@ -33,7 +39,8 @@ public:
         for (const Operand& operand : launch.operands)
             ensure(operand.slot < program_.slots.size(), "operands that belong to this graph");
         if (launch.operands.size() > 0) check_ranges(launch);
-        program_.labels.push_back(std::string(launch.source->name) + (path_.empty() ? "" : " " + path_));
+        program_.labels.push_back(std::string(launch.source->name) +
+                                  (path_.empty() ? "" : " " + path_));
         program_.launches.push_back(std::move(launch));
     }
 
@@ -50,7 +57,8 @@ public:
     }
 
     Program finish(const std::vector<Tensor>& outputs) {
-        for (const Tensor& output : outputs) program_.slots[program_.slot_of.at(output.id())].output = true;
+        for (const Tensor& output : outputs)
+            program_.slots[program_.slot_of.at(output.id())].output = true;
         return std::move(program_);
     }
 
@@ -74,8 +82,10 @@ private:
         for (const Operand& operand : launch.operands)
             if (operand.size > caps_.binding_range)
                 throw ModelError("[" + std::string(launch.source->name) + "] a tensor of " +
-                                 std::to_string(operand.size >> 20) + " MiB exceeds the device's binding range of " +
-                                 std::to_string(caps_.binding_range >> 20) + " MiB (" + path_ + ")");
+                                 std::to_string(operand.size >> 20) +
+                                 " MiB exceeds the device's binding range of " +
+                                 std::to_string(caps_.binding_range >> 20) + " MiB (" + path_ +
+                                 ")");
     }
 
     const Caps& caps_;
@@ -83,7 +93,7 @@ private:
     std::string path_;
 };
 
-}  // namespace
+}   // namespace
 
 Program lower(const Caps& caps, const std::vector<Tensor>& outputs) {
     ProgramBuilder builder(caps);
@@ -91,4 +101,4 @@ Program lower(const Caps& caps, const std::vector<Tensor>& outputs) {
     return builder.finish(outputs);
 }
 
-}  // namespace kiln
+}   // namespace kiln

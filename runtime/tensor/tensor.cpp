@@ -12,13 +12,20 @@ const Tensor::Value& Tensor::value() const {
 }
 
 Tensor input(std::string name, Shape shape, DType dtype) {
-    return Tensor({.kind = Tensor::Kind::input, .dtype = dtype, .shape = std::move(shape), .path = std::move(name)});
+    return Tensor({.kind = Tensor::Kind::input,
+                   .dtype = dtype,
+                   .shape = std::move(shape),
+                   .path = std::move(name)});
 }
 
 Tensor parameter(std::string path, Shape shape, DType dtype, Buffer storage) {
-    ensure(storage.size() >= uint64_t(shape.count()) * size_of(dtype), "storage that holds the parameter");
-    return Tensor({.kind = Tensor::Kind::parameter, .dtype = dtype, .shape = std::move(shape),
-                   .path = std::move(path), .storage = std::move(storage)});
+    ensure(storage.size() >= uint64_t(shape.count()) * size_of(dtype),
+           "storage that holds the parameter");
+    return Tensor({.kind = Tensor::Kind::parameter,
+                   .dtype = dtype,
+                   .shape = std::move(shape),
+                   .path = std::move(path),
+                   .storage = std::move(storage)});
 }
 
 template <class T>
@@ -26,7 +33,10 @@ static Tensor constant_of(Shape shape, const std::vector<T>& values, DType dtype
     ensure(int64_t(values.size()) == shape.count(), "as many values as the shape has");
     std::vector<std::byte> data(values.size() * sizeof(T));
     std::memcpy(data.data(), values.data(), data.size());
-    return Tensor({.kind = Tensor::Kind::constant, .dtype = dtype, .shape = std::move(shape), .data = std::move(data)});
+    return Tensor({.kind = Tensor::Kind::constant,
+                   .dtype = dtype,
+                   .shape = std::move(shape),
+                   .data = std::move(data)});
 }
 
 Tensor constant(Shape shape, const std::vector<float>& values) {
@@ -36,4 +46,4 @@ Tensor constant_i32(Shape shape, const std::vector<int32_t>& values) {
     return constant_of(std::move(shape), values, DType::i32);
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -14,8 +14,10 @@ TEST_CASE("every finite f16 survives the way to f32 and back") {
 
 TEST_CASE("every fp8 value survives the way to f32 and back") {
     for (uint32_t bits = 0; bits < 0x100; bits++) {
-        if (float v = f32_from_e4m3(uint8_t(bits)); !std::isnan(v)) REQUIRE(e4m3_from_f32(v) == bits);
-        if (float v = f32_from_e5m2(uint8_t(bits)); std::isfinite(v)) REQUIRE(e5m2_from_f32(v) == bits);
+        if (float v = f32_from_e4m3(uint8_t(bits)); !std::isnan(v))
+            REQUIRE(e4m3_from_f32(v) == bits);
+        if (float v = f32_from_e5m2(uint8_t(bits)); std::isfinite(v))
+            REQUIRE(e5m2_from_f32(v) == bits);
     }
 }
 

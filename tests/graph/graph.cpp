@@ -26,7 +26,8 @@ static Tensor waves(Shape shape, float step = 0.37f) {
 static Tensor block(const Tensor& x) {
     Tensor w1 = waves({3, 3, 8, 8}, 0.11f), w2 = waves({3, 3, 8, 8}, 0.23f);
     Tensor gain = waves({8}, 0.5f), shift = waves({8}, 0.7f);
-    Tensor h = conv(silu(group_norm(x, 4, gain, shift, 1e-5f)), w1, shift, {.pad_before = {1, 1}, .pad_after = {1, 1}});
+    Tensor h = conv(silu(group_norm(x, 4, gain, shift, 1e-5f)), w1, shift,
+                    {.pad_before = {1, 1}, .pad_after = {1, 1}});
     h = conv(silu(h), w2, {}, {.pad_before = {1, 1}, .pad_after = {1, 1}});
     return h + x;
 }
@@ -150,7 +151,8 @@ TEST_CASE("a tensor used twice gets the sum of both gradients", "[gpu]") {
 
 TEST_CASE("errors name the operator, the shapes and the module") {
     Tensor x = input("x", {1, 4, 4, 8});
-    Tensor w = parameter("unet.mid.conv.weight", {3, 3, 9, 8}, DType::f32, Buffer(nullptr, 0, 3 * 3 * 9 * 8 * 4));
+    Tensor w = parameter("unet.mid.conv.weight", {3, 3, 9, 8}, DType::f32,
+                         Buffer(nullptr, 0, 3 * 3 * 9 * 8 * 4));
     try {
         conv(x, w);
         FAIL("accepted");

@@ -8,7 +8,8 @@ using namespace kiln;
 
 static bool overlap(const Lifetime& a, const Place& at, const Lifetime& b, const Place& bt) {
     bool together = a.first <= b.last && b.first <= a.last;
-    bool same = at.block == bt.block && at.offset < bt.offset + b.bytes && bt.offset < at.offset + a.bytes;
+    bool same =
+        at.block == bt.block && at.offset < bt.offset + b.bytes && bt.offset < at.offset + a.bytes;
     return together && same;
 }
 

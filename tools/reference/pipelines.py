@@ -4,6 +4,7 @@
 
 Writes tests/golden/image/pipelines.json (the requests) and pipelines_N.safetensors (the pictures).
 """
+
 import json
 import sys
 import tempfile
@@ -31,31 +32,39 @@ def case(model="sd1", **request):
     return dict(dict(model=model, prompt=PLAIN, width=40, height=32, steps=4, seed=7), **request)
 
 
-CASES = {f"sd1 {sampler}": case(sampler=sampler, steps=5, seed=11) for sampler in CLASSES if sampler != "tcd"}
-CASES.update({
-    "sd1 tcd": case(sampler="tcd", cfg=1.0, eta=0.3),
-    "sd1 ddim with noise": case(sampler="ddim", eta=0.5),
-    "sd1 karras": case(sampler="dpmpp_2m", schedule="karras"),
-    "sd1 72 x 64": case(width=72, height=64, steps=6),
-    "sd1 unicode": case(prompt=UNICODE, negative="blurry, ugly"),
-    "sd1 empty": case(prompt=""),
-    "sd1 too long": case(prompt=LONG, sampler="ddim"),
-    "sd1 without guidance": case(cfg=1.0, sampler="euler"),
-    "sd1 clip skip": case(clip_skip=1, sampler="ddim"),
-    "sd1 two at once": case(count=2, sampler="euler_a"),
-    "sd1 image to image": case(init="portrait", strength=0.6, steps=6, sampler="euler_a"),
-    "sd1 repaint": case(init="portrait", mask="half", strength=1.0, sampler="ddim"),
-    "sd1 repaint half": case(init="portrait", mask="half", strength=0.6, steps=6, sampler="euler_a"),
-    "sd2": case("sd2", negative="a blue cat"),
-    "sd2 rescaled": case("sd2", guidance_rescale=0.7, sampler="euler", seed=3000000000),
-    "sdxl": case("sdxl", width=64, height=72),
-    "sdxl negative": case("sdxl", negative="blue", count=2, sampler="dpmpp_2m", clip_skip=1),
-    "sdxl ancestral": case("sdxl", sampler="euler_a", negative=""),
-    "refiner": case("refiner", init="portrait", strength=0.5, negative="blue"),
-    "lcm": case("lcm", cfg=8.5),
-    "inpaint": case("inpaint", init="portrait", mask="half", strength=1.0),
-    "inpaint half": case("inpaint", init="portrait", mask="half", strength=0.5, sampler="ddim"),
-})
+CASES = {
+    f"sd1 {sampler}": case(sampler=sampler, steps=5, seed=11)
+    for sampler in CLASSES
+    if sampler != "tcd"
+}
+CASES.update(
+    {
+        "sd1 tcd": case(sampler="tcd", cfg=1.0, eta=0.3),
+        "sd1 ddim with noise": case(sampler="ddim", eta=0.5),
+        "sd1 karras": case(sampler="dpmpp_2m", schedule="karras"),
+        "sd1 72 x 64": case(width=72, height=64, steps=6),
+        "sd1 unicode": case(prompt=UNICODE, negative="blurry, ugly"),
+        "sd1 empty": case(prompt=""),
+        "sd1 too long": case(prompt=LONG, sampler="ddim"),
+        "sd1 without guidance": case(cfg=1.0, sampler="euler"),
+        "sd1 clip skip": case(clip_skip=1, sampler="ddim"),
+        "sd1 two at once": case(count=2, sampler="euler_a"),
+        "sd1 image to image": case(init="portrait", strength=0.6, steps=6, sampler="euler_a"),
+        "sd1 repaint": case(init="portrait", mask="half", strength=1.0, sampler="ddim"),
+        "sd1 repaint half": case(
+            init="portrait", mask="half", strength=0.6, steps=6, sampler="euler_a"
+        ),
+        "sd2": case("sd2", negative="a blue cat"),
+        "sd2 rescaled": case("sd2", guidance_rescale=0.7, sampler="euler", seed=3000000000),
+        "sdxl": case("sdxl", width=64, height=72),
+        "sdxl negative": case("sdxl", negative="blue", count=2, sampler="dpmpp_2m", clip_skip=1),
+        "sdxl ancestral": case("sdxl", sampler="euler_a", negative=""),
+        "refiner": case("refiner", init="portrait", strength=0.5, negative="blue"),
+        "lcm": case("lcm", cfg=8.5),
+        "inpaint": case("inpaint", init="portrait", mask="half", strength=1.0),
+        "inpaint half": case("inpaint", init="portrait", mask="half", strength=0.5, sampler="ddim"),
+    }
+)
 
 
 def picture(name, width, height):
@@ -66,7 +75,7 @@ def picture(name, width, height):
 def mask(width, height):
     """White on the right half and on the upper quarter."""
     values = np.zeros((height, width), np.uint8)
-    values[:, width // 2:] = 255
+    values[:, width // 2 :] = 255
     values[: height // 4] = 200
     return Image.fromarray(values)
 
@@ -113,7 +122,7 @@ def make_pipeline(spec, built, request):
         if model is None:
             parts["text_encoder" + suffix] = parts["tokenizer" + suffix] = None
             continue
-        if not suffix:   # diffusers reaches the final norm by the name that transformers 4 gave it
+        if not suffix:  # diffusers reaches the final norm by the name that transformers 4 gave it
             object.__setattr__(model, "text_model", model)
         parts["text_encoder" + suffix] = model
         parts["tokenizer" + suffix] = make_tokenizer(spec["tokenizer"], pads[used])
@@ -132,17 +141,30 @@ def run(spec, built, request):
     pipe.set_progress_bar_config(disable=True)
     count = request.get("count", 1)
     generators = [torch.Generator().manual_seed(request["seed"] + i) for i in range(count)]
-    arguments = dict(prompt=request["prompt"], num_inference_steps=request["steps"], output_type="np",
-                     generator=generators if count > 1 else generators[0], num_images_per_prompt=count)
+    arguments = dict(
+        prompt=request["prompt"],
+        num_inference_steps=request["steps"],
+        output_type="np",
+        generator=generators if count > 1 else generators[0],
+        num_images_per_prompt=count,
+    )
     if "Latent" not in type(pipe).__name__:
         arguments["negative_prompt"] = request.get("negative")
     if "init" in request:
-        arguments.update(image=picture(request["init"], request["width"], request["height"]), strength=request["strength"])
+        arguments.update(
+            image=picture(request["init"], request["width"], request["height"]),
+            strength=request["strength"],
+        )
     if "mask" in request:
         arguments["mask_image"] = mask(request["width"], request["height"])
     if "init" not in request or "mask" in request:
         arguments.update(width=request["width"], height=request["height"])
-    for ours, theirs in (("cfg", "guidance_scale"), ("guidance_rescale", "guidance_rescale"), ("clip_skip", "clip_skip"), ("eta", "eta")):
+    for ours, theirs in (
+        ("cfg", "guidance_scale"),
+        ("guidance_rescale", "guidance_rescale"),
+        ("clip_skip", "clip_skip"),
+        ("eta", "eta"),
+    ):
         if ours in request:
             arguments[theirs] = request[ours]
     pictures = pipe(**arguments).images
@@ -163,8 +185,11 @@ def main():
         print(name, pictures.shape, pictures.mean().round(2), pictures.std().round(2), flush=True)
     for i, pictures in enumerate(files):
         save_file(pictures, models.OUT / f"pipelines_{i}.safetensors")
-    document = dict(source=f"diffusers {diffusers.__version__}, torch {torch.__version__}",
-                    tolerance=dict(mean=0.25, largest=3), cases=requests)
+    document = dict(
+        source=f"diffusers {diffusers.__version__}, torch {torch.__version__}",
+        tolerance=dict(mean=0.25, largest=3),
+        cases=requests,
+    )
     (models.OUT / "pipelines.json").write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -2,7 +2,7 @@
 
     python tools/reference/schedulers.py tests/golden/diffusion
 
-Needs torch, diffusers, scipy and torchsde. dpmpp_2s_a and dpmpp_3m_sde, which diffusers does not have,
+Needs torch, diffusers, scipy and torchsde. dpmpp_2s_a and dpmpp_3m_sde, which diffusers lacks,
 are computed here in float64 from the formulas of Lu et al., "DPM-Solver++" (2022). One JSON file a
 sampler: the configuration, the request, the timesteps of every call of the network, and the result.
 """
@@ -33,7 +33,8 @@ PLAIN = dict(skip_prk_steps=True)
 FLOW = dict(shift=3.0, num_train_timesteps=1000)
 
 CLASSES = dict(
-    ddim="DDIMScheduler", ddpm="DDPMScheduler", pndm="PNDMScheduler", euler="EulerDiscreteScheduler",
+    ddim="DDIMScheduler", ddpm="DDPMScheduler", pndm="PNDMScheduler",
+    euler="EulerDiscreteScheduler",
     euler_a="EulerAncestralDiscreteScheduler", heun="HeunDiscreteScheduler",
     dpm2="KDPM2DiscreteScheduler", dpm2_a="KDPM2AncestralDiscreteScheduler",
     dpmpp_2m="DPMSolverMultistepScheduler", dpmpp_2m_sde="DPMSolverMultistepScheduler",
@@ -50,12 +51,13 @@ def denoiser(x, t):
 
 
 def start_image(shape):
-    return (0.5 * torch.sin(0.37 * torch.arange(math.prod(shape), dtype=torch.float32) + 1)).reshape(shape)
+    steps = torch.arange(math.prod(shape), dtype=torch.float32)
+    return (0.5 * torch.sin(0.37 * steps + 1)).reshape(shape)
 
 
 def round_exactly(s):
-    """torch's vectorised square root, exponential and logarithm may miss the nearest float32. A Brownian
-    path resolves the difference, so its samplers are given the nearest."""
+    """torch's vectorised square root, exponential and logarithm may miss the nearest float32. A
+    Brownian path resolves the difference, so its samplers are given the nearest."""
     s.alphas_cumprod = s.alphas_cumprod.numpy()
     return s
 
@@ -63,7 +65,8 @@ def round_exactly(s):
 @contextlib.contextmanager
 def exact_scalars():
     exp, log = torch.Tensor.exp, torch.Tensor.log
-    torch.Tensor.exp = lambda x: torch.tensor(np.float32(math.exp(x.item()))) if x.dim() == 0 else exp(x)
+    torch.Tensor.exp = lambda x: (
+        torch.tensor(np.float32(math.exp(x.item()))) if x.dim() == 0 else exp(x))
     torch.Tensor.log = lambda x: (torch.tensor(np.float32(math.log(x.item())))
                                   if x.dim() == 0 and x.item() > 0 else log(x))
     yield
@@ -200,7 +203,8 @@ def named_sigmas(config, name, steps):
 
 def cases(sampler):
     distilled = sampler in DISTILLED
-    grid = [dict(config=SD1, steps=10), dict(config=LEADING, steps=4), dict(config=LEADING, steps=20),
+    grid = [dict(config=SD1, steps=10), dict(config=LEADING, steps=4),
+            dict(config=LEADING, steps=20),
             dict(config=LEADING, steps=50), dict(config=TRAILING, steps=7),
             dict(config=LINSPACE, steps=10), dict(config=LEADING, steps=1),
             dict(config=TRAILING, steps=2), dict(config=V, steps=10), dict(config=COSINE, steps=10),
@@ -223,7 +227,8 @@ def cases(sampler):
         grid += [dict(config=dict(LEADING, variance_type="fixed_large"), steps=6),
                  dict(config=dict(LEADING, variance_type="fixed_small_log"), steps=6)]
     if sampler == "pndm":
-        grid += [dict(config=dict(SD1, skip_prk_steps=False, _class_name="PNDMScheduler"), steps=10),
+        grid += [dict(config=dict(SD1, skip_prk_steps=False, _class_name="PNDMScheduler"),
+                      steps=10),
                  dict(config=dict(V, skip_prk_steps=False), steps=5)]
     if sampler in ("ddim", "ddpm", "unipc", "dpmpp_2m", "dpmpp_2m_sde"):
         grid.append(dict(config=STEEP, steps=10))
@@ -231,7 +236,8 @@ def cases(sampler):
         grid.append(dict(config=dict(LEADING, final_sigmas_type="sigma_min"), steps=10))
     if sampler == "euler":
         grid += [dict(config=FLOW, steps=8, scheduler="FlowMatchEulerDiscreteScheduler"),
-                 dict(config=FLOW, steps=8, strength=0.5, scheduler="FlowMatchEulerDiscreteScheduler"),
+                 dict(config=FLOW, steps=8, strength=0.5,
+                      scheduler="FlowMatchEulerDiscreteScheduler"),
                  dict(config=dict(FLOW, use_karras_sigmas=True, shift_terminal=0.05), steps=6,
                       scheduler="FlowMatchEulerDiscreteScheduler"),
                  dict(config=dict(LEADING, interpolation_type="log_linear"), steps=6),
@@ -242,7 +248,8 @@ def cases(sampler):
                              sigmas=named_sigmas(LINSPACE, name, 9)))
     if sampler in ("dpmpp_2m", "dpmpp_2m_sde"):
         grid += [dict(config=dict(LEADING, solver_type="heun"), steps=17),
-                 dict(config=dict(LEADING, euler_at_final=True, final_sigmas_type="sigma_min"), steps=16)]
+                 dict(config=dict(LEADING, euler_at_final=True, final_sigmas_type="sigma_min"),
+                      steps=16)]
     if sampler in ("dpmpp_2m", "unipc"):
         grid.append(dict(config=dict(prediction_type="flow_prediction", use_flow_sigmas=True,
                                      flow_shift=3.0), steps=8))
