@@ -34,4 +34,4 @@ inline void ensure(bool holds, std::string_view claim,
     if (!holds) invariant_broken(claim, where);
 }
 
-}  // namespace kiln
+}   // namespace kiln

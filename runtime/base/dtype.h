@@ -7,7 +7,23 @@
 
 namespace kiln {
 
-enum class DType : uint8_t { f32, f16, bf16, f8_e4m3, f8_e5m2, i32, u32, i64, u8, boolean, f64, i16, u16, i8, u64 };
+enum class DType : uint8_t {
+    f32,
+    f16,
+    bf16,
+    f8_e4m3,
+    f8_e5m2,
+    i32,
+    u32,
+    i64,
+    u8,
+    boolean,
+    f64,
+    i16,
+    u16,
+    i8,
+    u64
+};
 
 size_t size_of(DType type);             // bytes of one element
 std::string_view name_of(DType type);   // "f32", "f16", ...
@@ -19,13 +35,13 @@ uint16_t f16_from_f32(float value);
 float f32_from_f16(uint16_t bits);
 uint16_t bf16_from_f32(float value);
 float f32_from_bf16(uint16_t bits);
-uint8_t e4m3_from_f32(float value);     // the "fn" form: no infinities, 0x7f is NaN, largest 448
+uint8_t e4m3_from_f32(float value);   // the "fn" form: no infinities, 0x7f is NaN, largest 448
 float f32_from_e4m3(uint8_t bits);
-uint8_t e5m2_from_f32(float value);     // largest finite 57344
+uint8_t e5m2_from_f32(float value);   // largest finite 57344
 float f32_from_e5m2(uint8_t bits);
 
 // `count` elements of `type` at `source` (any alignment) as f32; integer types convert by value.
 void to_f32(DType type, const void* source, float* target, size_t count);
 void from_f32(DType type, const float* source, void* target, size_t count);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -13,4 +13,4 @@ inline uint64_t hash_bytes(std::span<const std::byte> bytes, uint64_t seed = kHa
     return seed;
 }
 
-}  // namespace kiln
+}   // namespace kiln

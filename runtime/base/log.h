@@ -8,4 +8,4 @@ namespace kiln {
 enum class LogLevel { debug, info, warning, error };
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
-}  // namespace kiln
+}   // namespace kiln

@@ -11,11 +11,11 @@ namespace kiln {
 // What went wrong, by what the caller can do about it; the values are the exit status of kiln.
 enum class Status : int {
     done = 0,
-    usage = 2,          // the request asks for what cannot be
-    bad_file = 3,       // a file or model is bad
-    no_device = 4,      // no usable device, or device lost
+    usage = 2,       // the request asks for what cannot be
+    bad_file = 3,    // a file or model is bad
+    no_device = 4,   // no usable device, or device lost
     out_of_memory = 5,
-    not_finite = 6,     // the model produced NaN or infinity
+    not_finite = 6,   // the model produced NaN or infinity
     interrupted = 130,
 };
 
@@ -32,15 +32,27 @@ public:
 
     bool ok() const { return state_.index() == 0; }
     explicit operator bool() const { return ok(); }
-    T& value() & { ensure(ok(), "value of a failed Result"); return std::get<0>(state_); }
-    const T& value() const& { ensure(ok(), "value of a failed Result"); return std::get<0>(state_); }
-    T&& value() && { ensure(ok(), "value of a failed Result"); return std::get<0>(std::move(state_)); }
+    T& value() & {
+        ensure(ok(), "value of a failed Result");
+        return std::get<0>(state_);
+    }
+    const T& value() const& {
+        ensure(ok(), "value of a failed Result");
+        return std::get<0>(state_);
+    }
+    T&& value() && {
+        ensure(ok(), "value of a failed Result");
+        return std::get<0>(std::move(state_));
+    }
     T& operator*() & { return value(); }
     const T& operator*() const& { return value(); }
     T&& operator*() && { return std::move(*this).value(); }
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
-    const Error& error() const { ensure(!ok(), "error of a good Result"); return std::get<1>(state_); }
+    const Error& error() const {
+        ensure(!ok(), "error of a good Result");
+        return std::get<1>(state_);
+    }
 
 private:
     std::variant<T, Error> state_;
@@ -54,14 +66,18 @@ public:
 
     bool ok() const { return !failed_; }
     explicit operator bool() const { return ok(); }
-    const Error& error() const { ensure(failed_, "error of a good Result"); return error_; }
+    const Error& error() const {
+        ensure(failed_, "error of a good Result");
+        return error_;
+    }
 
 private:
     Error error_{Status::done, {}};
     bool failed_ = false;
 };
 
-// An Error on its way through code that builds with exceptions (module constructors, graph building).
+// An Error on its way through code that builds with exceptions (module constructors, graph
+// building).
 struct ResultError : std::runtime_error {
     Error error;
     explicit ResultError(Error e) : std::runtime_error(e.message), error(std::move(e)) {}
@@ -76,4 +92,4 @@ inline void take(Result<void> result) {
     if (!result.ok()) throw ResultError(result.error());
 }
 
-}  // namespace kiln
+}   // namespace kiln

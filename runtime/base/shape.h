@@ -16,9 +16,10 @@ struct Shape {
     explicit Shape(std::vector<int64_t> d) : dims(std::move(d)) {}
 
     int rank() const { return int(dims.size()); }
-    int64_t operator[](int i) const;   // negative counts from the end; out of range is a broken invariant
+    int64_t operator[](
+        int i) const;   // negative counts from the end; out of range is a broken invariant
     int64_t& operator[](int i);
-    int64_t count() const;             // product of extents; 1 for rank 0
+    int64_t count() const;   // product of extents; 1 for rank 0
     bool operator==(const Shape&) const = default;
 
     auto begin() const { return dims.begin(); }
@@ -27,4 +28,4 @@ struct Shape {
 
 std::string to_string(const Shape& shape);   // "[2, 64, 64, 4]"
 
-}  // namespace kiln
+}   // namespace kiln

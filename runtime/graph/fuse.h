@@ -9,4 +9,4 @@ namespace kiln {
 // The same outputs, with every consumer that its sole producer can absorb (Op::absorb) folded in.
 std::vector<Tensor> fuse(const std::vector<Tensor>& outputs);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -29,14 +29,14 @@ private:
 
 struct GraphOptions {
     bool fuse = true;
-    bool timed = false;                        // a timestamp pair around every launch
-    std::shared_ptr<Workspace> workspace;      // empty: the graph owns its intermediates
+    bool timed = false;                     // a timestamp pair around every launch
+    std::shared_ptr<Workspace> workspace;   // empty: the graph owns its intermediates
 };
 
 struct GraphStats {
     size_t launches = 0, barriers = 0, pipelines = 0;
-    uint64_t intermediate_bytes = 0;           // of the planned arena
-    uint64_t unshared_bytes = 0;               // what it would be without reuse
+    uint64_t intermediate_bytes = 0;   // of the planned arena
+    uint64_t unshared_bytes = 0;       // what it would be without reuse
 };
 
 class Graph {
@@ -56,8 +56,8 @@ public:
     Result<std::vector<float>> read(size_t output = 0) const;
 
     const GraphStats& stats() const;
-    std::vector<KernelTime> times() const;     // of the last run; empty unless timed
-    std::string dump() const;                  // one launch a line: kernel, operands, grid
+    std::vector<KernelTime> times() const;   // of the last run; empty unless timed
+    std::string dump() const;                // one launch a line: kernel, operands, grid
 
 private:
     struct State;
@@ -69,4 +69,4 @@ private:
 Result<std::vector<float>> evaluate(std::shared_ptr<Device> device, const Tensor& tensor,
                                     const GraphOptions& options = {});
 
-}  // namespace kiln
+}   // namespace kiln

@@ -23,4 +23,4 @@ private:
     std::vector<Touch> pending_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,5 +1,6 @@
 // What an operator sees while it turns into launches: operands for tensors, scratch, and a place to
-// put the launches. Barriers are derived from the kernels' Read and Write bindings, in launch order.
+// put the launches. Barriers are derived from the kernels' Read and Write bindings, in launch
+// order.
 #pragma once
 #include "runtime/kernel/kernel.h"
 #include "runtime/tensor/tensor.h"
@@ -21,4 +22,4 @@ public:
     virtual void launch(Launch launch) = 0;
 };
 
-}  // namespace kiln
+}   // namespace kiln

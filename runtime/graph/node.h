@@ -26,13 +26,16 @@ public:
     // Emits the launches that fill `out`. Called once per compiled graph.
     virtual void lower(Lowering& lowering, const Node& node, const Tensor& out) const = 0;
 
-    // The same result built of simpler operators over the same inputs: the oracle in tests and, when
-    // vjp() gives nothing, the source of the gradient. Empty when the operator is itself primitive.
+    // The same result built of simpler operators over the same inputs: the oracle in tests and,
+    // when vjp() gives nothing, the source of the gradient. Empty when the operator is itself
+    // primitive.
     virtual Tensor composition(const Node&) const { return {}; }
 
-    // Gradients of the inputs given that of the output: one entry per input, empty where the input is
-    // absent or has no gradient (indices, say). Returning no entries means: differentiate composition().
-    virtual std::vector<Tensor> vjp(const Node& node, const Tensor& out, const Tensor& d_out) const {
+    // Gradients of the inputs given that of the output: one entry per input, empty where the input
+    // is absent or has no gradient (indices, say). Returning no entries means: differentiate
+    // composition().
+    virtual std::vector<Tensor> vjp(const Node& node, const Tensor& out,
+                                    const Tensor& d_out) const {
         (void)node, (void)out, (void)d_out;
         return {};
     }
@@ -42,18 +45,20 @@ public:
 
     // Fusion: `consumer` reads `self` (whose op this is) as its only reader. Returns the node that
     // computes the consumer's result in one step, or null when it cannot be absorbed.
-    virtual std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out, const Node& consumer,
+    virtual std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out,
+                                               const Node& consumer,
                                                const Tensor& consumer_out) const {
         (void)self, (void)self_out, (void)consumer, (void)consumer_out;
         return nullptr;
     }
 };
 
-// The result tensor of `op` over `inputs`. Its path is that of the first input that has one, weights
-// first, so that messages can say where in the model it stands.
+// The result tensor of `op` over `inputs`. Its path is that of the first input that has one,
+// weights first, so that messages can say where in the model it stands.
 Tensor compute(std::shared_ptr<const Op> op, std::vector<Tensor> inputs, Shape shape, DType dtype);
 
 // Throws ModelError "[op] fact: x [..], y [..] (path)".
-[[noreturn]] void model_error(std::string_view op, std::string_view fact, const std::vector<Tensor>& about);
+[[noreturn]] void model_error(std::string_view op, std::string_view fact,
+                              const std::vector<Tensor>& about);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -13,4 +13,4 @@ std::vector<Tensor> topological_order(const std::vector<Tensor>& outputs);
 // How often each is an input of another of `order`, by Tensor::id().
 std::unordered_map<const void*, int> count_users(const std::vector<Tensor>& order);
 
-}  // namespace kiln
+}   // namespace kiln

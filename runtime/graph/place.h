@@ -1,4 +1,5 @@
-// The memory plan: where each intermediate lies, so that those alive at the same time do not overlap.
+// The memory plan: where each intermediate lies, so that those alive at the same time do not
+// overlap.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -17,8 +18,8 @@ struct Place {
 };
 
 struct Placement {
-    std::vector<Place> places;        // one a lifetime
-    std::vector<uint64_t> blocks;     // bytes of each block
+    std::vector<Place> places;      // one a lifetime
+    std::vector<uint64_t> blocks;   // bytes of each block
 };
 
 // Greedy by size, lowest offset that fits: Pisarchyk and Lee. Efficient Memory Management for Deep
@@ -26,4 +27,4 @@ struct Placement {
 // `block_limit` unless one lifetime alone does.
 Placement place(const std::vector<Lifetime>& lifetimes, uint64_t alignment, uint64_t block_limit);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -10,19 +10,19 @@ namespace kiln {
 
 struct Slot {
     enum class Kind : uint8_t { parameter, constant, input, intermediate } kind;
-    Tensor tensor;             // empty for scratch
+    Tensor tensor;   // empty for scratch
     uint64_t bytes;
-    bool output = false;       // read after the run: gets memory of its own
+    bool output = false;   // read after the run: gets memory of its own
 };
 
 struct Program {
     std::vector<Slot> slots;
     std::vector<Launch> launches;
-    std::vector<std::string> labels;                           // one a launch: kernel and module path
-    std::unordered_map<const void*, uint32_t> slot_of;         // by Tensor::id(), views resolved
+    std::vector<std::string> labels;                     // one a launch: kernel and module path
+    std::unordered_map<const void*, uint32_t> slot_of;   // by Tensor::id(), views resolved
 };
 
 // Lowers everything that `outputs` need, in topological order.
 Program lower(const Caps& caps, const std::vector<Tensor>& outputs);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -57,4 +57,4 @@ Tensor parameter(std::string path, Shape shape, DType dtype, Buffer storage);
 Tensor constant(Shape shape, const std::vector<float>& values);
 Tensor constant_i32(Shape shape, const std::vector<int32_t>& values);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,6 +1,6 @@
 // Storage types. Tensors are f32 or f16; arithmetic is f32 always. f16 travels as packed pairs in
 // uint words, so no 16-bit capability is needed, and saturates at +-65504 instead of overflowing;
-// NaN stays NaN. STORAGE_F16 picks what load4 and store4 mean; the *_f16 functions are there always.
+// NaN stays NaN. STORAGE_F16 picks what load4 and store4 mean; the *_f16 functions always exist.
 #ifndef KILN_STORAGE_GLSL
 #define KILN_STORAGE_GLSL
 
