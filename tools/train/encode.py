@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+import checkpoint
 import group_norm
 
 
@@ -19,7 +20,7 @@ def main():
     args.add_argument("--parts", type=int, default=1)
     args = args.parse_args()
     torch.set_num_threads(1)
-    stored = torch.load(args.vae)
+    stored = checkpoint.read_vae(args.vae)
     vae = AutoencoderKL(**stored["config"])
     vae.load_state_dict(stored["weights"])
     group_norm.install(vae).to(memory_format=torch.channels_last).eval()

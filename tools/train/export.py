@@ -9,6 +9,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import save_file
 
+import checkpoint
 import text
 import train_unet
 
@@ -33,9 +34,9 @@ def main():
     args = args.parse_args()
     out = Path(args.out)
     shutil.copytree(args.tokenizer, out / "tokenizer", dirs_exist_ok=True)
-    stored = torch.load(args.unet)
-    vae_stored = torch.load(args.vae)
-    vae = AutoencoderKL(**vae_stored["config"], scaling_factor=stored["scaling"])
+    stored = checkpoint.read_unet(args.unet)
+    vae_stored = checkpoint.read_vae(args.vae)
+    vae = AutoencoderKL(**{**vae_stored["config"], "scaling_factor": stored["scaling"]})
     vae.load_state_dict(vae_stored["weights"])
     unet = UNet2DConditionModel(**train_unet.CONFIG)
     encoder = text.make_encoder(text.load_tokenizer(args.tokenizer))

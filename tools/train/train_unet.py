@@ -19,6 +19,7 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
+import checkpoint
 import group_norm
 import text
 import world
@@ -60,8 +61,9 @@ class Latents:
         return mean + std * torch.randn_like(mean), labels
 
 
-def learning_rate(done, step, peak):
-    return peak * min(1, (step + 1) / 300) * (.5 + .5 * math.cos(math.pi * min(done, 1))) + 1e-6
+def learning_rate(done, step, peak, warm_up=300):
+    rise = min(1, (step + 1) / warm_up)
+    return peak * rise * (.5 + .5 * math.cos(math.pi * min(done, 1))) + 1e-6
 
 
 def make_model(tokenizer, resume=None):
@@ -101,7 +103,7 @@ def main():
     torch.manual_seed(0)
     rng, words = np.random.default_rng(0), random.Random(0)
     tokenizer = text.load_tokenizer(args.tokenizer)
-    resume = torch.load(args.resume) if args.resume else None
+    resume = checkpoint.read_unet(args.resume) if args.resume else None
     model = make_model(tokenizer, resume)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = make_optimizer(model)
@@ -120,7 +122,7 @@ def main():
         x0, labels = latents.batch(rng, args.batch)
         captions = ["" if words.random() < .1 else world.caption(words, l) for l in labels]
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(done, step, args.rate)
+            group["lr"] = learning_rate(done, step, args.rate, 50 if resume else 300)
         loss = loss_of(model, text.encode(tokenizer, captions),
                        (x0 * scaling).contiguous(memory_format=torch.channels_last), abar)
         optimizer.zero_grad(set_to_none=True)
@@ -146,7 +148,7 @@ def arguments():
     args.add_argument("--data", default="data")
     args.add_argument("--tokenizer", default="tokenizer")
     args.add_argument("--out", default="unet.pt")
-    args.add_argument("--resume", default="", help="a checkpoint to go on from")
+    args.add_argument("--resume", default="", help="unet.pt or an exported folder to go on from")
     args.add_argument("--done", type=float, default=0, help="the share that it has behind it")
     args.add_argument("--minutes", type=float, default=70)
     args.add_argument("--batch", type=int, default=32)

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
+import checkpoint
 import group_norm
 from pace import Pace
 
@@ -60,15 +61,40 @@ def make_vae():
     return vae
 
 
+def decoder_batch(folder, rng, count):
+    """Stored latents, a little noisier than the encoder made them, and their pictures."""
+    moments, out = [], []
+    names = sorted(glob.glob(f"{folder}/train_*_latents.npy"))
+    data = np.load(name := names[rng.integers(len(names))], mmap_mode="r")
+    pictures = np.load(name.replace("latents", "images"), mmap_mode="r")
+    for i in rng.integers(0, len(data), count):
+        moments.append(data[i])
+        out.append(pictures[i])
+    mean, std = torch.from_numpy(np.stack(moments).astype(np.float32)).chunk(2, 1)
+    pixels = torch.from_numpy(np.stack(out)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return mean + (std + .04) * torch.randn_like(mean), pixels
+
+
+def distance(decoded, pixels):
+    error = (decoded - pixels).abs().mean()
+    return error + (decoded - pixels).square().mean() + .5 * differences(decoded, pixels), error
+
+
 def loss_of(vae, pixels):
     with torch.autocast("cpu", torch.bfloat16):
         posterior = vae.encode(pixels).latent_dist
         decoded = vae.decode(posterior.sample()).sample
-    decoded, mean, logvar = decoded.float(), posterior.mean.float(), posterior.logvar.float()
-    error = (decoded - pixels).abs().mean()
+    mean, logvar = posterior.mean.float(), posterior.logvar.float()
     kl = .5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-    square = (decoded - pixels).square().mean()
-    return error + square + .5 * differences(decoded, pixels) + 1e-4 * kl, error, kl
+    loss, error = distance(decoded.float(), pixels)
+    return loss + 1e-4 * kl, error, kl
+
+
+def decoder_loss(vae, latents, pixels):
+    latents = latents.contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        decoded = vae.decode(latents).sample
+    return *distance(decoded.float(), pixels), torch.zeros(())
 
 
 def save(vae, path):
@@ -83,14 +109,14 @@ def main():
     args.add_argument("--minutes", type=float, default=20)
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--decoder", default="", metavar="VAE",
-                      help="go on with the decoder of VAE alone: latents stay what they are")
+                      help="go on with the decoder of VAE (.pt or folder) alone: latents stay")
     args = args.parse_args()
     pace = Pace(args.threads)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     vae = make_vae()
     if args.decoder:
-        vae.load_state_dict(torch.load(args.decoder)["weights"])
+        vae.load_state_dict(checkpoint.read_vae(args.decoder)["weights"])
         vae.encoder.requires_grad_(False)
         vae.quant_conv.requires_grad_(False)
     average = copy.deepcopy(vae).eval().requires_grad_(False)
@@ -101,13 +127,16 @@ def main():
         if step % 200 == 0:
             shards = load_images(args.data)
         pace.step()
-        crops = done < .65 and not args.decoder
-        pixels = batch_of(shards, rng, 12 if crops else 4, 64 if crops else 128)
-        rate = (6e-4 if args.decoder else 1.2e-3) * min(1, (step + 1) / 100)
+        crops = done < .65
+        rate = (3e-4 if args.decoder else 1.2e-3) * min(1, (step + 1) / 100)
         rate *= .5 + .5 * math.cos(math.pi * done)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss, error, kl = loss_of(vae, pixels)
+        if args.decoder:
+            loss, error, kl = decoder_loss(vae, *decoder_batch(args.data, rng, 4))
+        else:
+            pixels = batch_of(shards, rng, 12 if crops else 4, 64 if crops else 128)
+            loss, error, kl = loss_of(vae, pixels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
