@@ -14,12 +14,16 @@ PipelineDesc pipeline_desc(const Launch& launch) {
     const KernelSource& source = *launch.source;
     ensure(launch.operands.size() == source.bindings.size(), "an operand for every binding");
     ensure(launch.args.size() == source.push_bytes, "arguments as the kernel declares them");
-    ensure(launch.constants.size() == source.constants, "a value for every specialization constant");
-    PipelineDesc desc{.name = source.name, .spirv = source.spirv, .push_bytes = source.push_bytes,
-                      .constants = launch.constants, .subgroup_size = launch.subgroup_size};
+    ensure(launch.constants.size() == source.constants,
+           "a value for every specialization constant");
+    PipelineDesc desc{.name = source.name,
+                      .spirv = source.spirv,
+                      .push_bytes = source.push_bytes,
+                      .constants = launch.constants,
+                      .subgroup_size = launch.subgroup_size};
     for (size_t i = 0; i < source.bindings.size(); i++)
         desc.bindings.push_back(kind_of(source.bindings[i], launch.operands[i].dtype));
     return desc;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -18,16 +18,16 @@ enum class Access : uint8_t { read, write, read_write };
 
 struct KernelBinding {
     Access access;
-    bool texel;          // a samplerBuffer: bound as four-vectors of the operand's dtype
+    bool texel;   // a samplerBuffer: bound as four-vectors of the operand's dtype
 };
 
 struct KernelSource {
-    std::string_view name;       // stem of the shader
-    std::string_view variant;    // "f32", "f16", ... as its first comment line lists them
+    std::string_view name;      // stem of the shader
+    std::string_view variant;   // "f32", "f16", ... as its first comment line lists them
     std::span<const uint32_t> spirv;
     std::span<const KernelBinding> bindings;
     uint32_t push_bytes;
-    uint32_t constants;          // how many specialization constants
+    uint32_t constants;   // how many specialization constants
 };
 
 // A range of something that will be a Buffer when the graph is placed: `slot` names it in the
@@ -38,24 +38,35 @@ struct Operand {
     DType dtype = DType::f32;
 
     // `size` bytes from `offset`; the absolute offset must be aligned to Caps::offset_alignment.
-    Operand window(uint64_t from, uint64_t bytes) const { return {slot, offset + from, bytes, dtype}; }
+    Operand window(uint64_t from, uint64_t bytes) const {
+        return {slot, offset + from, bytes, dtype};
+    }
 };
 
 // How the generated Bindings struct says who writes what; barriers follow from it.
-struct Read { Operand operand; Read(const Operand& o) : operand(o) {} };
-struct Write { Operand operand; Write(const Operand& o) : operand(o) {} };
-struct ReadWrite { Operand operand; ReadWrite(const Operand& o) : operand(o) {} };
+struct Read {
+    Operand operand;
+    Read(const Operand& o) : operand(o) {}
+};
+struct Write {
+    Operand operand;
+    Write(const Operand& o) : operand(o) {}
+};
+struct ReadWrite {
+    Operand operand;
+    ReadWrite(const Operand& o) : operand(o) {}
+};
 
 using Grid = std::array<uint32_t, 3>;   // workgroups
 
 // One dispatch, ready to be placed and recorded.
 struct Launch {
     const KernelSource* source = nullptr;
-    std::vector<Operand> operands;       // by binding
-    std::vector<std::byte> args;         // push constants
-    std::vector<uint32_t> constants;     // specialization constants by id, floats as their bits
+    std::vector<Operand> operands;     // by binding
+    std::vector<std::byte> args;       // push constants
+    std::vector<uint32_t> constants;   // specialization constants by id, floats as their bits
     Grid grid{1, 1, 1};
-    uint32_t subgroup_size = 0;          // required; 0: the driver's choice
+    uint32_t subgroup_size = 0;   // required; 0: the driver's choice
 };
 
 // The description from which Device::pipeline() compiles this launch.
@@ -63,4 +74,4 @@ PipelineDesc pipeline_desc(const Launch& launch);
 
 inline uint32_t div_up(int64_t a, int64_t b) { return uint32_t((a + b - 1) / b); }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -8,4 +8,4 @@ namespace kiln::kernels {
 
 std::vector<const KernelSource*> all();   // defined in the generated registry.cpp
 
-}  // namespace kiln::kernels
+}   // namespace kiln::kernels

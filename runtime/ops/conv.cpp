@@ -17,8 +17,15 @@ public:
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         const Tensor &x = node.inputs[0], &w = node.inputs[1];
         if (!is_product(node)) return lower_grouped(lowering, node, out);
-        Product p{.a = lowering.operand(x), .b = lowering.operand(w), .d = lowering.operand(out), .map = map_of(x, w, out),
-                  .columns = w[-1] / groups_, .channels = w[-2], .pitch_a = x[-1], .pitch_b = w[-1], .pitch_d = w[-1]};
+        Product p{.a = lowering.operand(x),
+                  .b = lowering.operand(w),
+                  .d = lowering.operand(out),
+                  .map = map_of(x, w, out),
+                  .columns = w[-1] / groups_,
+                  .channels = w[-2],
+                  .pitch_a = x[-1],
+                  .pitch_b = w[-1],
+                  .pitch_d = w[-1]};
         for (int i = 0, axis = 3 - shape_.axes(); i < shape_.axes(); i++, axis++) {
             p.map.stride[axis] = shape_.stride[i];
             p.map.dilation[axis] = shape_.dilation[i];
@@ -30,31 +37,41 @@ public:
             p.inner_b = p.inner_d = p.columns;
         }
         set_epilogue(lowering, p, epilogue_, node);
-        if (groups_ > 1) launch_product(lowering, p, name());
-        else launch_any_product(lowering, p, name());
+        if (groups_ > 1)
+            launch_product(lowering, p, name());
+        else
+            launch_any_product(lowering, p, name());
     }
 
     Tensor composition(const Node& node) const override {
-        if (!node.inputs[2] && !node.inputs[3] && epilogue_.activation == Activation::none) return {};
-        return compose_epilogue(epilogue_, conv(node.inputs[0], node.inputs[1], {}, options()), node);
+        if (!node.inputs[2] && !node.inputs[3] && epilogue_.activation == Activation::none)
+            return {};
+        return compose_epilogue(epilogue_, conv(node.inputs[0], node.inputs[1], {}, options()),
+                                node);
     }
 
-    std::vector<Tensor> vjp(const Node& node, const Tensor& out, const Tensor& d_out) const override {
+    std::vector<Tensor> vjp(const Node& node, const Tensor& out,
+                            const Tensor& d_out) const override {
         if (composition(node)) return Op::vjp(node, out, d_out);
         const Tensor &x = node.inputs[0], &w = node.inputs[1];
-        ConvTransposeOptions back{shape_.stride, shape_.pad_before, shape_.pad_after, shape_.dilation, {}, groups_};
+        ConvTransposeOptions back{
+            shape_.stride, shape_.pad_before, shape_.pad_after, shape_.dilation, {}, groups_};
         for (int i = 0; i < shape_.axes(); i++) {
             int64_t reached = (out[1 + i] - 1) * shape_.stride[i] + shape_.reach(w, i);
-            back.output_padding.push_back(int(x[1 + i] + shape_.pad_before[i] + shape_.pad_after[i] - reached));
+            back.output_padding.push_back(
+                int(x[1 + i] + shape_.pad_before[i] + shape_.pad_after[i] - reached));
         }
         Tensor d_x = conv_transpose(d_out, transpose(w), {}, back);
-        if (groups_ == 1) return {d_x, cast(weight_gradient(x, d_out, w.shape(), shape_), w.dtype()), {}, {}};
+        if (groups_ == 1)
+            return {d_x, cast(weight_gradient(x, d_out, w.shape(), shape_), w.dtype()), {}, {}};
         std::vector<Tensor> parts, xs = split(x, groups_), ds = split(d_out, groups_);
-        for (int g = 0; g < groups_; g++) parts.push_back(weight_gradient(xs[g], ds[g], w.shape(), shape_));
+        for (int g = 0; g < groups_; g++)
+            parts.push_back(weight_gradient(xs[g], ds[g], w.shape(), shape_));
         return {d_x, cast(concat(parts, w.rank() - 1), w.dtype()), {}, {}};
     }
 
-    std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out, const Node& consumer,
+    std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out,
+                                       const Node& consumer,
                                        const Tensor& consumer_out) const override {
         if (!is_product(self)) return nullptr;
         auto absorbed = absorb_epilogue(epilogue_, self, self_out, consumer, consumer_out);
@@ -70,13 +87,17 @@ private:
         return groups_ == 1 || (w[-2] % 4 == 0 && w[-1] / groups_ % 4 == 0);
     }
 
-    ConvOptions options() const { return {shape_.stride, shape_.pad_before, shape_.pad_after, shape_.dilation, groups_}; }
+    ConvOptions options() const {
+        return {shape_.stride, shape_.pad_before, shape_.pad_after, shape_.dilation, groups_};
+    }
 
     void lower_grouped(Lowering& lowering, const Node& node, const Tensor& out) const {
         const Tensor &x = node.inputs[0], &w = node.inputs[1], &bias = node.inputs[2];
         PixelMap map = map_of(x, w, out);
         using namespace kernels::conv_grouped;
-        Args args{.images = uint32_t(x[0]), .groups = uint32_t(groups_), .channels_in = uint32_t(x[-1]),
+        Args args{.images = uint32_t(x[0]),
+                  .groups = uint32_t(groups_),
+                  .channels_in = uint32_t(x[-1]),
                   .channels_out = uint32_t(w[-1])};
         for (int axis = 0; axis < 3; axis++) {
             int i = axis - 3 + shape_.axes();
@@ -91,9 +112,14 @@ private:
         uint32_t bias_kind = !bias ? 0 : bias.dtype() == DType::f16 ? 2 : 1;
         lowering.launch(launch(
             Variant::main,
-            {.x = in, .w = lowering.operand(w), .bias = bias ? lowering.operand(bias) : in, .y = lowering.operand(out)},
+            {.x = in,
+             .w = lowering.operand(w),
+             .bias = bias ? lowering.operand(bias) : in,
+             .y = lowering.operand(out)},
             args,
-            {.x_half = x.dtype() == DType::f16, .w_half = w.dtype() == DType::f16, .bias = bias_kind,
+            {.x_half = x.dtype() == DType::f16,
+             .w_half = w.dtype() == DType::f16,
+             .bias = bias_kind,
              .y_half = out.dtype() == DType::f16},
             fold(lowering.caps(), div_up(out.shape().count() / w[-1] * div_up(w[-1], 4), 64))));
     }
@@ -103,17 +129,19 @@ private:
     Epilogue epilogue_;
 };
 
-}  // namespace
+}   // namespace
 
 Tensor conv(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& options) {
-    ConvShape shape = conv_shape("conv", x, w, options.stride, options.pad_before, options.pad_after, options.dilation, {});
+    ConvShape shape = conv_shape("conv", x, w, options.stride, options.pad_before,
+                                 options.pad_after, options.dilation, {});
     int groups = options.groups;
     if (groups < 1 || x[-1] % groups || w[-1] % groups || w[-2] != x[-1] / groups)
         model_error("conv", "w is [kernel..., c_in / groups, c_out]", {x, w});
     check_operands("conv", x, w, bias, w[-1]);
     if (x.dtype() == DType::f16 && (w[-1] % 4 || x[-1] % 4))
         return in_f32(x, [&](const Tensor& y) { return conv(y, w, bias, options); });
-    if (w.dtype() == DType::f16 && w.shape().count() % 2) return conv(x, cast(w, DType::f32), bias, options);
+    if (w.dtype() == DType::f16 && w.shape().count() % 2)
+        return conv(x, cast(w, DType::f32), bias, options);
     Shape out{x[0]};
     for (int i = 0; i < shape.axes(); i++) {
         int64_t room = x[1 + i] + shape.pad_before[i] + shape.pad_after[i] - shape.reach(w, i);
@@ -121,7 +149,8 @@ Tensor conv(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOpti
         out.dims.push_back(room / shape.stride[i] + 1);
     }
     out.dims.push_back(w[-1]);
-    return compute(std::make_shared<ConvOp>(shape, groups, Epilogue{}), {x, w, bias, {}}, out, x.dtype());
+    return compute(std::make_shared<ConvOp>(shape, groups, Epilogue{}), {x, w, bias, {}}, out,
+                   x.dtype());
 }
 
-}  // namespace kiln
+}   // namespace kiln

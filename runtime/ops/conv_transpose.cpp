@@ -10,14 +10,22 @@ namespace {
 // Dumoulin and Visin. A Guide to Convolution Arithmetic for Deep Learning. 2016, chapter 4.
 class ConvTransposeOp : public Op {
 public:
-    ConvTransposeOp(ConvShape shape, Epilogue epilogue) : shape_(std::move(shape)), epilogue_(epilogue) {}
+    ConvTransposeOp(ConvShape shape, Epilogue epilogue)
+        : shape_(std::move(shape)), epilogue_(epilogue) {}
 
     std::string_view name() const override { return "conv_transpose"; }
 
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         const Tensor &x = node.inputs[0], &w = node.inputs[1];
-        Product p{.a = lowering.operand(x), .b = lowering.operand(w), .d = lowering.operand(out), .map = map_of(x, w, out),
-                  .columns = w[-1], .channels = w[-2], .pitch_a = w[-2], .pitch_b = w[-1], .pitch_d = w[-1]};
+        Product p{.a = lowering.operand(x),
+                  .b = lowering.operand(w),
+                  .d = lowering.operand(out),
+                  .map = map_of(x, w, out),
+                  .columns = w[-1],
+                  .channels = w[-2],
+                  .pitch_a = w[-2],
+                  .pitch_b = w[-1],
+                  .pitch_d = w[-1]};
         for (int i = 0, axis = 3 - shape_.axes(); i < shape_.axes(); i++, axis++) {
             p.map.up[axis] = shape_.stride[i];
             p.map.dilation[axis] = -shape_.dilation[i];
@@ -28,21 +36,26 @@ public:
     }
 
     Tensor composition(const Node& node) const override {
-        if (!node.inputs[2] && !node.inputs[3] && epilogue_.activation == Activation::none) return {};
+        if (!node.inputs[2] && !node.inputs[3] && epilogue_.activation == Activation::none)
+            return {};
         ConvTransposeOptions options{shape_.stride,   shape_.pad_before,     shape_.pad_after,
                                      shape_.dilation, shape_.output_padding, 1};
-        return compose_epilogue(epilogue_, conv_transpose(node.inputs[0], node.inputs[1], {}, options), node);
+        return compose_epilogue(epilogue_,
+                                conv_transpose(node.inputs[0], node.inputs[1], {}, options), node);
     }
 
-    std::vector<Tensor> vjp(const Node& node, const Tensor& out, const Tensor& d_out) const override {
+    std::vector<Tensor> vjp(const Node& node, const Tensor& out,
+                            const Tensor& d_out) const override {
         if (composition(node)) return Op::vjp(node, out, d_out);
         const Tensor &x = node.inputs[0], &w = node.inputs[1];
-        Tensor d_x = conv(d_out, transpose(w), {}, {shape_.stride, shape_.pad_before, shape_.pad_after, shape_.dilation, 1});
+        Tensor d_x = conv(d_out, transpose(w), {},
+                          {shape_.stride, shape_.pad_before, shape_.pad_after, shape_.dilation, 1});
         Tensor d_w = transpose(weight_gradient(d_out, x, w.shape(), shape_));
         return {d_x, cast(d_w, w.dtype()), {}, {}};
     }
 
-    std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out, const Node& consumer,
+    std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out,
+                                       const Node& consumer,
                                        const Tensor& consumer_out) const override {
         auto absorbed = absorb_epilogue(epilogue_, self, self_out, consumer, consumer_out);
         if (!absorbed) return nullptr;
@@ -58,27 +71,30 @@ private:
 Tensor one_group(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvShape& shape) {
     Shape out{x[0]};
     for (int i = 0; i < shape.axes(); i++) {
-        int64_t extent = (x[1 + i] - 1) * shape.stride[i] - shape.pad_before[i] - shape.pad_after[i] + shape.reach(w, i) +
-                         shape.output_padding[i];
+        int64_t extent = (x[1 + i] - 1) * shape.stride[i] - shape.pad_before[i] -
+                         shape.pad_after[i] + shape.reach(w, i) + shape.output_padding[i];
         if (extent < 1) model_error("conv_transpose", "the padding leaves nothing", {x, w});
         out.dims.push_back(extent);
     }
     out.dims.push_back(w[-1]);
-    return compute(std::make_shared<ConvTransposeOp>(shape, Epilogue{}), {x, w, bias, {}}, out, x.dtype());
+    return compute(std::make_shared<ConvTransposeOp>(shape, Epilogue{}), {x, w, bias, {}}, out,
+                   x.dtype());
 }
 
-}  // namespace
+}   // namespace
 
-Tensor conv_transpose(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvTransposeOptions& options) {
-    ConvShape shape = conv_shape("conv_transpose", x, w, options.stride, options.pad_before, options.pad_after,
-                                 options.dilation, options.output_padding);
+Tensor conv_transpose(const Tensor& x, const Tensor& w, const Tensor& bias,
+                      const ConvTransposeOptions& options) {
+    ConvShape shape = conv_shape("conv_transpose", x, w, options.stride, options.pad_before,
+                                 options.pad_after, options.dilation, options.output_padding);
     int groups = options.groups;
     if (groups < 1 || x[-1] % groups || w[-2] != x[-1])
         model_error("conv_transpose", "w is [kernel..., c_in, c_out / groups]", {x, w});
     check_operands("conv_transpose", x, w, bias, w[-1] * groups);
     if (x.dtype() == DType::f16 && (w[-1] % 4 || x[-1] / groups % 4))
         return in_f32(x, [&](const Tensor& y) { return conv_transpose(y, w, bias, options); });
-    if (w.dtype() == DType::f16 && w.shape().count() % 2) return conv_transpose(x, cast(w, DType::f32), bias, options);
+    if (w.dtype() == DType::f16 && w.shape().count() % 2)
+        return conv_transpose(x, cast(w, DType::f32), bias, options);
     if (groups == 1) return one_group(x, w, bias, shape);
     std::vector<Tensor> parts, xs = split(x, groups), ws = split(w, groups, -2);
     std::vector<Tensor> biases = bias ? split(bias, groups) : std::vector<Tensor>(size_t(groups));
@@ -86,4 +102,4 @@ Tensor conv_transpose(const Tensor& x, const Tensor& w, const Tensor& bias, cons
     return concat(parts, x.rank() - 1);
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -13,25 +13,30 @@ bool is_row_per_image(const Shape& row, const Shape& image) {
     return row[0] == image[0] && row[-1] == image[-1];
 }
 
-std::optional<Absorption> absorb_add(const Epilogue& epilogue, const Node& self, const Tensor& self_out,
-                                     const Node& consumer) {
+std::optional<Absorption> absorb_add(const Epilogue& epilogue, const Node& self,
+                                     const Tensor& self_out, const Node& consumer) {
     bool first = consumer.inputs[0].id() == self_out.id();
     const Tensor& other = consumer.inputs[first ? 1 : 0];
     if (other.id() == self_out.id() || epilogue.residual != Product::Residual::none) return {};
     if (other.dtype() != self_out.dtype()) return {};
     Absorption absorbed{epilogue, self.inputs};
-    if (other.shape() == self_out.shape()) absorbed.epilogue.residual = Product::Residual::same;
-    else if (is_row_per_image(other.shape(), self_out.shape())) absorbed.epilogue.residual = Product::Residual::image;
-    else return {};
+    if (other.shape() == self_out.shape())
+        absorbed.epilogue.residual = Product::Residual::same;
+    else if (is_row_per_image(other.shape(), self_out.shape()))
+        absorbed.epilogue.residual = Product::Residual::image;
+    else
+        return {};
     absorbed.inputs[3] = other;
     return absorbed;
 }
 
-}  // namespace
+}   // namespace
 
-std::optional<Absorption> absorb_epilogue(const Epilogue& epilogue, const Node& self, const Tensor& self_out,
-                                          const Node& consumer, const Tensor& consumer_out) {
-    if (consumer_out.shape() != self_out.shape() || consumer_out.dtype() != self_out.dtype()) return {};
+std::optional<Absorption> absorb_epilogue(const Epilogue& epilogue, const Node& self,
+                                          const Tensor& self_out, const Node& consumer,
+                                          const Tensor& consumer_out) {
+    if (consumer_out.shape() != self_out.shape() || consumer_out.dtype() != self_out.dtype())
+        return {};
     if (is_add(*consumer.op)) return absorb_add(epilogue, self, self_out, consumer);
     std::optional<FusedActivation> activation = activation_of(*consumer.op);
     if (!activation || epilogue.activation != Activation::none) return {};
@@ -62,19 +67,23 @@ Tensor compose_epilogue(const Epilogue& epilogue, const Tensor& product, const N
     return node.inputs[3] ? add(y, node.inputs[3]) : y;
 }
 
-void set_epilogue(Lowering& lowering, Product& product, const Epilogue& epilogue, const Node& node) {
+void set_epilogue(Lowering& lowering, Product& product, const Epilogue& epilogue,
+                  const Node& node) {
     product.activation = epilogue.activation;
     product.residual_kind = epilogue.residual;
     if (node.inputs[2]) product.bias = lowering.operand(node.inputs[2]);
     if (node.inputs[3]) product.residual = lowering.operand(node.inputs[3]);
 }
 
-void check_operands(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& bias, int64_t columns) {
+void check_operands(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& bias,
+                    int64_t columns) {
     for (const Tensor& t : {x, w, bias}) {
         if (!t) continue;
-        if (t.dtype() != DType::f32 && t.dtype() != DType::f16) model_error(op, "operands are f32 or f16", {x, w, bias});
+        if (t.dtype() != DType::f32 && t.dtype() != DType::f16)
+            model_error(op, "operands are f32 or f16", {x, w, bias});
     }
-    if (bias && bias.shape() != Shape{columns}) model_error(op, "a bias has one value a column", {x, w, bias});
+    if (bias && bias.shape() != Shape{columns})
+        model_error(op, "a bias has one value a column", {x, w, bias});
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -1,5 +1,5 @@
-// What a matrix product or convolution does to its result before storing it, and how it takes in the
-// operators that follow it. Within runtime/ops only.
+// What a matrix product or convolution does to its result before storing it, and how it takes in
+// the operators that follow it. Within runtime/ops only.
 #pragma once
 #include <optional>
 
@@ -7,8 +7,8 @@
 
 namespace kiln {
 
-// Inputs of an operator with an epilogue: x, weight, bias or empty, residual or empty. The result is
-// activation(product + bias) + residual.
+// Inputs of an operator with an epilogue: x, weight, bias or empty, residual or empty. The result
+// is activation(product + bias) + residual.
 struct Epilogue {
     Activation activation = Activation::none;
     Product::Residual residual = Product::Residual::none;
@@ -19,9 +19,11 @@ struct Absorption {
     std::vector<Tensor> inputs;
 };
 
-// The epilogue and inputs that compute `consumer_out` too; none when it is not of a kind that can be.
-std::optional<Absorption> absorb_epilogue(const Epilogue& epilogue, const Node& self, const Tensor& self_out,
-                                          const Node& consumer, const Tensor& consumer_out);
+// The epilogue and inputs that compute `consumer_out` too; none when it is not of a kind that can
+// be.
+std::optional<Absorption> absorb_epilogue(const Epilogue& epilogue, const Node& self,
+                                          const Tensor& self_out, const Node& consumer,
+                                          const Tensor& consumer_out);
 
 // The epilogue as operators of their own over the bare product.
 Tensor compose_epilogue(const Epilogue& epilogue, const Tensor& product, const Node& node);
@@ -31,6 +33,7 @@ Tensor apply(Activation activation, const Tensor& x);
 void set_epilogue(Lowering& lowering, Product& product, const Epilogue& epilogue, const Node& node);
 
 // Throws ModelError unless x and w have storage that kernels read and bias fits `columns`.
-void check_operands(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& bias, int64_t columns);
+void check_operands(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& bias,
+                    int64_t columns);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -6,9 +6,12 @@
 namespace kiln {
 namespace {
 
-// The leading axes of a product as at most two nested loops, with each operand's stride in matrices.
+// The leading axes of a product as at most two nested loops, with each operand's stride in
+// matrices.
 struct Batch {
-    struct Loop { int64_t extent, a, b; };
+    struct Loop {
+        int64_t extent, a, b;
+    };
     std::vector<Loop> loops;   // outermost first, merged where both operands allow
 };
 
@@ -27,8 +30,10 @@ Batch batch_of(const Shape& a, const Shape& b) {
         stride_b *= in_b;
         if (extent == 1) continue;
         Batch::Loop* last = loops.empty() ? nullptr : &loops.back();
-        if (last && loop.a == last->a * last->extent && loop.b == last->b * last->extent) last->extent *= extent;
-        else loops.push_back(loop);
+        if (last && loop.a == last->a * last->extent && loop.b == last->b * last->extent)
+            last->extent *= extent;
+        else
+            loops.push_back(loop);
     }
     std::reverse(loops.begin(), loops.end());
     return {loops};
@@ -65,18 +70,26 @@ public:
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         const Tensor &a = node.inputs[0], &b = node.inputs[1];
         int64_t m = out.rank() > 1 ? out[-2] : 1, k = a[-1], n = out[-1];
-        Product p{.a = lowering.operand(a), .b = lowering.operand(b), .d = lowering.operand(out),
-                  .map = line_of(m), .columns = n, .channels = k, .pitch_a = k, .pitch_b = transposed_ ? k : n,
-                  .pitch_d = n, .transposed = transposed_};
+        Product p{.a = lowering.operand(a),
+                  .b = lowering.operand(b),
+                  .d = lowering.operand(out),
+                  .map = line_of(m),
+                  .columns = n,
+                  .channels = k,
+                  .pitch_a = k,
+                  .pitch_b = transposed_ ? k : n,
+                  .pitch_d = n,
+                  .transposed = transposed_};
         std::vector<Batch::Loop> loops = batch_of(a.shape(), b.shape()).loops;
-        if (b.shape().count() == k * n) {           // one matrix for all rows
+        if (b.shape().count() == k * n) {   // one matrix for all rows
             p.map = line_of(out.shape().count() / n);
             if (epilogue_.residual == Product::Residual::image) {
                 p.map = line_of(out.shape().count() / n / out[0]);
                 p.map.images = out[0];
             }
         } else {
-            Batch::Loop inner = loops.back(), outer = loops.size() > 1 ? loops[0] : Batch::Loop{1, 0, 0};
+            Batch::Loop inner = loops.back(),
+                        outer = loops.size() > 1 ? loops[0] : Batch::Loop{1, 0, 0};
             p.outer = outer.extent, p.outer_a = outer.a * m * k, p.outer_b = outer.b * k * n;
             p.inner = inner.extent, p.inner_a = inner.a * m * k, p.inner_b = inner.b * k * n;
             p.inner_d = m * n, p.outer_d = inner.extent * m * n;
@@ -87,10 +100,12 @@ public:
 
     Tensor composition(const Node& node) const override {
         if (!has_epilogue(node)) return {};
-        return compose_epilogue(epilogue_, matmul(node.inputs[0], node.inputs[1], {.transpose_b = transposed_}), node);
+        return compose_epilogue(
+            epilogue_, matmul(node.inputs[0], node.inputs[1], {.transpose_b = transposed_}), node);
     }
 
-    std::vector<Tensor> vjp(const Node& node, const Tensor& out, const Tensor& d_out) const override {
+    std::vector<Tensor> vjp(const Node& node, const Tensor& out,
+                            const Tensor& d_out) const override {
         if (has_epilogue(node)) return Op::vjp(node, out, d_out);
         Tensor a = node.inputs[0], b = node.inputs[1], d = d_out;
         if (b.rank() == 2) {
@@ -98,14 +113,18 @@ public:
             d = reshape(d, {-1, d[-1]});
         }
         Tensor d_a = matmul(d, b, {.transpose_b = !transposed_});
-        Tensor d_b = transposed_ ? matmul(d, a, {.transpose_a = true}) : matmul(a, d, {.transpose_a = true});
-        if (b.rank() == 2) return {reshape(d_a, node.inputs[0].shape()), cast(d_b, b.dtype()), {}, {}};
+        Tensor d_b =
+            transposed_ ? matmul(d, a, {.transpose_a = true}) : matmul(a, d, {.transpose_a = true});
+        if (b.rank() == 2)
+            return {reshape(d_a, node.inputs[0].shape()), cast(d_b, b.dtype()), {}, {}};
         return {reduced_to(d_a, a), reduced_to(d_b, b), {}, {}};
     }
 
-    std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out, const Node& consumer,
+    std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out,
+                                       const Node& consumer,
                                        const Tensor& consumer_out) const override {
-        if (self.inputs[1].shape().count() != self.inputs[1][-1] * self.inputs[1][-2]) return nullptr;
+        if (self.inputs[1].shape().count() != self.inputs[1][-1] * self.inputs[1][-2])
+            return nullptr;
         auto absorbed = absorb_epilogue(epilogue_, self, self_out, consumer, consumer_out);
         if (!absorbed) return nullptr;
         return std::make_shared<Node>(
@@ -121,7 +140,7 @@ private:
     Epilogue epilogue_;
 };
 
-}  // namespace
+}   // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
     if (a.rank() < 2 || b.rank() < 2) model_error("matmul", "operands are matrices", {a, b});
@@ -130,16 +149,19 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
     if (a[-1] != k) model_error("matmul", "the inner extents differ", {a, b});
     for (int axis = 2; axis < std::max(a.rank(), b.rank()); axis++) {
         int64_t in_a = extent_at(a.shape(), axis), in_b = extent_at(b.shape(), axis);
-        if (in_a != in_b && in_a != 1 && in_b != 1) model_error("matmul", "the leading axes do not broadcast", {a, b});
+        if (in_a != in_b && in_a != 1 && in_b != 1)
+            model_error("matmul", "the leading axes do not broadcast", {a, b});
     }
     check_operands("matmul", a, b, {}, n);
-    if (a.dtype() == DType::f16 && n % 4) return in_f32(a, [&](const Tensor& x) { return matmul(x, b, options); });
-    if (b.dtype() == DType::f16 && b.shape().count() % 2) return matmul(a, cast(b, DType::f32), options);
+    if (a.dtype() == DType::f16 && n % 4)
+        return in_f32(a, [&](const Tensor& x) { return matmul(x, b, options); });
+    if (b.dtype() == DType::f16 && b.shape().count() % 2)
+        return matmul(a, cast(b, DType::f32), options);
     Shape batch = leading(a.shape(), b.shape());
     bool one_b = b.shape().count() == k * n && a.shape().count() == batch.count() * a[-2] * k;
     if (!one_b && batch_of(a.shape(), b.shape()).loops.size() > 2)
-        return matmul(broadcast_to(a, with_matrix(batch, a[-2], a[-1])), broadcast_to(b, with_matrix(batch, b[-2], b[-1])),
-                      options);
+        return matmul(broadcast_to(a, with_matrix(batch, a[-2], a[-1])),
+                      broadcast_to(b, with_matrix(batch, b[-2], b[-1])), options);
     return compute(std::make_shared<MatmulOp>(options.transpose_b, Epilogue{}), {a, b, {}, {}},
                    with_matrix(batch, a[-2], n), a.dtype());
 }
@@ -150,11 +172,12 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Activation a
     check_operands("linear", x, w, bias, w[1]);
     if (x.dtype() == DType::f16 && w[1] % 4)
         return in_f32(x, [&](const Tensor& y) { return linear(y, w, bias, activation); });
-    if (w.dtype() == DType::f16 && w.shape().count() % 2) return linear(x, cast(w, DType::f32), bias, activation);
+    if (w.dtype() == DType::f16 && w.shape().count() % 2)
+        return linear(x, cast(w, DType::f32), bias, activation);
     Shape shape = x.shape();
     shape[-1] = w[1];
-    return compute(std::make_shared<MatmulOp>(false, Epilogue{activation, Product::Residual::none}), {x, w, bias, {}},
-                   shape, x.dtype());
+    return compute(std::make_shared<MatmulOp>(false, Epilogue{activation, Product::Residual::none}),
+                   {x, w, bias, {}}, shape, x.dtype());
 }
 
-}  // namespace kiln
+}   // namespace kiln

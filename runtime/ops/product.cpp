@@ -13,7 +13,7 @@ namespace {
 
 // How one workgroup covers D, and how fast it is relative to the best when nothing is wasted.
 struct Tile {
-    uint32_t rows, columns;              // of an invocation (or lane), columns in fours
+    uint32_t rows, columns;   // of an invocation (or lane), columns in fours
     uint32_t threads, across;
     double speed;
 
@@ -21,19 +21,24 @@ struct Tile {
     int64_t wide(bool cpu) const { return 4 * columns * (cpu ? 8 : across); }
 };
 
-constexpr Tile kCpuTiles[] = {{2, 2, 8, 8, 1.0}, {2, 1, 8, 8, 0.9}, {1, 2, 8, 8, 0.65}, {1, 1, 8, 8, 0.55}};
+constexpr Tile kCpuTiles[] = {
+    {2, 2, 8, 8, 1.0}, {2, 1, 8, 8, 0.9}, {1, 2, 8, 8, 0.65}, {1, 1, 8, 8, 0.55}};
 constexpr Tile kTiles[] = {{4, 2, 128, 8, 1.0}, {4, 1, 128, 8, 0.75}, {1, 2, 128, 8, 0.45}};
-constexpr Tile kLargeTile = {8, 2, 256, 16, 1.5};   // of GPUs with registers for 64 sums an invocation
+constexpr Tile kLargeTile = {8, 2, 256, 16,
+                             1.5};   // of GPUs with registers for 64 sums an invocation
 
 const Tile& choose(std::span<const Tile> tiles, bool cpu, int64_t rows, int64_t columns) {
     auto cost = [&](const Tile& t) {
-        return double(div_up(rows, t.tall(cpu))) * t.tall(cpu) * div_up(columns, t.wide(cpu)) * t.wide(cpu) / t.speed;
+        return double(div_up(rows, t.tall(cpu))) * t.tall(cpu) * div_up(columns, t.wide(cpu)) *
+               t.wide(cpu) / t.speed;
     };
-    return *std::min_element(tiles.begin(), tiles.end(), [&](const Tile& a, const Tile& b) { return cost(a) < cost(b); });
+    return *std::min_element(tiles.begin(), tiles.end(),
+                             [&](const Tile& a, const Tile& b) { return cost(a) < cost(b); });
 }
 
 bool runs_on_cpu(const Caps& caps, const Product& p) {
-    if (caps.kind != DeviceKind::cpu || !caps.subgroup_ballot || caps.subgroup_size != 8) return false;
+    if (caps.kind != DeviceKind::cpu || !caps.subgroup_ballot || caps.subgroup_size != 8)
+        return false;
     for (const Operand* o : {&p.a, &p.b, &p.bias, &p.residual})
         if (present(*o) && o->size / (4 * size_of(o->dtype)) > caps.texel_elements) return false;
     return true;
@@ -45,7 +50,8 @@ bool has_large_registers(const Caps& caps) {
 
 Tile tile_of(const Caps& caps, const Product& p, bool cpu) {
     if (cpu) return choose(kCpuTiles, true, p.rows(), p.columns);
-    int64_t large = div_up(p.rows(), kLargeTile.tall(false)) * div_up(p.columns, kLargeTile.wide(false));
+    int64_t large =
+        div_up(p.rows(), kLargeTile.tall(false)) * div_up(p.columns, kLargeTile.wide(false));
     if (has_large_registers(caps) && large * p.outer * p.inner >= 64) return kLargeTile;
     return choose(kTiles, false, p.rows(), p.columns);
 }
@@ -56,14 +62,26 @@ Args args_of(const Product& p) {
         ensure(n % 4 == 0 && n / 4 <= int64_t(~0u), "extents of a product are multiples of four");
         return uint32_t(n / 4);
     };
-    Args args{.rows = uint32_t(p.rows()), .columns = in_fours(p.columns), .channels = in_fours(p.channels),
-              .pitch_a = in_fours(p.pitch_a), .pitch_b = in_fours(p.pitch_b), .pitch_d = in_fours(p.pitch_d),
-              .inner = uint32_t(p.inner), .base_a = in_fours(p.base_a), .base_b = in_fours(p.base_b),
-              .base_d = in_fours(p.base_d), .outer_a = in_fours(p.outer_a), .inner_a = in_fours(p.inner_a),
-              .outer_b = in_fours(p.outer_b), .inner_b = in_fours(p.inner_b), .outer_d = in_fours(p.outer_d),
-              .inner_d = in_fours(p.inner_d), .alpha = p.alpha};
+    Args args{.rows = uint32_t(p.rows()),
+              .columns = in_fours(p.columns),
+              .channels = in_fours(p.channels),
+              .pitch_a = in_fours(p.pitch_a),
+              .pitch_b = in_fours(p.pitch_b),
+              .pitch_d = in_fours(p.pitch_d),
+              .inner = uint32_t(p.inner),
+              .base_a = in_fours(p.base_a),
+              .base_b = in_fours(p.base_b),
+              .base_d = in_fours(p.base_d),
+              .outer_a = in_fours(p.outer_a),
+              .inner_a = in_fours(p.inner_a),
+              .outer_b = in_fours(p.outer_b),
+              .inner_b = in_fours(p.inner_b),
+              .outer_d = in_fours(p.outer_d),
+              .inner_d = in_fours(p.inner_d),
+              .alpha = p.alpha};
     for (int i = 0; i < 3; i++) {
-        ensure(p.map.stride[i] < 256 && p.map.up[i] < 256 && std::abs(p.map.dilation[i]) < 32768, "steps fit");
+        ensure(p.map.stride[i] < 256 && p.map.up[i] < 256 && std::abs(p.map.dilation[i]) < 32768,
+               "steps fit");
         args.in_size[i] = int32_t(p.map.in[i]);
         args.out_size[i] = uint32_t(p.map.out[i]);
         args.taps[i] = uint32_t(p.map.taps[i]);
@@ -76,49 +94,71 @@ Args args_of(const Product& p) {
 uint32_t is_half(const Operand& o) { return o.dtype == DType::f16; }
 
 void launch_band(Lowering& lowering, const Product& p, const Tile& tile, bool cpu) {
-    const Operand &bias = present(p.bias) ? p.bias : p.a, &residual = present(p.residual) ? p.residual : p.a;
-    Grid grid{div_up(p.rows(), tile.tall(cpu)), div_up(p.columns, tile.wide(cpu)), uint32_t(p.outer * p.inner)};
+    const Operand &bias = present(p.bias) ? p.bias : p.a,
+                  &residual = present(p.residual) ? p.residual : p.a;
+    Grid grid{div_up(p.rows(), tile.tall(cpu)), div_up(p.columns, tile.wide(cpu)),
+              uint32_t(p.outer * p.inner)};
     if (cpu) {
         using namespace kernels::matmul_cpu;
         Launch launch = kernels::matmul_cpu::launch(
-            Variant::main, {.a = p.a, .b = p.b, .bias = bias, .residual = residual, .d = p.d}, args_of<Args>(p),
-            {.rows = tile.rows, .columns = tile.columns, .transposed = p.transposed, .bias = present(p.bias),
-             .activation = uint32_t(p.activation), .residual = uint32_t(p.residual_kind), .half = is_half(p.d)},
+            Variant::main, {.a = p.a, .b = p.b, .bias = bias, .residual = residual, .d = p.d},
+            args_of<Args>(p),
+            {.rows = tile.rows,
+             .columns = tile.columns,
+             .transposed = p.transposed,
+             .bias = present(p.bias),
+             .activation = uint32_t(p.activation),
+             .residual = uint32_t(p.residual_kind),
+             .half = is_half(p.d)},
             grid);
         if (lowering.caps().subgroup_size_control) launch.subgroup_size = 8;
         return lowering.launch(std::move(launch));
     }
     using namespace kernels::matmul;
-    ensure(!present(p.residual) || p.residual.dtype == p.d.dtype, "a residual is stored as the result is");
+    ensure(!present(p.residual) || p.residual.dtype == p.d.dtype,
+           "a residual is stored as the result is");
     lowering.launch(kernels::matmul::launch(
-        Variant::main, {.a = p.a, .b = p.b, .bias = bias, .residual = residual, .d = p.d}, args_of<Args>(p),
-        {.local_x = tile.threads, .rows = tile.rows, .columns = tile.columns, .across = tile.across,
-         .a_half = is_half(p.a), .b_half = is_half(p.b), .d_half = is_half(p.d), .transposed = p.transposed,
-         .bias = present(p.bias) ? 1 + is_half(p.bias) : 0, .activation = uint32_t(p.activation),
+        Variant::main, {.a = p.a, .b = p.b, .bias = bias, .residual = residual, .d = p.d},
+        args_of<Args>(p),
+        {.local_x = tile.threads,
+         .rows = tile.rows,
+         .columns = tile.columns,
+         .across = tile.across,
+         .a_half = is_half(p.a),
+         .b_half = is_half(p.b),
+         .d_half = is_half(p.d),
+         .transposed = p.transposed,
+         .bias = present(p.bias) ? 1 + is_half(p.bias) : 0,
+         .activation = uint32_t(p.activation),
          .residual = uint32_t(p.residual_kind)},
         grid));
 }
 
 // The rows [begin, end) of the outermost axis of one image's output, as a product of its own.
-Product band_of(const Product& p, int axis, int64_t image, int64_t begin, int64_t end, uint64_t alignment) {
+Product band_of(const Product& p, int axis, int64_t image, int64_t begin, int64_t end,
+                uint64_t alignment) {
     const PixelMap& map = p.map;
     auto line = [&](const std::array<int64_t, 3>& size) {
         int64_t n = 1;
         for (int i = axis + 1; i < 3; i++) n *= size[i];
         return n;
     };
-    int64_t first = begin * map.stride[axis] - map.pad[axis], last = (end - 1) * map.stride[axis] - map.pad[axis];
+    int64_t first = begin * map.stride[axis] - map.pad[axis],
+            last = (end - 1) * map.stride[axis] - map.pad[axis];
     int64_t reach = (map.taps[axis] - 1) * map.dilation[axis];
     int64_t low = std::max<int64_t>(0, std::min(first, first + reach) / map.up[axis]);
     int64_t high = std::min<int64_t>(map.in[axis], std::max(last, last + reach) / map.up[axis] + 1);
     low = std::min(low, map.in[axis] - 1);
     high = std::max(high, low + 1);
-    int64_t in_line = line(map.in), out_line = line(map.out), per_image = map.in[0] * map.in[1] * map.in[2];
+    int64_t in_line = line(map.in), out_line = line(map.out),
+            per_image = map.in[0] * map.in[1] * map.in[2];
     uint64_t a_line = uint64_t(in_line * p.pitch_a) * size_of(p.a.dtype);
     uint64_t image_start = uint64_t(image * per_image * p.pitch_a) * size_of(p.a.dtype);
     while (low > 0 && (image_start + low * a_line) % alignment) low--;
     if ((image_start + low * a_line) % alignment)
-        throw ModelError("[product] a batch of large images whose size is not a multiple of the offset alignment");
+        throw ModelError(
+            "[product] a batch of large images whose size is not a multiple of the offset "
+            "alignment");
 
     Product band = p;
     band.map.images = 1;
@@ -127,9 +167,11 @@ Product band_of(const Product& p, int axis, int64_t image, int64_t begin, int64_
     band.map.pad[axis] = low * map.up[axis] - first;
     band.a = p.a.window(image_start + low * a_line, (high - low) * a_line);
     uint64_t d_line = uint64_t(out_line * p.pitch_d) * size_of(p.d.dtype);
-    uint64_t d_start = uint64_t(image * map.pixels() * p.pitch_d) * size_of(p.d.dtype) + begin * d_line;
+    uint64_t d_start =
+        uint64_t(image * map.pixels() * p.pitch_d) * size_of(p.d.dtype) + begin * d_line;
     band.d = p.d.window(d_start, (end - begin) * d_line);
-    if (p.residual_kind == Product::Residual::same) band.residual = p.residual.window(d_start, band.d.size);
+    if (p.residual_kind == Product::Residual::same)
+        band.residual = p.residual.window(d_start, band.d.size);
     if (p.residual_kind == Product::Residual::image) {
         uint64_t bytes = uint64_t(p.pitch_d) * size_of(p.residual.dtype);
         band.residual = p.residual.window(image * bytes, bytes);
@@ -138,27 +180,35 @@ Product band_of(const Product& p, int axis, int64_t image, int64_t begin, int64_
 }
 
 // Bands along the outermost axis with more than one row, as tall as the limits allow.
-void launch_bands(Lowering& lowering, const Product& p, const Tile& tile, bool cpu, std::string_view op) {
+void launch_bands(Lowering& lowering, const Product& p, const Tile& tile, bool cpu,
+                  std::string_view op) {
     const Caps& caps = lowering.caps();
     const PixelMap& map = p.map;
     int axis = 0;
     while (axis < 2 && map.out[axis] == 1 && map.in[axis] == 1) axis++;
     int64_t out_line = map.pixels() / map.out[axis];
     uint64_t d_line = uint64_t(out_line * p.pitch_d) * size_of(p.d.dtype);
-    uint64_t a_line = uint64_t(map.in[0] * map.in[1] * map.in[2] / map.in[axis] * p.pitch_a) * size_of(p.a.dtype);
-    int64_t step = int64_t(caps.offset_alignment / std::gcd<uint64_t>(d_line, caps.offset_alignment));
-    int64_t step_a = int64_t(caps.offset_alignment / std::gcd<uint64_t>(a_line, caps.offset_alignment));
+    uint64_t a_line =
+        uint64_t(map.in[0] * map.in[1] * map.in[2] / map.in[axis] * p.pitch_a) * size_of(p.a.dtype);
+    int64_t step =
+        int64_t(caps.offset_alignment / std::gcd<uint64_t>(d_line, caps.offset_alignment));
+    int64_t step_a =
+        int64_t(caps.offset_alignment / std::gcd<uint64_t>(a_line, caps.offset_alignment));
     int64_t halo = std::abs(int64_t(map.taps[axis] - 1) * map.dilation[axis]) + step_a + 1;
     int64_t by_a = int64_t(caps.binding_range / a_line) - halo;
     int64_t by_grid = int64_t(caps.workgroup_count[0]) * tile.tall(cpu) / out_line;
-    int64_t height = std::min({int64_t(caps.binding_range / d_line), by_a * map.up[axis] / map.stride[axis], by_grid});
+    int64_t height = std::min(
+        {int64_t(caps.binding_range / d_line), by_a * map.up[axis] / map.stride[axis], by_grid});
     height = std::min(height / step * step, (map.out[axis] + step - 1) / step * step);
     if (height <= 0)
-        throw ModelError("[" + std::string(op) + "] a row of the tensor exceeds the device's binding range");
+        throw ModelError("[" + std::string(op) +
+                         "] a row of the tensor exceeds the device's binding range");
     for (int64_t image = 0; image < map.images; image++)
         for (int64_t y = 0; y < map.out[axis]; y += height)
             launch_band(lowering,
-                        band_of(p, axis, image, y, std::min(y + height, map.out[axis]), caps.offset_alignment), tile, cpu);
+                        band_of(p, axis, image, y, std::min(y + height, map.out[axis]),
+                                caps.offset_alignment),
+                        tile, cpu);
 }
 
 // One launch or more for each matrix of a batch that is too large as a whole.
@@ -166,7 +216,8 @@ void launch_each(Lowering& lowering, const Product& p, std::string_view op) {
     auto part = [&](const Operand& o, int64_t from, int64_t count) {
         uint64_t start = uint64_t(from) * size_of(o.dtype);
         if (start % lowering.caps().offset_alignment)
-            throw ModelError("[" + std::string(op) + "] a large batch whose matrices are not aligned");
+            throw ModelError("[" + std::string(op) +
+                             "] a large batch whose matrices are not aligned");
         return o.window(start, uint64_t(count) * size_of(o.dtype));
     };
     for (int64_t i = 0; i < p.outer * p.inner; i++) {
@@ -174,13 +225,14 @@ void launch_each(Lowering& lowering, const Product& p, std::string_view op) {
         Product one = p;
         one.outer = one.inner = 1;
         one.a = part(p.a, outer * p.outer_a + inner * p.inner_a, p.rows() * p.pitch_a);
-        one.b = part(p.b, outer * p.outer_b + inner * p.inner_b, (p.transposed ? p.columns : p.channels) * p.pitch_b);
+        one.b = part(p.b, outer * p.outer_b + inner * p.inner_b,
+                     (p.transposed ? p.columns : p.channels) * p.pitch_b);
         one.d = part(p.d, outer * p.outer_d + inner * p.inner_d, p.rows() * p.pitch_d);
         launch_product(lowering, one, op);
     }
 }
 
-}  // namespace
+}   // namespace
 
 PixelMap line_of(int64_t rows) {
     PixelMap map;
@@ -191,34 +243,46 @@ PixelMap line_of(int64_t rows) {
 void launch_product(Lowering& lowering, const Product& p, std::string_view op) {
     const Caps& caps = lowering.caps();
     bool batched = p.outer > 1 || (p.inner > 1 && p.inner_d >= p.pitch_d);
-    if (batched && std::max({p.a.size, p.b.size, p.d.size}) > caps.binding_range) return launch_each(lowering, p, op);
+    if (batched && std::max({p.a.size, p.b.size, p.d.size}) > caps.binding_range)
+        return launch_each(lowering, p, op);
     if (p.b.size > caps.binding_range)
         throw ModelError("[" + std::string(op) + "] a weight exceeds the device's binding range");
-    if (caps.loop_iterations && uint64_t(p.map.tap_count() * (p.channels / 4 + 1)) >= caps.loop_iterations)
-        throw ModelError("[" + std::string(op) + "] too many channels for a driver that limits loops");
+    if (caps.loop_iterations &&
+        uint64_t(p.map.tap_count() * (p.channels / 4 + 1)) >= caps.loop_iterations)
+        throw ModelError("[" + std::string(op) +
+                         "] too many channels for a driver that limits loops");
     bool cpu = runs_on_cpu(caps, p);
     Tile tile = tile_of(caps, p, cpu);
     bool fits = std::max(p.a.size, p.d.size) <= caps.binding_range &&
                 div_up(p.rows(), tile.tall(cpu)) <= caps.workgroup_count[0];
-    if (fits) launch_band(lowering, p, tile, cpu);
-    else launch_bands(lowering, p, tile, cpu, op);
+    if (fits)
+        launch_band(lowering, p, tile, cpu);
+    else
+        launch_bands(lowering, p, tile, cpu, op);
 }
 
 void launch_repack(Lowering& lowering, const Operand& from, const Operand& to, const Repack& s) {
     ensure(from.dtype == DType::f32 || s.out_columns % 4 == 0, "f16 rows are multiples of four");
-    auto whole_words = [](Operand o) { o.size = (o.size + 3) / 4 * 4; return o; };
+    auto whole_words = [](Operand o) {
+        o.size = (o.size + 3) / 4 * 4;
+        return o;
+    };
     int64_t groups = div_up(s.batch * s.out_rows * div_up(s.out_columns, 4), 64);
     uint32_t across = uint32_t(std::min<int64_t>(groups, lowering.caps().workgroup_count[0]));
     using namespace kernels::repack;
-    lowering.launch(kernels::repack::launch(
-        Variant::main, {.x = whole_words(from), .y = to},
-        {.batch = uint32_t(s.batch), .rows = uint32_t(s.rows), .columns = uint32_t(s.columns),
-         .out_rows = uint32_t(s.out_rows), .out_columns = uint32_t(s.out_columns)},
-        {.half = is_half(from)}, {across, div_up(groups, across), 1}));
+    lowering.launch(kernels::repack::launch(Variant::main, {.x = whole_words(from), .y = to},
+                                            {.batch = uint32_t(s.batch),
+                                             .rows = uint32_t(s.rows),
+                                             .columns = uint32_t(s.columns),
+                                             .out_rows = uint32_t(s.out_rows),
+                                             .out_columns = uint32_t(s.out_columns)},
+                                            {.half = is_half(from)},
+                                            {across, div_up(groups, across), 1}));
 }
 
 Operand repacked(Lowering& lowering, const Operand& from, const Repack& s) {
-    Operand to = lowering.scratch(uint64_t(s.batch * s.out_rows * s.out_columns) * size_of(from.dtype), from.dtype);
+    Operand to = lowering.scratch(
+        uint64_t(s.batch * s.out_rows * s.out_columns) * size_of(from.dtype), from.dtype);
     launch_repack(lowering, from, to, s);
     return to;
 }
@@ -239,8 +303,9 @@ void launch_any_product(Lowering& lowering, Product p, std::string_view op) {
         p.inner_a = scaled(p.inner_a, p.channels, channels);
     }
     int64_t b_size = taps * p.channels * p.columns;
-    p.b = p.transposed ? repacked(lowering, p.b, {batch_b, p.columns, p.channels, columns, channels})
-                       : repacked(lowering, p.b, {batch_b * taps, p.channels, p.columns, channels, columns});
+    p.b = p.transposed
+              ? repacked(lowering, p.b, {batch_b, p.columns, p.channels, columns, channels})
+              : repacked(lowering, p.b, {batch_b * taps, p.channels, p.columns, channels, columns});
     p.outer_b = scaled(p.outer_b, b_size, taps * channels * columns);
     p.inner_b = scaled(p.inner_b, b_size, taps * channels * columns);
     p.pitch_a = p.channels = channels;
@@ -252,7 +317,8 @@ void launch_any_product(Lowering& lowering, Product p, std::string_view op) {
     };
     Operand d = p.d;
     p.bias = widen(p.bias, 1);
-    p.residual = widen(p.residual, p.residual_kind == Product::Residual::image ? p.map.images : rows);
+    p.residual =
+        widen(p.residual, p.residual_kind == Product::Residual::image ? p.map.images : rows);
     p.d = lowering.scratch(uint64_t(batch * rows * columns) * size_of(d.dtype), d.dtype);
     p.outer_d = scaled(p.outer_d, old_columns, columns);
     p.inner_d = scaled(p.inner_d, old_columns, columns);
@@ -261,4 +327,4 @@ void launch_any_product(Lowering& lowering, Product p, std::string_view op) {
     launch_repack(lowering, p.d, d, {1, batch * rows, columns, batch * rows, old_columns});
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -15,19 +15,19 @@ struct PixelMap {
     int64_t images = 1;
 
     int64_t tap_count() const { return taps[0] * taps[1] * taps[2]; }
-    int64_t pixels() const { return out[0] * out[1] * out[2]; }     // of one image
+    int64_t pixels() const { return out[0] * out[1] * out[2]; }   // of one image
 };
 
 // The map of a plain product: `rows` pixels in a line, one tap.
 PixelMap line_of(int64_t rows);
 
-// A product over a batch of `outer` x `inner` matrices. Everything counts elements. A is dense pixels
-// of `channels`; B is [taps * channels, columns], or [columns, channels] when transposed.
+// A product over a batch of `outer` x `inner` matrices. Everything counts elements. A is dense
+// pixels of `channels`; B is [taps * channels, columns], or [columns, channels] when transposed.
 struct Product {
     enum class Residual : uint8_t { none, same, image };
 
     Operand a, b, d;
-    Operand bias, residual;              // absent: without a slot
+    Operand bias, residual;   // absent: without a slot
     PixelMap map;
     int64_t columns = 0, channels = 0;
     int64_t pitch_a = 0, pitch_b = 0, pitch_d = 0;
@@ -59,4 +59,4 @@ Operand repacked(Lowering& lowering, const Operand& from, const Repack& sizes); 
 inline int64_t fours(int64_t n) { return (n + 3) / 4 * 4; }
 inline bool present(const Operand& operand) { return operand.slot != ~0u; }
 
-}  // namespace kiln
+}   // namespace kiln

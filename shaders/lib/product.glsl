@@ -54,6 +54,7 @@ int tap_of(Pixel pixel, uvec3 tap) {
     return ((int(pixel.image) * size.x + source.x) * size.y + source.y) * size.z + source.z;
 }
 
-uint rows_per_image() { return out_size[0] * out_size[1] * out_size[2]; }
+// Where the row of kImage that a row of D takes begins.
+uint image_row(uint row) { return row / (out_size[0] * out_size[1] * out_size[2]) * pitch_d; }
 
 #endif

@@ -1,7 +1,7 @@
 #version 450
-// Attention in one pass over the keys, for any device: a workgroup holds ROWS * 16 queries of a head,
-// and blocks of 32 keys and values pass through shared memory. Loops stay loops where unrolling makes
-// CPU drivers compile for minutes.
+// Attention in one pass over the keys, for any device: a workgroup holds ROWS * 16 queries of a
+// head, and blocks of 32 keys and values pass through shared memory. Loops stay loops where
+// unrolling makes CPU drivers compile for minutes.
 // Dao et al. FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness. 2022,
 // algorithm 1; the running maximum and sum are Milakov and Gimelshein. Online Normalizer
 // Calculation for Softmax. 2018.
@@ -22,7 +22,7 @@ layout(set = 0, binding = 4) writeonly buffer Y { uvec2 y[]; };
 
 layout(push_constant) uniform Args {
     uint queries, keys, heads, width;                // width of a head, in fours
-    uint bias_image, bias_head;                      // strides of the bias in elements, 0 to broadcast
+    uint bias_image, bias_head;                      // strides in elements, 0 to broadcast
     uint bias_kind;                                  // 0: none, 1: f32, 2: f16
     uint causal;
     float scale;
@@ -31,10 +31,11 @@ layout(push_constant) uniform Args {
 const uint kKeys = 32, kChunk = 8;                   // of a block; of a chunk, in fours
 const uint kQueries = 16 * ROWS;
 const float kLow = -1e30;
+const uint kPitch = kKeys + 4;                        // of the weights
 
 shared vec4 queries_tile[kQueries * kChunk];
-shared vec4 keys_tile[kKeys * (kChunk + 1)];         // values later; a column of padding against conflicts
-shared float weights[kQueries * (kKeys + 4)];
+shared vec4 keys_tile[kKeys * (kChunk + 1)];         // values later; padded against conflicts
+shared float weights[kQueries * kPitch];
 
 #define LOAD(buffer_, index) (HALF != 0 ? unpack_f16(buffer_[index]) \
     : uintBitsToFloat(uvec4(buffer_[2 * (index)], buffer_[2 * (index) + 1])))
@@ -85,7 +86,8 @@ void score(uint first) {
         barrier();
         [[dont_unroll]] for (uint c = 0; c < kChunk; c++) {
             vec4 left[ROWS];
-            [[unroll]] for (uint r = 0; r < ROWS; r++) left[r] = queries_tile[query_row(r) * kChunk + c];
+            [[unroll]] for (uint r = 0; r < ROWS; r++)
+                left[r] = queries_tile[query_row(r) * kChunk + c];
             [[unroll]] for (uint i = 0; i < 4; i++) {
                 vec4 right = keys_tile[(lane + 8 * i) * (kChunk + 1) + c];
                 [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r][i] += dot(left[r], right);
@@ -94,8 +96,8 @@ void score(uint first) {
     }
     [[unroll]] for (uint r = 0; r < ROWS; r++)
         [[unroll]] for (uint i = 0; i < 4; i++) {
-            uint key = lane + 8 * i;
-            weights[query_row(r) * (kKeys + 4) + key] = masked(sum[r][i], first_query + query_row(r), first + key);
+            uint key = lane + 8 * i, row = query_row(r);
+            weights[row * kPitch + key] = masked(sum[r][i], first_query + row, first + key);
         }
 }
 
@@ -118,14 +120,14 @@ void main() {
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             block_high[r] = high[r];
             [[dont_unroll]] for (uint i = 0; i < kKeys; i++)
-                block_high[r] = max(block_high[r], weights[query_row(r) * (kKeys + 4) + i]);
+                block_high[r] = max(block_high[r], weights[query_row(r) * kPitch + i]);
             rescale[r] = exp(high[r] - block_high[r]);
             high[r] = block_high[r];
         }
         barrier();
         [[unroll]] for (uint r = 0; r < ROWS; r++)
             [[unroll]] for (uint i = 0; i < 4; i++) {
-                uint at = query_row(r) * (kKeys + 4) + lane + 8 * i;
+                uint at = query_row(r) * kPitch + lane + 8 * i;
                 weights[at] = exp(weights[at] - high[r]);
             }
         [[unroll]] for (uint j = 0; j < CHUNKS; j++) {
@@ -136,12 +138,13 @@ void main() {
             [[dont_unroll]] for (uint i = 0; i < kKeys; i++) {
                 vec4 value = keys_tile[i * (kChunk + 1) + lane];
                 [[unroll]] for (uint r = 0; r < ROWS; r++)
-                    acc[r][j] += weights[query_row(r) * (kKeys + 4) + i] * value;
+                    acc[r][j] += weights[query_row(r) * kPitch + i] * value;
             }
         }
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             float sum = 0.0;
-            [[dont_unroll]] for (uint i = 0; i < kKeys; i++) sum += weights[query_row(r) * (kKeys + 4) + i];
+            [[dont_unroll]] for (uint i = 0; i < kKeys; i++)
+                sum += weights[query_row(r) * kPitch + i];
             total[r] = total[r] * rescale[r] + sum;
         }
     }

@@ -1,6 +1,6 @@
 #version 450
-// Softmax of attention scores in place, for drivers that run on the CPU: a subgroup a row, which reads
-// through a texel view of the memory that it writes. Columns beyond `keys` become zero.
+// Softmax of attention scores in place, for drivers that run on the CPU: a subgroup a row, which
+// reads through a texel view of the memory that it writes. Columns beyond `keys` become zero.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "lib/storage.glsl"
@@ -39,7 +39,8 @@ void main() {
     float top = subgroupMax(max(max(high.x, high.y), max(high.z, high.w)));
     vec4 sums = vec4(0.0);
     for (uint c = lane; c < pitch; c += 8) sums += exp(score(row, c) - top);
-    float sum = subgroupAdd(sums.x + sums.y + sums.z + sums.w), inverse = sum > 0.0 ? 1.0 / sum : 0.0;
+    float sum = subgroupAdd(sums.x + sums.y + sums.z + sums.w);
+    float inverse = sum > 0.0 ? 1.0 / sum : 0.0;
     for (uint c = lane; c < pitch; c += 8)
         weights[(gl_WorkGroupID.y * rows + row) * pitch + c] = exp(score(row, c) - top) * inverse;
 }

@@ -37,24 +37,29 @@ float result(uint image, ivec3 corner, uint channel) {
         uvec3 offset = uvec3(tap / (taps[1] * taps[2]), tap / taps[2] % taps[1], tap % taps[2]);
         ivec3 at = corner + ivec3(offset * uvec3(dilation[0], dilation[1], dilation[2]));
         if (any(lessThan(at, ivec3(0))) || any(greaterThanEqual(at, size))) continue;
-        uint from = (((image * size.x + at.x) * size.y + at.y) * size.z + at.z) * channels_in + first;
+        uint pixel = ((image * size.x + at.x) * size.y + at.y) * size.z + at.z;
+        uint from = pixel * channels_in + first;
         uint weight = tap * width * channels_out + channel;
         for (uint c = 0; c < width; c++)
-            sum += ELEMENT(x, X_HALF != 0, from + c) * ELEMENT(w, W_HALF != 0, weight + c * channels_out);
+            sum += ELEMENT(x, X_HALF != 0, from + c)
+                * ELEMENT(w, W_HALF != 0, weight + c * channels_out);
     }
     return sum;
 }
 
 void main() {
-    uint item = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * 64 + gl_LocalInvocationID.x;
+    uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    uint item = group * 64 + gl_LocalInvocationID.x;
     uint across = (channels_out + 3) / 4, channel = item % across * 4, row = item / across;
     uint px = row % out_size[2], py = row / out_size[2] % out_size[1];
-    uint pz = row / (out_size[2] * out_size[1]) % out_size[0], image = row / (out_size[2] * out_size[1] * out_size[0]);
+    uint plane = row / (out_size[2] * out_size[1]);
+    uint pz = plane % out_size[0], image = plane / out_size[0];
     if (image >= images) return;
     ivec3 corner = ivec3(uvec3(pz, py, px) * uvec3(stride[0], stride[1], stride[2]))
         - ivec3(pad[0], pad[1], pad[2]);
     vec4 value = vec4(0.0);
-    for (uint i = 0; i < 4 && channel + i < channels_out; i++) value[i] = result(image, corner, channel + i);
+    uint count = min(channels_out - channel, 4);
+    for (uint i = 0; i < count; i++) value[i] = result(image, corner, channel + i);
     uint to = row * channels_out + channel;
     if (Y_HALF != 0) {
         uvec2 packed = pack_f16(value);
@@ -62,5 +67,5 @@ void main() {
         y[to / 2 + 1] = packed.y;
         return;
     }
-    for (uint i = 0; i < 4 && channel + i < channels_out; i++) y[to + i] = floatBitsToUint(value[i]);
+    for (uint i = 0; i < count; i++) y[to + i] = floatBitsToUint(value[i]);
 }

@@ -1,6 +1,6 @@
 #version 450
-// Matrix product and convolution for any device: a tile of D for each workgroup, tiles of A and B in
-// shared memory, and ROWS x COLUMNS four-vectors of D in the registers of each invocation.
+// Matrix product and convolution for any device: a tile of D for each workgroup, tiles of A and B
+// in shared memory, and ROWS x COLUMNS four-vectors of D in the registers of each invocation.
 // Volkov and Demmel. Benchmarking GPUs to Tune Dense Linear Algebra. 2008.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -70,10 +70,13 @@ void fill_b(uint k, uint depth, uint column0, uint base) {
             uint k4 = item % kDepth, column = item / kDepth;
             mat4 m = mat4(0.0);
             [[unroll]] for (uint q = 0; q < 4; q++)
-                if (column0 + column < columns && k + 4 * k4 < depth)
-                    m[q] = LOAD(b, B_HALF != 0, base + (4 * (column0 + column) + q) * pitch_b + k / 4 + k4);
+                if (column0 + column < columns && k + 4 * k4 < depth) {
+                    uint row = 4 * (column0 + column) + q;
+                    m[q] = LOAD(b, B_HALF != 0, base + row * pitch_b + k / 4 + k4);
+                }
             m = transpose(m);
-            [[unroll]] for (uint q = 0; q < 4; q++) tile_b[(4 * k4 + q) * kTileColumns + column] = m[q];
+            [[unroll]] for (uint q = 0; q < 4; q++)
+                tile_b[(4 * k4 + q) * kTileColumns + column] = m[q];
         }
         return;
     }
@@ -89,15 +92,18 @@ void fill_b(uint k, uint depth, uint column0, uint base) {
 vec4 acc[ROWS][COLUMNS];
 
 void multiply(uint row0, uint column0) {
-    [[dont_unroll]] for (uint k4 = 0; k4 < kDepth; k4++) {   // CPU drivers compile for long as it is
+    // CPU drivers compile for long as it is.
+    [[dont_unroll]] for (uint k4 = 0; k4 < kDepth; k4++) {
         vec4 left[ROWS];
-        [[unroll]] for (uint r = 0; r < ROWS; r++) left[r] = tile_a[k4 * kTileRows + row0 + r];
+        [[unroll]] for (uint r = 0; r < ROWS; r++)
+            left[r] = tile_a[k4 * kTileRows + row0 + r];
         [[unroll]] for (uint q = 0; q < 4; q++) {
             vec4 right[COLUMNS];
             [[unroll]] for (uint j = 0; j < COLUMNS; j++)
                 right[j] = tile_b[(4 * k4 + q) * kTileColumns + column0 + j * ACROSS];
             [[unroll]] for (uint r = 0; r < ROWS; r++)
-                [[unroll]] for (uint j = 0; j < COLUMNS; j++) acc[r][j] = fma(vec4(left[r][q]), right[j], acc[r][j]);
+                [[unroll]] for (uint j = 0; j < COLUMNS; j++)
+                    acc[r][j] = fma(vec4(left[r][q]), right[j], acc[r][j]);
         }
     }
 }
@@ -106,7 +112,8 @@ void main() {
     uint thread = gl_LocalInvocationIndex;
     uint tile_row = gl_WorkGroupID.x * kTileRows, tile_column = gl_WorkGroupID.y * kTileColumns;
     uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
-    uint a0 = base_a + outer * outer_a + index * inner_a, b0 = base_b + outer * outer_b + index * inner_b;
+    uint a0 = base_a + outer * outer_a + index * inner_a;
+    uint b0 = base_b + outer * outer_b + index * inner_b;
     Cursor cursor = Cursor(uvec3(0), 0);
     advance(cursor, thread % kDepth);
     Pixel pixel[kLoadsA];
@@ -120,7 +127,8 @@ void main() {
     for (uint k = 0; k < depth; k += 4 * kDepth) {
         [[unroll]] for (uint i = 0; i < kLoadsA; i++) {
             uint row = (thread + i * kThreads) / kDepth;
-            if (row < kTileRows) tile_a[thread % kDepth * kTileRows + row] = load_a(pixel[i], cursor, a0);
+            if (row < kTileRows)
+                tile_a[thread % kDepth * kTileRows + row] = load_a(pixel[i], cursor, a0);
         }
         fill_b(k, depth, tile_column, b0);
         barrier();
@@ -141,7 +149,7 @@ void main() {
             value = activate(ACTIVATION, value, 0.01);
             if (RESIDUAL == kSame) value += LOAD(residual, D_HALF != 0, at);
             if (RESIDUAL == kImage)
-                value += LOAD(residual, D_HALF != 0, row / rows_per_image() * pitch_d + channel0 + column);
+                value += LOAD(residual, D_HALF != 0, image_row(row) + channel0 + column);
             if (D_HALF != 0) {
                 d[at] = pack_f16(value);
             } else {

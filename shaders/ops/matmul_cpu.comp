@@ -47,7 +47,8 @@ void main() {
     uint lane = gl_SubgroupInvocationID;
     uint row0 = gl_WorkGroupID.x * 8 * ROWS;
     uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
-    int a0 = int(base_a + outer * outer_a + index * inner_a), b0 = int(base_b + outer * outer_b + index * inner_b);
+    int a0 = int(base_a + outer * outer_a + index * inner_a);
+    int b0 = int(base_b + outer * outer_b + index * inner_b);
     uint column[COLUMNS];
     int b_at[COLUMNS];
     [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
@@ -55,7 +56,8 @@ void main() {
         b_at[j] = b0 + int(min(column[j], columns - 1) * (TRANSPOSED != 0 ? 4 * pitch_b : 1));
     }
     Pixel pixel[ROWS];
-    [[unroll]] for (uint r = 0; r < ROWS; r++) pixel[r] = pixel_of(min(row0 + r * 8 + lane, rows - 1));
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        pixel[r] = pixel_of(min(row0 + r * 8 + lane, rows - 1));
     [[unroll]] for (uint i = 0; i < 8 * ROWS; i++)
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) acc[i][j] = vec4(0.0);
 
@@ -77,12 +79,14 @@ void main() {
             [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
                 if (TRANSPOSED != 0) {
                     mat4 t;
-                    [[unroll]] for (int q = 0; q < 4; q++) t[q] = texelFetch(b, b_at[j] + q * pitch);
+                    [[unroll]] for (int q = 0; q < 4; q++)
+                        t[q] = texelFetch(b, b_at[j] + q * pitch);
                     t = transpose(t);
                     [[unroll]] for (int q = 0; q < 4; q++) values[q][j] = t[q];
                     b_at[j]++;
                 } else {
-                    [[unroll]] for (int q = 0; q < 4; q++) values[q][j] = texelFetch(b, b_at[j] + q * pitch);
+                    [[unroll]] for (int q = 0; q < 4; q++)
+                        values[q][j] = texelFetch(b, b_at[j] + q * pitch);
                     b_at[j] += 4 * pitch;
                 }
             }
@@ -103,7 +107,7 @@ void main() {
             value = activate(ACTIVATION, value, 0.01);
             if (RESIDUAL == kSame) value += texelFetch(residual, int(at));
             if (RESIDUAL == kImage)
-                value += texelFetch(residual, int(row / rows_per_image() * pitch_d + index * inner_d + column[j]));
+                value += texelFetch(residual, int(image_row(row) + index * inner_d + column[j]));
             store(at, value);
         }
     }

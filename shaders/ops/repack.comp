@@ -1,5 +1,5 @@
 #version 450
-// Copies matrices [batch, rows, columns] into larger or smaller ones: zeros where there is no source.
+// Copies matrices [batch, rows, columns] into larger or smaller ones: zeros where no source is.
 // Gives the matrix products operands whose extents are multiples of four.
 #extension GL_GOOGLE_include_directive : require
 #include "lib/storage.glsl"
@@ -15,7 +15,8 @@ layout(push_constant) uniform Args {
 };
 
 void main() {
-    uint item = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * 64 + gl_LocalInvocationID.x;
+    uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    uint item = group * 64 + gl_LocalInvocationID.x;
     uint groups = (out_columns + 3) / 4;
     uint column = item % groups * 4, line = item / groups;
     uint row = line % out_rows, matrix = line / out_rows;

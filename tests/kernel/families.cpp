@@ -28,21 +28,24 @@ double spills(const Device& device, const Pipeline& pipeline) {
 }
 
 std::string driver_of_amd() {
-    for (const char* folder : {"/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"}) {
+    for (const char* folder :
+         {"/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"}) {
         std::error_code none;
         for (const auto& entry : std::filesystem::directory_iterator(folder, none))
-            if (entry.path().filename().string().starts_with("radeon_icd")) return entry.path().string();
+            if (entry.path().filename().string().starts_with("radeon_icd"))
+                return entry.path().string();
     }
     return {};
 }
 
 int compile_all(const std::string& driver, const std::string& family) {
     std::string command = "RADV_FORCE_FAMILY=" + family + " VK_ICD_FILENAMES=" + driver +
-                          " KILN_TEST_VALIDATION=0 '" KILN_BINARY_DIR "/bin/test_kernel' '[.compile]' 2>&1";
+                          " KILN_TEST_VALIDATION=0 '" KILN_BINARY_DIR
+                          "/bin/test_kernel' '[.compile]' 2>&1";
     return std::system(command.c_str());
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("every kernel compiles on the device at hand", "[.compile]") {
     auto device = test_device("");
@@ -56,8 +59,11 @@ TEST_CASE("every kernel compiles on the device at hand", "[.compile]") {
 
 TEST_CASE("no tile of the matrix product spills registers", "[.compile]") {
     auto device = test_device("");
-    struct Tile { uint32_t threads, rows, columns, across; };
-    for (Tile tile : {Tile{128, 4, 2, 8}, Tile{128, 4, 1, 8}, Tile{128, 1, 2, 8}, Tile{256, 8, 2, 16}}) {
+    struct Tile {
+        uint32_t threads, rows, columns, across;
+    };
+    for (Tile tile :
+         {Tile{128, 4, 2, 8}, Tile{128, 4, 1, 8}, Tile{128, 1, 2, 8}, Tile{256, 8, 2, 16}}) {
         PipelineDesc desc = desc_of(kernels::matmul::source(kernels::matmul::Variant::main));
         desc.constants = {tile.threads, tile.rows, tile.columns, tile.across, 0, 1, 0, 0, 1, 1, 1};
         Pipeline pipeline = take(device->pipeline(desc));
@@ -72,6 +78,7 @@ TEST_CASE("every kernel compiles for AMD", "[kernel]") {
     std::string family = GENERATE("polaris10", "vega10", "navi10", "navi21", "navi31");
     INFO(family);
     int status = compile_all(driver, family);
-    if (status != 0 && family == "navi31") status = compile_all(driver, "gfx1100");   // its name in Mesa 22
+    if (status != 0 && family == "navi31")
+        status = compile_all(driver, "gfx1100");   // its name in Mesa 22
     CHECK(status == 0);
 }

@@ -49,7 +49,9 @@ TEST_CASE("a launch holds operands, arguments and constants in the shader's orde
 TEST_CASE("a texel binding takes the format of its operand", "[kernel]") {
     using namespace kernels::matmul_cpu;
     Operand f32{.slot = 0, .size = 64}, f16{.slot = 1, .size = 32, .dtype = DType::f16};
-    Launch made = launch(Variant::main, {.a = f32, .b = f16, .bias = f32, .residual = f32, .d = f32}, {}, {}, {1, 1, 1});
+    Launch made =
+        launch(Variant::main, {.a = f32, .b = f16, .bias = f32, .residual = f32, .d = f32}, {}, {},
+               {1, 1, 1});
     PipelineDesc desc = pipeline_desc(made);
     CHECK(desc.bindings[0] == BindingKind::texel_rgba32f);
     CHECK(desc.bindings[1] == BindingKind::texel_rgba16f);
@@ -59,12 +61,15 @@ TEST_CASE("a texel binding takes the format of its operand", "[kernel]") {
 TEST_CASE("what a launch holds is what the shader sees", "[gpu]") {
     auto device = test_device();
     using namespace kernels::repack;
-    Buffer x = upload(*device, std::vector<float>{1, 2, 3, 4, 5, 6}), y = take(device->allocate(48, Intent::device));
-    Launch made = launch(Variant::main, {.x = Operand{.slot = 0, .size = 24}, .y = Operand{.slot = 1, .size = 48}},
-                         {.batch = 1, .rows = 2, .columns = 3, .out_rows = 3, .out_columns = 4}, {}, {1, 1, 1});
+    Buffer x = upload(*device, std::vector<float>{1, 2, 3, 4, 5, 6}),
+           y = take(device->allocate(48, Intent::device));
+    Launch made = launch(
+        Variant::main, {.x = Operand{.slot = 0, .size = 24}, .y = Operand{.slot = 1, .size = 48}},
+        {.batch = 1, .rows = 2, .columns = 3, .out_rows = 3, .out_columns = 4}, {}, {1, 1, 1});
     CommandList list(device);
     std::vector<Binding> bindings{{x}, {y}};
-    take(list.dispatch("repack", take(device->pipeline(pipeline_desc(made))), bindings, made.args, made.grid));
+    take(list.dispatch("repack", take(device->pipeline(pipeline_desc(made))), bindings, made.args,
+                       made.grid));
     take(list.finish());
     take(device->run(list));
     CHECK(download<float>(*device, y) == std::vector<float>{1, 2, 3, 0, 4, 5, 6, 0, 0, 0, 0, 0});

@@ -26,7 +26,8 @@ const std::vector<Case> kCases = {
     {"wide heads", 1, 18, 40, 1, 132},
 };
 
-Doubles reference(const Case& c, const Doubles& q, const Doubles& k, const Doubles& v, const Doubles& bias) {
+Doubles reference(const Case& c, const Doubles& q, const Doubles& k, const Doubles& v,
+                  const Doubles& bias) {
     int64_t line = c.heads * c.width;
     Doubles y(q.size());
     for (int64_t n = 0; n < c.images; n++)
@@ -38,7 +39,8 @@ Doubles reference(const Case& c, const Doubles& q, const Doubles& k, const Doubl
                 Doubles weights;
                 for (int64_t t = 0; t < end; t++) {
                     double score = 0;
-                    for (int64_t d = 0; d < c.width; d++) score += left[d] * k[(n * c.keys + t) * line + h * c.width + d];
+                    for (int64_t d = 0; d < c.width; d++)
+                        score += left[d] * k[(n * c.keys + t) * line + h * c.width + d];
                     score /= std::sqrt(double(c.width));
                     if (!bias.empty()) {
                         int64_t in = c.bias[0] == 1 ? 0 : n, ih = c.bias[1] == 1 ? 0 : h;
@@ -58,13 +60,14 @@ Doubles reference(const Case& c, const Doubles& q, const Doubles& k, const Doubl
 struct Inputs {
     std::vector<float> q, k, v, bias;
     explicit Inputs(const Case& c)
-        : q(fractions(c.images * c.queries * c.heads * c.width, 1)), k(fractions(c.images * c.keys * c.heads * c.width, 2)),
+        : q(fractions(c.images * c.queries * c.heads * c.width, 1)),
+          k(fractions(c.images * c.keys * c.heads * c.width, 2)),
           v(fractions(c.images * c.keys * c.heads * c.width, 3)) {
         if (c.bias.rank()) bias = fractions(c.bias.count(), 4);
     }
 };
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("attention equals the double reference", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
@@ -73,11 +76,15 @@ TEST_CASE("attention equals the double reference", "[gpu]") {
             INFO(c.name << " " << name_of(type));
             if (type == DType::f16 && c.width % 4) continue;
             Inputs in(c);
-            Shape rows{c.images, c.queries, c.heads * c.width}, columns{c.images, c.keys, c.heads * c.width};
+            Shape rows{c.images, c.queries, c.heads * c.width},
+                columns{c.images, c.keys, c.heads * c.width};
             Tensor bias = in.bias.empty() ? Tensor() : operand(*device, c.bias, in.bias);
-            Tensor y = attention(operand(*device, rows, in.q, type), operand(*device, columns, in.k, type),
-                                 operand(*device, columns, in.v, type), {.heads = c.heads, .causal = c.causal}, bias);
-            Doubles expected = reference(c, doubles(in.q), doubles(in.k), doubles(in.v), doubles(in.bias));
+            Tensor y =
+                attention(operand(*device, rows, in.q, type), operand(*device, columns, in.k, type),
+                          operand(*device, columns, in.v, type),
+                          {.heads = c.heads, .causal = c.causal}, bias);
+            Doubles expected =
+                reference(c, doubles(in.q), doubles(in.k), doubles(in.v), doubles(in.bias));
             CHECK(difference(values_of(device, y), expected) < (type == DType::f32 ? 2e-6 : 1e-3));
         }
     check_silent(*device);
@@ -89,24 +96,30 @@ TEST_CASE("attention takes heads of 512", "[gpu][nightly]") {
     Inputs in(c);
     Tensor y = attention(operand(*device, {1, 20, 512}, in.q), operand(*device, {1, 35, 512}, in.k),
                          operand(*device, {1, 35, 512}, in.v), {});
-    CHECK(difference(values_of(device, y), reference(c, doubles(in.q), doubles(in.k), doubles(in.v), {})) < 2e-6);
+    CHECK(difference(values_of(device, y),
+                     reference(c, doubles(in.q), doubles(in.k), doubles(in.v), {})) < 2e-6);
 }
 
 TEST_CASE("attention in parts equals attention as a whole", "[gpu]") {
     auto device = test_device();
     Case c{"longer than one part", 1, 1100, 1030, 3, 8, true};
     Inputs in(c);
-    Tensor y = attention(operand(*device, {1, c.queries, 24}, in.q), operand(*device, {1, c.keys, 24}, in.k),
+    Tensor y = attention(operand(*device, {1, c.queries, 24}, in.q),
+                         operand(*device, {1, c.keys, 24}, in.k),
                          operand(*device, {1, c.keys, 24}, in.v), {.heads = 3, .causal = true});
-    CHECK(difference(values_of(device, y), reference(c, doubles(in.q), doubles(in.k), doubles(in.v), {})) < 2e-6);
+    CHECK(difference(values_of(device, y),
+                     reference(c, doubles(in.q), doubles(in.k), doubles(in.v), {})) < 2e-6);
 }
 
 TEST_CASE("the gradient of attention is that of the reference", "[gpu]") {
     auto device = test_device();
-    Case c = GENERATE(Case{"plain", 1, 5, 7, 2, 4}, Case{"causal with bias", 1, 6, 6, 2, 4, true, {1, 2, 6, 6}});
+    Case c = GENERATE(Case{"plain", 1, 5, 7, 2, 4},
+                      Case{"causal with bias", 1, 6, 6, 2, 4, true, {1, 2, 6, 6}});
     Inputs in(c);
-    Shape rows{c.images, c.queries, c.heads * c.width}, columns{c.images, c.keys, c.heads * c.width};
-    Tensor q = operand(*device, rows, in.q), k = operand(*device, columns, in.k), v = operand(*device, columns, in.v);
+    Shape rows{c.images, c.queries, c.heads * c.width},
+        columns{c.images, c.keys, c.heads * c.width};
+    Tensor q = operand(*device, rows, in.q), k = operand(*device, columns, in.k),
+           v = operand(*device, columns, in.v);
     Tensor bias = in.bias.empty() ? Tensor() : operand(*device, c.bias, in.bias);
     Tensor y = attention(q, k, v, {.heads = c.heads, .causal = c.causal}, bias);
     Doubles all[] = {doubles(in.q), doubles(in.k), doubles(in.v), doubles(in.bias)};

@@ -1,5 +1,5 @@
-// Products and convolutions whose tensors exceed the binding range, made small: operators are lowered
-// for caps with a range of a few KiB, and what they launch is run and compared.
+// Products and convolutions whose tensors exceed the binding range, made small: operators are
+// lowered for caps with a range of a few KiB, and what they launch is run and compared.
 #include <algorithm>
 #include <map>
 
@@ -13,7 +13,8 @@ namespace {
 
 class NarrowLowering : public Lowering {
 public:
-    NarrowLowering(std::shared_ptr<Device> device, uint64_t range) : device_(std::move(device)), caps_(device_->caps()) {
+    NarrowLowering(std::shared_ptr<Device> device, uint64_t range)
+        : device_(std::move(device)), caps_(device_->caps()) {
         caps_.binding_range = range;
     }
 
@@ -22,8 +23,9 @@ public:
     Operand operand(const Tensor& t) override {
         auto [found, added] = slots_.try_emplace(t.id(), uint32_t(buffers_.size()));
         if (added)
-            buffers_.push_back(t.kind() == Tensor::Kind::parameter ? t.value().storage
-                                                                   : take(device_->allocate(t.bytes(), Intent::device)));
+            buffers_.push_back(t.kind() == Tensor::Kind::parameter
+                                   ? t.value().storage
+                                   : take(device_->allocate(t.bytes(), Intent::device)));
         return {.slot = found->second, .offset = 0, .size = t.bytes(), .dtype = t.dtype()};
     }
 
@@ -46,8 +48,10 @@ public:
         CommandList list(device_);
         for (const Launch& launch : launches_) {
             std::vector<Binding> bindings;
-            for (const Operand& o : launch.operands) bindings.push_back({buffers_[o.slot].slice(o.offset, o.size)});
-            take(list.dispatch("band", take(device_->pipeline(pipeline_desc(launch))), bindings, launch.args, launch.grid));
+            for (const Operand& o : launch.operands)
+                bindings.push_back({buffers_[o.slot].slice(o.offset, o.size)});
+            take(list.dispatch("band", take(device_->pipeline(pipeline_desc(launch))), bindings,
+                               launch.args, launch.grid));
             list.barrier();
         }
         take(list.finish());
@@ -73,19 +77,23 @@ const std::vector<ConvCase> kCases = {
     {"three dimensions", {1, 24, 4, 4, 16}, {3, 3, 3, 16, 8}, {}, {1, 1, 1}, {1, 1, 1}},
 };
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("convolutions beyond the binding range are done in bands", "[gpu]") {
     for (const ConvCase& c : kCases)
         for (bool transposed : {false, true}) {
             INFO(c.name << (transposed ? " transposed" : ""));
             auto device = test_device();
-            auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2), bias = integers(c.w[-1], 3);
-            Tensor tx = operand(*device, c.x, x), tw = operand(*device, c.w, w), tb = operand(*device, {c.w[-1]}, bias);
-            Tensor y = transposed ? conv_transpose(tx, tw, tb, c.transposed()) : conv(tx, tw, tb, c.options());
+            auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2),
+                 bias = integers(c.w[-1], 3);
+            Tensor tx = operand(*device, c.x, x), tw = operand(*device, c.w, w),
+                   tb = operand(*device, {c.w[-1]}, bias);
+            Tensor y = transposed ? conv_transpose(tx, tw, tb, c.transposed())
+                                  : conv(tx, tw, tb, c.options());
             NarrowLowering lowering(device, std::max<uint64_t>(8192, tw.bytes()));
-            Doubles expected = transposed ? conv_transpose_reference(c, doubles(x), doubles(w), y.shape())
-                                          : conv_reference(c, doubles(x), doubles(w), y.shape());
+            Doubles expected = transposed
+                                   ? conv_transpose_reference(c, doubles(x), doubles(w), y.shape())
+                                   : conv_reference(c, doubles(x), doubles(w), y.shape());
             for (size_t i = 0; i < expected.size(); i++) expected[i] += bias[i % bias.size()];
             CHECK(difference(lowering.run(y), expected) == 0);
             CHECK(lowering.launches() > 1);
@@ -109,7 +117,8 @@ TEST_CASE("products beyond the binding range are done in bands", "[gpu]") {
 
 TEST_CASE("a weight beyond the binding range is a model error", "[gpu]") {
     auto device = test_device();
-    Tensor y = matmul(operand(*device, {4, 64}, integers(256, 1)), operand(*device, {64, 64}, integers(4096, 2)));
+    Tensor y = matmul(operand(*device, {4, 64}, integers(256, 1)),
+                      operand(*device, {64, 64}, integers(4096, 2)));
     NarrowLowering lowering(device, 8192);
     CHECK_THROWS_AS(lowering.run(y), ModelError);
 }

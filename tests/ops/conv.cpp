@@ -22,7 +22,7 @@ const std::vector<ConvCase> kCases = {
     {"many channels", {1, 5, 5, 67}, {3, 3, 67, 70}, {}, {1, 1}, {1, 1}},
 };
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("conv equals the double reference exactly on small integers", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
@@ -30,9 +30,10 @@ TEST_CASE("conv equals the double reference exactly on small integers", "[gpu]")
         for (DType type : {DType::f32, DType::f16}) {
             if (type == DType::f16 && c.w.count() % 4) continue;
             INFO(c.name << " " << name_of(type));
-            auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2), bias = integers(c.w[-1], 3);
-            Tensor y = conv(operand(*device, c.x, x), operand(*device, c.w, w, type), operand(*device, {c.w[-1]}, bias),
-                            c.options());
+            auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2),
+                 bias = integers(c.w[-1], 3);
+            Tensor y = conv(operand(*device, c.x, x), operand(*device, c.w, w, type),
+                            operand(*device, {c.w[-1]}, bias), c.options());
             Doubles expected = conv_reference(c, doubles(x), doubles(w), y.shape());
             for (size_t i = 0; i < expected.size(); i++) expected[i] += bias[i % bias.size()];
             CHECK(difference(values_of(device, y), expected) == 0);
@@ -55,15 +56,18 @@ TEST_CASE("conv of f16 activations is exact on small integers", "[gpu]") {
 TEST_CASE("conv absorbs what follows it", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
     int64_t n = GENERATE(8, 5);
-    Tensor x = operand(*device, {2, 6, 5, 4}, fractions(240, 1)), w = operand(*device, {3, 3, 4, n}, fractions(36 * n, 2));
-    Tensor bias = operand(*device, {n}, fractions(n, 3)), same = operand(*device, {2, 6, 5, n}, fractions(60 * n, 4));
+    Tensor x = operand(*device, {2, 6, 5, 4}, fractions(240, 1)),
+           w = operand(*device, {3, 3, 4, n}, fractions(36 * n, 2));
+    Tensor bias = operand(*device, {n}, fractions(n, 3)),
+           same = operand(*device, {2, 6, 5, n}, fractions(60 * n, 4));
     Tensor image = operand(*device, {2, 1, 1, n}, fractions(2 * n, 5));
     ConvOptions options{.pad_before = {1, 1}, .pad_after = {1, 1}};
-    for (const Tensor& y : {relu(conv(x, w, bias, options)) + same, conv(x, w, bias, options) + image,
-                            gelu(conv(x, w, {}, options))}) {
+    for (const Tensor& y : {relu(conv(x, w, bias, options)) + same,
+                            conv(x, w, bias, options) + image, gelu(conv(x, w, {}, options))}) {
         Graph fused = take(Graph::compile(device, {y}));
         Graph apart = take(Graph::compile(device, {y}, {.fuse = false}));
-        if (n % 4 == 0) CHECK(fused.stats().launches < apart.stats().launches);   // else a copy takes its place
+        if (n % 4 == 0)
+            CHECK(fused.stats().launches < apart.stats().launches);   // else a copy takes its place
         CHECK(difference(values_of(device, y), doubles(values_of(device, y, false))) < 1e-6);
     }
 }
@@ -74,7 +78,8 @@ TEST_CASE("the gradients of conv are those of the reference", "[gpu]") {
         if (c.x.count() * c.w.count() > 300000) continue;
         INFO(c.name);
         auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2);
-        Tensor tx = operand(*device, c.x, x), tw = operand(*device, c.w, w), tb = operand(*device, {c.w[-1]}, integers(c.w[-1], 3));
+        Tensor tx = operand(*device, c.x, x), tw = operand(*device, c.w, w),
+               tb = operand(*device, {c.w[-1]}, integers(c.w[-1], 3));
         Tensor y = conv(tx, tw, tb, c.options());
         auto r = integers(y.shape().count(), 4);
         auto grads = gradient(y, operand(*device, y.shape(), r), {tx, tw, tb});
@@ -82,8 +87,10 @@ TEST_CASE("the gradients of conv are those of the reference", "[gpu]") {
         auto of_w = [&](const Doubles& v) { return conv_reference(c, doubles(x), v, y.shape()); };
         Doubles of_bias(size_t(c.w[-1]));
         for (size_t i = 0; i < r.size(); i++) of_bias[i % of_bias.size()] += r[i];
-        CHECK(difference(values_of(device, grads[0]), linear_gradient(of_x, doubles(x), doubles(r))) == 0);
-        CHECK(difference(values_of(device, grads[1]), linear_gradient(of_w, doubles(w), doubles(r))) == 0);
+        CHECK(difference(values_of(device, grads[0]),
+                         linear_gradient(of_x, doubles(x), doubles(r))) == 0);
+        CHECK(difference(values_of(device, grads[1]),
+                         linear_gradient(of_w, doubles(w), doubles(r))) == 0);
         CHECK(difference(values_of(device, grads[2]), of_bias) == 0);
     }
 }

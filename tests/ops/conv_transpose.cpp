@@ -10,13 +10,20 @@ namespace {
 const std::vector<ConvCase> kCases = {
     {"stride 2", {1, 5, 4, 8}, {4, 4, 8, 12}, {2, 2}, {1, 1}, {1, 1}},
     {"stride 1", {2, 5, 6, 4}, {3, 3, 4, 8}, {}, {1, 1}, {1, 1}},
-    {"odd channels, output padding", {1, 4, 5, 3}, {3, 3, 3, 5}, {2, 3}, {1, 0}, {0, 1}, {}, {1, 2}},
+    {"odd channels, output padding",
+     {1, 4, 5, 3},
+     {3, 3, 3, 5},
+     {2, 3},
+     {1, 0},
+     {0, 1},
+     {},
+     {1, 2}},
     {"dilation", {1, 4, 5, 6}, {3, 2, 6, 4}, {2, 1}, {1, 0}, {1, 0}, {2, 3}},
     {"one dimension, stride 5", {2, 7, 5}, {10, 5, 6}, {5}, {2}, {3}},
     {"groups", {1, 4, 3, 8}, {3, 3, 8, 3}, {2, 2}, {1, 1}, {1, 1}, {}, {}, 2},
 };
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("conv_transpose equals the double reference exactly on small integers", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
@@ -25,7 +32,8 @@ TEST_CASE("conv_transpose equals the double reference exactly on small integers"
             if (type == DType::f16 && c.w.count() % 4) continue;
             INFO(c.name << " " << name_of(type));
             int64_t columns = c.w[-1] * c.groups;
-            auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2), bias = integers(columns, 3);
+            auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2),
+                 bias = integers(columns, 3);
             Tensor y = conv_transpose(operand(*device, c.x, x), operand(*device, c.w, w, type),
                                       operand(*device, {columns}, bias), c.transposed());
             Doubles expected = conv_transpose_reference(c, doubles(x), doubles(w), y.shape());
@@ -44,9 +52,15 @@ TEST_CASE("the gradients of conv_transpose are those of the reference", "[gpu]")
         Tensor y = conv_transpose(tx, tw, {}, c.transposed());
         auto r = integers(y.shape().count(), 4);
         auto grads = gradient(y, operand(*device, y.shape(), r), {tx, tw});
-        auto of_x = [&](const Doubles& v) { return conv_transpose_reference(c, v, doubles(w), y.shape()); };
-        auto of_w = [&](const Doubles& v) { return conv_transpose_reference(c, doubles(x), v, y.shape()); };
-        CHECK(difference(values_of(device, grads[0]), linear_gradient(of_x, doubles(x), doubles(r))) == 0);
-        CHECK(difference(values_of(device, grads[1]), linear_gradient(of_w, doubles(w), doubles(r))) == 0);
+        auto of_x = [&](const Doubles& v) {
+            return conv_transpose_reference(c, v, doubles(w), y.shape());
+        };
+        auto of_w = [&](const Doubles& v) {
+            return conv_transpose_reference(c, doubles(x), v, y.shape());
+        };
+        CHECK(difference(values_of(device, grads[0]),
+                         linear_gradient(of_x, doubles(x), doubles(r))) == 0);
+        CHECK(difference(values_of(device, grads[1]),
+                         linear_gradient(of_w, doubles(w), doubles(r))) == 0);
     }
 }

@@ -15,7 +15,8 @@ namespace {
 [[noreturn]] void fail(const std::string& what) { throw std::runtime_error(what); }
 
 std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return char(std::tolower(c)); });
     return text;
 }
 
@@ -26,7 +27,8 @@ public:
         if (spvc_context_create(&context_) != SPVC_SUCCESS) fail("no SPIRV-Cross context");
         spvc_parsed_ir ir = nullptr;
         check(spvc_context_parse_spirv(context_, spirv.data(), spirv.size(), &ir));
-        check(spvc_context_create_compiler(context_, SPVC_BACKEND_NONE, ir, SPVC_CAPTURE_MODE_COPY, &compiler_));
+        check(spvc_context_create_compiler(context_, SPVC_BACKEND_NONE, ir, SPVC_CAPTURE_MODE_COPY,
+                                           &compiler_));
         check(spvc_compiler_create_shader_resources(compiler_, &resources_));
     }
     ~Reflector() { spvc_context_destroy(context_); }
@@ -36,13 +38,15 @@ public:
     std::vector<Binding> bindings() {
         std::vector<std::pair<uint32_t, Binding>> found;
         for (const auto& resource : list(SPVC_RESOURCE_TYPE_STORAGE_BUFFER))
-            found.emplace_back(slot(resource), Binding{lower(resource.name), access(resource.id), false});
+            found.emplace_back(slot(resource),
+                               Binding{lower(resource.name), access(resource.id), false});
         for (const auto& resource : list(SPVC_RESOURCE_TYPE_SAMPLED_IMAGE)) {
             if (spvc_type_get_image_dimension(type(resource.type_id)) != SpvDimBuffer)
                 fail(std::string(resource.name) + ": the only images are samplerBuffer");
             found.emplace_back(slot(resource), Binding{lower(resource.name), "Read", true});
         }
-        std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        std::sort(found.begin(), found.end(),
+                  [](const auto& a, const auto& b) { return a.first < b.first; });
         std::vector<Binding> bindings;
         for (const auto& [number, binding] : found) {
             if (number != bindings.size()) fail(binding.name + ": bindings must be 0, 1, 2, ...");
@@ -58,7 +62,8 @@ public:
             spvc_type type = this->type(block.base_type_id);
             for (uint32_t i = 0; i < spvc_type_get_num_member_types(type); i++) {
                 Field field = this->field(block.base_type_id, type, i);
-                if (field.offset != end) fail(field.name + ": a hole before it in the push constants");
+                if (field.offset != end)
+                    fail(field.name + ": a hole before it in the push constants");
                 end = field.offset + field.size;
                 fields.push_back(field);
             }
@@ -69,7 +74,8 @@ public:
 
     std::vector<Constant> constants() {
         spvc_specialization_constant local[3];
-        spvc_compiler_get_work_group_size_specialization_constants(compiler_, &local[0], &local[1], &local[2]);
+        spvc_compiler_get_work_group_size_specialization_constants(compiler_, &local[0], &local[1],
+                                                                   &local[2]);
         const spvc_specialization_constant* found = nullptr;
         size_t count = 0;
         check(spvc_compiler_get_specialization_constants(compiler_, &found, &count));
@@ -80,7 +86,8 @@ public:
                 if (local[axis].id == found[i].id) name = std::string("local_") + "xyz"[axis];
             constants.push_back(constant(found[i], lower(name)));
         }
-        std::sort(constants.begin(), constants.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+        std::sort(constants.begin(), constants.end(),
+                  [](const auto& a, const auto& b) { return a.id < b.id; });
         return constants;
     }
 
@@ -120,18 +127,22 @@ private:
         field.name = spvc_compiler_get_member_name(compiler_, struct_id, index);
         spvc_type type = this->type(spvc_type_get_member_type(structure, index));
         uint32_t count = spvc_type_get_vector_size(type);
-        if (spvc_type_get_columns(type) != 1) fail(field.name + ": no matrices in the push constants");
+        if (spvc_type_get_columns(type) != 1)
+            fail(field.name + ": no matrices in the push constants");
         if (uint32_t axes = spvc_type_get_num_array_dimensions(type)) {
             uint32_t stride = 0;
-            check(spvc_compiler_type_struct_member_array_stride(compiler_, structure, index, &stride));
-            if (axes != 1 || count != 1 || stride != 4) fail(field.name + ": only arrays of scalars, 4 bytes apart");
+            check(spvc_compiler_type_struct_member_array_stride(compiler_, structure, index,
+                                                                &stride));
+            if (axes != 1 || count != 1 || stride != 4)
+                fail(field.name + ": only arrays of scalars, 4 bytes apart");
             count = spvc_type_get_array_dimension(type, 0);
             field.size = 4 * count;
         } else {
             field.size = 4 * count;
         }
         std::string scalar = this->scalar(type, field.name);
-        field.type = field.size == 4 ? scalar : "std::array<" + scalar + ", " + std::to_string(count) + ">";
+        field.type =
+            field.size == 4 ? scalar : "std::array<" + scalar + ", " + std::to_string(count) + ">";
         check(spvc_compiler_type_struct_member_offset(compiler_, structure, index, &field.offset));
         return field;
     }
@@ -172,11 +183,11 @@ private:
     spvc_resources resources_ = nullptr;
 };
 
-}  // namespace
+}   // namespace
 
 Module reflect(const std::vector<uint32_t>& spirv) {
     Reflector reflector(spirv);
     return {reflector.bindings(), reflector.args(), reflector.constants()};
 }
 
-}  // namespace kiln::reflect
+}   // namespace kiln::reflect

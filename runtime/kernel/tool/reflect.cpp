@@ -21,7 +21,8 @@ struct Variant {
 std::vector<uint32_t> read_words(const char* path) {
     std::ifstream file(path, std::ios::binary);
     std::string bytes((std::istreambuf_iterator<char>(file)), {});
-    if (bytes.empty() || bytes.size() % 4) throw std::runtime_error(std::string(path) + ": not SPIR-V");
+    if (bytes.empty() || bytes.size() % 4)
+        throw std::runtime_error(std::string(path) + ": not SPIR-V");
     std::vector<uint32_t> words(bytes.size() / 4);
     bytes.copy(reinterpret_cast<char*>(words.data()), bytes.size());
     return words;
@@ -32,19 +33,23 @@ Module merge(const std::vector<Variant>& variants) {
     Module merged = variants[0].module;
     for (const Variant& variant : variants) {
         if (variant.module.bindings != merged.bindings || variant.module.args != merged.args)
-            throw std::runtime_error("variant " + variant.name + ": its bindings or arguments differ");
+            throw std::runtime_error("variant " + variant.name +
+                                     ": its bindings or arguments differ");
         for (const Constant& constant : variant.module.constants) {
             auto& all = merged.constants;
             size_t at = 0;
             while (at < all.size() && all[at].id < constant.id) at++;
-            if (at == all.size() || all[at].id != constant.id) all.insert(all.begin() + at, constant);
+            if (at == all.size() || all[at].id != constant.id)
+                all.insert(all.begin() + at, constant);
             else if (!(all[at] == constant))
-                throw std::runtime_error("variant " + variant.name + ": " + constant.name + " differs");
+                throw std::runtime_error("variant " + variant.name + ": " + constant.name +
+                                         " differs");
         }
     }
     for (size_t i = 0; i < merged.constants.size(); i++)
         if (merged.constants[i].id != i)
-            throw std::runtime_error("specialization constant ids must be 0, 1, 2, ... and used by a variant");
+            throw std::runtime_error(
+                "specialization constant ids must be 0, 1, 2, ... and used by a variant");
     return merged;
 }
 
@@ -59,35 +64,43 @@ std::string signature(const Module& module) {
 void write_structs(std::ostream& out, const Module& module) {
     if (!module.bindings.empty()) {
         out << "struct Bindings {\n";
-        for (const Binding& binding : module.bindings) out << "    " << binding.access << " " << binding.name << ";\n";
+        for (const Binding& binding : module.bindings)
+            out << "    " << binding.access << " " << binding.name << ";\n";
         out << "};\n\n";
     }
     if (!module.args.empty()) {
         out << "struct Args {\n";
-        for (const Field& field : module.args) out << "    " << field.type << " " << field.name << ";\n";
+        for (const Field& field : module.args)
+            out << "    " << field.type << " " << field.name << ";\n";
         out << "};\n";
         const Field& last = module.args.back();
         out << "static_assert(sizeof(Args) == " << last.offset + last.size << ");\n";
         for (const Field& field : module.args)
-            out << "static_assert(offsetof(Args, " << field.name << ") == " << field.offset << ");\n";
+            out << "static_assert(offsetof(Args, " << field.name << ") == " << field.offset
+                << ");\n";
         out << "\n";
     }
     if (!module.constants.empty()) {
         out << "struct Constants {\n";
         for (const Constant& constant : module.constants)
-            out << "    " << constant.type << " " << constant.name << " = " << constant.value << ";\n";
+            out << "    " << constant.type << " " << constant.name << " = " << constant.value
+                << ";\n";
         out << "};\n\n";
     }
 }
 
-std::string header(const std::string& stem, const std::vector<Variant>& variants, const Module& module) {
+std::string header(const std::string& stem, const std::vector<Variant>& variants,
+                   const Module& module) {
     std::ostringstream out;
-    out << "// Generated from " << stem << ".comp.\n#pragma once\n#include <array>\n#include <cstddef>\n\n"
-        << "#include \"runtime/kernel/kernel.h\"\n\nnamespace kiln::kernels::" << stem << " {\n\nenum class Variant {";
+    out << "// Generated from " << stem
+        << ".comp.\n#pragma once\n#include <array>\n#include <cstddef>\n\n"
+        << "#include \"runtime/kernel/kernel.h\"\n\nnamespace kiln::kernels::" << stem
+        << " {\n\nenum class Variant {";
     for (size_t i = 0; i < variants.size(); i++) out << (i ? ", " : " ") << variants[i].name;
     out << " };\n\n";
     write_structs(out, module);
-    out << "const KernelSource& source(Variant variant);\nstd::span<const KernelSource> sources();\n"
+    out << "const KernelSource& source(Variant variant);\nstd::span<const KernelSource> "
+           "sources();\n"
         << signature(module) << ";\n\n}  // namespace kiln::kernels::" << stem << "\n";
     return out.str();
 }
@@ -103,7 +116,9 @@ void write_variant(std::ostream& out, const Variant& variant) {
     if (variant.module.bindings.empty()) return;
     out << "static const KernelBinding bindings_" << variant.name << "[] = {\n";
     for (const Binding& binding : variant.module.bindings) {
-        const char* access = binding.access == "Read" ? "read" : binding.access == "Write" ? "write" : "read_write";
+        const char* access = binding.access == "Read"    ? "read"
+                             : binding.access == "Write" ? "write"
+                                                         : "read_write";
         out << "    {Access::" << access << ", " << (binding.texel ? "true" : "false") << "},\n";
     }
     out << "};\n";
@@ -113,11 +128,13 @@ void write_launch(std::ostream& out, const Module& module) {
     out << signature(module) << " {\n    Launch launch{.source = &source(variant)};\n";
     if (!module.bindings.empty()) {
         out << "    launch.operands = {";
-        for (const Binding& binding : module.bindings) out << "bindings." << binding.name << ".operand, ";
+        for (const Binding& binding : module.bindings)
+            out << "bindings." << binding.name << ".operand, ";
         out << "};\n";
     }
     if (!module.args.empty())
-        out << "    launch.args.resize(sizeof args);\n    std::memcpy(launch.args.data(), &args, sizeof args);\n";
+        out << "    launch.args.resize(sizeof args);\n    std::memcpy(launch.args.data(), &args, "
+               "sizeof args);\n";
     if (!module.constants.empty()) {
         out << "    launch.constants = {";
         for (const Constant& constant : module.constants)
@@ -127,10 +144,12 @@ void write_launch(std::ostream& out, const Module& module) {
     out << "    launch.grid = grid;\n    return launch;\n}\n";
 }
 
-std::string source(const std::string& stem, const std::vector<Variant>& variants, const Module& module) {
+std::string source(const std::string& stem, const std::vector<Variant>& variants,
+                   const Module& module) {
     std::ostringstream out;
     out << "// Generated from " << stem << ".comp.\n#include \"kernels/" << stem
-        << ".h\"\n\n#include <bit>\n#include <cstring>\n\nnamespace kiln::kernels::" << stem << " {\n\n";
+        << ".h\"\n\n#include <bit>\n#include <cstring>\n\nnamespace kiln::kernels::" << stem
+        << " {\n\n";
     for (const Variant& variant : variants) write_variant(out, variant);
     uint32_t push = module.args.empty() ? 0 : module.args.back().offset + module.args.back().size;
     out << "static const KernelSource all[] = {\n";
@@ -154,16 +173,18 @@ void write_if_changed(const std::string& path, const std::string& contents) {
     if (!file.flush()) throw std::runtime_error(path + ": cannot be written");
 }
 
-}  // namespace
-}  // namespace kiln::reflect
+}   // namespace
+}   // namespace kiln::reflect
 
 int main(int argc, char** argv) {
     using namespace kiln::reflect;
     try {
-        if (argc < 6 || argc % 3 != 0) throw std::runtime_error("STEM BASE {VARIANT REFLECTED EMBEDDED}...");
+        if (argc < 6 || argc % 3 != 0)
+            throw std::runtime_error("STEM BASE {VARIANT REFLECTED EMBEDDED}...");
         std::vector<Variant> variants;
         for (int i = 3; i < argc; i += 3)
-            variants.push_back({argv[i], reflect(read_words(argv[i + 1])), read_words(argv[i + 2])});
+            variants.push_back(
+                {argv[i], reflect(read_words(argv[i + 1])), read_words(argv[i + 2])});
         Module module = merge(variants);
         std::string stem = argv[1], base = argv[2];
         write_if_changed(base + ".h", header(stem, variants, module));
