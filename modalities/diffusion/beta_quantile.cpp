@@ -38,7 +38,7 @@ double incomplete_beta(double x, double a, double b) {
     return front * continued_fraction(x, a, b) / a;
 }
 
-}  // namespace
+}   // namespace
 
 double beta_quantile(double p, double a, double b) {
     double low = 0, high = 1;
@@ -51,4 +51,4 @@ double beta_quantile(double p, double a, double b) {
     return p >= 1 ? 1 : 0.5 * (low + high);
 }
 
-}  // namespace kiln
+}   // namespace kiln

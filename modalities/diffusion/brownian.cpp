@@ -31,7 +31,7 @@ std::vector<float> draw(uint32_t seed, size_t count) {
     return values;
 }
 
-}  // namespace
+}   // namespace
 
 struct BrownianTree::Query {
     double from, to;
@@ -88,4 +88,4 @@ void BrownianTree::noise(double sigma, double sigma_next, std::span<float> out) 
     for (float& value : out) value = value * sign / scale;
 }
 
-}  // namespace kiln
+}   // namespace kiln

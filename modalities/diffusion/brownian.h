@@ -30,4 +30,4 @@ private:
     std::vector<uint64_t> seeds_;
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -31,8 +31,9 @@ public:
         const bool whole = value->is_number_integer();
         const double number = whole ? value->get<double>() : 0;
         if (!whole || number < low || number > high)
-            return complain(key, "a whole number from " + std::to_string(low) + " to " +
-                                     std::to_string(high), *value);
+            return complain(
+                key, "a whole number from " + std::to_string(low) + " to " + std::to_string(high),
+                *value);
         target = int(number);
     }
     template <class Target>
@@ -63,17 +64,19 @@ public:
     }
     void complain(const char* key, const std::string& expected, const Json& found) {
         if (!error_)
-            error_ = Error{Status::bad_file, "scheduler_config.json: \"" + std::string(key) +
-                                                 "\" must be " + expected + ", not " +
-                                                 found.dump(-1, ' ', false,
-                                                            Json::error_handler_t::replace)};
+            error_ =
+                Error{Status::bad_file,
+                      "scheduler_config.json: \"" + std::string(key) + "\" must be " + expected +
+                          ", not " + found.dump(-1, ' ', false, Json::error_handler_t::replace)};
     }
     std::optional<Error> error_;
 
 private:
     static void set(std::string& target, int, const char* word) { target = word; }
     template <class Enum>
-    static void set(Enum& target, int position, const char*) { target = Enum(position); }
+    static void set(Enum& target, int position, const char*) {
+        target = Enum(position);
+    }
     template <class Enum>
     static void set(std::optional<Enum>& target, int position, const char*) {
         target = Enum(position);
@@ -182,20 +185,21 @@ void read_flow(Reader& read, SchedulerConfig& config) {
     if (inverted) read.complain("invert_sigmas", "false: inverted time is not supported", true);
 }
 
-}  // namespace
+}   // namespace
 
 Result<SchedulerConfig> parse_scheduler_config(std::string_view text) {
     const Json json = Json::parse(text.begin(), text.end(), nullptr, false);
-    if (json.is_discarded())
-        return Error{Status::bad_file, "scheduler_config.json: not JSON"};
+    if (json.is_discarded()) return Error{Status::bad_file, "scheduler_config.json: not JSON"};
     if (!json.is_object())
         return Error{Status::bad_file, "scheduler_config.json: expected an object"};
 
     SchedulerConfig config;
     Reader read(json);
     if (const Json* name = read.find("_class_name")) {
-        if (name->is_string()) config.class_name = name->get<std::string>();
-        else read.complain("_class_name", "a string", *name);
+        if (name->is_string())
+            config.class_name = name->get<std::string>();
+        else
+            read.complain("_class_name", "a string", *name);
     }
     if (is_flow_class(config.class_name)) config.prediction = Prediction::flow;
     if (const Json* name = read.find("prediction_type"); name && *name == "original_sample")
@@ -213,4 +217,4 @@ Result<SchedulerConfig> parse_scheduler_config(std::string_view text) {
     return config;
 }
 
-}  // namespace kiln
+}   // namespace kiln

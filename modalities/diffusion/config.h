@@ -23,22 +23,22 @@ enum class Variance { fixed_small, fixed_small_log, fixed_large, fixed_large_log
 // An absent optional is not in the file: its default depends on the sampler, as it depends on the
 // scheduler class in diffusers. Names are those of the file.
 struct SchedulerConfig {
-    std::string class_name;                    // "_class_name", or empty
+    std::string class_name;   // "_class_name", or empty
     int num_train_timesteps = 1000;
     Prediction prediction = Prediction::epsilon;
 
     std::optional<BetaSchedule> beta_schedule;
     std::optional<double> beta_start, beta_end;
-    std::vector<double> trained_betas;         // replaces the three above unless empty
+    std::vector<double> trained_betas;   // replaces the three above unless empty
     bool rescale_betas_zero_snr = false;
 
     std::optional<Spacing> timestep_spacing;
     int steps_offset = 0;
     SigmaSpacing sigma_spacing = SigmaSpacing::table;   // use_{karras,exponential,beta}_sigmas
     std::optional<double> sigma_min, sigma_max;
-    bool final_sigma_min = false;              // final_sigmas_type is "sigma_min", not "zero"
-    bool log_linear_interpolation = false;     // interpolation_type
-    bool continuous_timesteps = false;         // timestep_type
+    bool final_sigma_min = false;            // final_sigmas_type is "sigma_min", not "zero"
+    bool log_linear_interpolation = false;   // interpolation_type
+    bool continuous_timesteps = false;       // timestep_type
 
     std::optional<bool> set_alpha_to_one;
     std::optional<bool> clip_sample;
@@ -48,9 +48,9 @@ struct SchedulerConfig {
     double sample_max_value = 1.0;
     Variance variance_type = Variance::fixed_small;
 
-    bool skip_prk_steps = true;                // false only where a PNDMScheduler does not say true
+    bool skip_prk_steps = true;   // false only where a PNDMScheduler does not say true
     int solver_order = 2;
-    std::string solver_type;                   // midpoint, heun (DPM); bh1, bh2 (UniPC); or empty
+    std::string solver_type;   // midpoint, heun (DPM); bh1, bh2 (UniPC); or empty
     std::string algorithm_type = "dpmsolver++";
     bool lower_order_final = true;
     bool euler_at_final = false;
@@ -58,8 +58,8 @@ struct SchedulerConfig {
     int original_inference_steps = 50;
     double timestep_scaling = 10.0;
 
-    bool use_flow_sigmas = false;              // the flow schedule of the multistep solvers
-    double shift = 1.0;                        // "shift", or "flow_shift" of the multistep solvers
+    bool use_flow_sigmas = false;   // the flow schedule of the multistep solvers
+    double shift = 1.0;             // "shift", or "flow_shift" of the multistep solvers
     bool use_dynamic_shifting = false;
     double base_shift = 0.5, max_shift = 1.15;
     int base_tokens = 256, max_tokens = 4096;
@@ -72,4 +72,4 @@ struct SchedulerConfig {
 // number that is not finite or out of range, and an unknown word are errors that name the key.
 Result<SchedulerConfig> parse_scheduler_config(std::string_view json);
 
-}  // namespace kiln
+}   // namespace kiln

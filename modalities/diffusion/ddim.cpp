@@ -27,10 +27,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_ddim(SamplerSetup setup) {
     return std::make_unique<Ddim>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -28,10 +28,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_ddpm(SamplerSetup setup) {
     return std::make_unique<Ddpm>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

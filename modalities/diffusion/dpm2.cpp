@@ -25,10 +25,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_dpm2(SamplerSetup setup) {
     return std::make_unique<Dpm2>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -25,10 +25,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_dpm2_a(SamplerSetup setup) {
     return std::make_unique<Dpm2Ancestral>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

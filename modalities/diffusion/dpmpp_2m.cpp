@@ -18,10 +18,9 @@ private:
         const double ratio = there.sigma / here.sigma;
 
         const bool few = count() < 15;
-        const bool first_order = before_.empty() || sigma(i + 1) == 0 ||
-                                 config().solver_order == 1 ||
-                                 (i == count() - 1 && (config().euler_at_final ||
-                                                       (config().lower_order_final && few)));
+        const bool first_order =
+            before_.empty() || sigma(i + 1) == 0 || config().solver_order == 1 ||
+            (i == count() - 1 && (config().euler_at_final || (config().lower_order_final && few)));
         if (first_order) {
             x = sum({{ratio, x}, {drift, x0}});
         } else {
@@ -36,10 +35,10 @@ private:
     Latent before_;
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_dpmpp_2m(SamplerSetup setup) {
     return std::make_unique<Dpmpp2m>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -20,10 +20,9 @@ private:
         const double noise = there.sigma * std::sqrt(-std::expm1(-2 * step));
 
         const bool few = count() < 15;
-        const bool first_order = before_.empty() || sigma(i + 1) == 0 ||
-                                 config().solver_order == 1 ||
-                                 (i == count() - 1 && (config().euler_at_final ||
-                                                       (config().lower_order_final && few)));
+        const bool first_order =
+            before_.empty() || sigma(i + 1) == 0 || config().solver_order == 1 ||
+            (i == count() - 1 && (config().euler_at_final || (config().lower_order_final && few)));
         if (first_order) {
             x = sum({{ratio, x}, {drift, x0}, {noise, z}});
         } else {
@@ -38,10 +37,10 @@ private:
     Latent before_;
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_dpmpp_2m_sde(SamplerSetup setup) {
     return std::make_unique<Dpmpp2mSde>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -27,10 +27,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_dpmpp_2s_a(SamplerSetup setup) {
     return std::make_unique<Dpmpp2sAncestral>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -45,10 +45,10 @@ private:
     double step_1_ = 0, step_2_ = 0;
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_dpmpp_3m_sde(SamplerSetup setup) {
     return std::make_unique<Dpmpp3mSde>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -35,10 +35,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_dpmpp_sde(SamplerSetup setup) {
     return std::make_unique<DpmppSde>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -21,10 +21,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_euler(SamplerSetup setup) {
     return std::make_unique<Euler>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -33,10 +33,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_euler_a(SamplerSetup setup) {
     return std::make_unique<EulerAncestral>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

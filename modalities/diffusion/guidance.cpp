@@ -15,7 +15,7 @@ double deviation(std::span<const float> values) {
     return std::sqrt(squares / double(values.size() - 1));
 }
 
-}  // namespace
+}   // namespace
 
 Latent guide(const Guidance& guidance, std::span<const float> unconditional,
              std::span<const float> conditional, int samples) {
@@ -23,8 +23,8 @@ Latent guide(const Guidance& guidance, std::span<const float> unconditional,
     ensure(samples > 0 && conditional.size() % size_t(samples) == 0, "whole samples");
     Latent guided(conditional.size());
     for (size_t k = 0; k < guided.size(); ++k)
-        guided[k] = float(unconditional[k] +
-                          guidance.scale * (double(conditional[k]) - unconditional[k]));
+        guided[k] =
+            float(unconditional[k] + guidance.scale * (double(conditional[k]) - unconditional[k]));
     if (guidance.rescale <= 0) return guided;
 
     const size_t each = guided.size() / size_t(samples);
@@ -37,4 +37,4 @@ Latent guide(const Guidance& guidance, std::span<const float> unconditional,
     return guided;
 }
 
-}  // namespace kiln
+}   // namespace kiln

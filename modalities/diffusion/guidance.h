@@ -8,8 +8,8 @@
 namespace kiln {
 
 struct Guidance {
-    double scale = 1;      // w; at most 1 means that the unconditional prediction is not needed
-    double rescale = 0;    // phi in [0, 1]: how far to restore `conditional`'s deviation
+    double scale = 1;     // w; at most 1 means that the unconditional prediction is not needed
+    double rescale = 0;   // phi in [0, 1]: how far to restore `conditional`'s deviation
 
     bool active() const { return scale > 1; }
 };
@@ -20,4 +20,4 @@ struct Guidance {
 Latent guide(const Guidance& guidance, std::span<const float> unconditional,
              std::span<const float> conditional, int samples);
 
-}  // namespace kiln
+}   // namespace kiln

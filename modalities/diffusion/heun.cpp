@@ -24,10 +24,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_heun(SamplerSetup setup) {
     return std::make_unique<Heun>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -16,7 +16,7 @@ Error not_finite(const char* what, const Sampler& sampler) {
                                     std::to_string(sampler.steps())};
 }
 
-}  // namespace
+}   // namespace
 
 Result<void> run_denoising(Sampler& sampler, Latent& x, const Guidance& guidance, int samples,
                            const Network& network, const LoopHooks& hooks) {
@@ -27,9 +27,9 @@ Result<void> run_denoising(Sampler& sampler, Latent& x, const Guidance& guidance
                                                   std::to_string(sampler.steps())};
         auto output = network({input, t, guidance.active(), sampler.progress_to_go()});
         if (!output) return output.error();
-        Latent prediction = guidance.active() ? guide(guidance, output->unconditional,
-                                                      output->conditional, samples)
-                                              : std::move(output->conditional);
+        Latent prediction =
+            guidance.active() ? guide(guidance, output->unconditional, output->conditional, samples)
+                              : std::move(output->conditional);
         if (!all_finite(prediction)) return not_finite("the network's prediction", sampler);
         return prediction;
     };
@@ -46,4 +46,4 @@ Result<void> run_denoising(Sampler& sampler, Latent& x, const Guidance& guidance
     return {};
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -15,25 +15,25 @@ namespace kiln {
 struct NetworkCall {
     std::span<const float> input;   // the same for both conditions
     double timestep;
-    bool guided;                    // both predictions are wanted
-    double to_go;                   // Sampler::progress_to_go() of the step, for staged conditions
+    bool guided;    // both predictions are wanted
+    double to_go;   // Sampler::progress_to_go() of the step, for staged conditions
 };
 struct NetworkOutput {
     Latent conditional;
-    Latent unconditional;           // empty unless NetworkCall::guided
+    Latent unconditional;   // empty unless NetworkCall::guided
 };
 using Network = std::function<Result<NetworkOutput>(const NetworkCall&)>;
 
 struct LoopEvent {
-    int step;                       // finished steps, from 1
+    int step;   // finished steps, from 1
     int steps;
-    const Latent& denoised;         // the current estimate of x0: a preview
+    const Latent& denoised;   // the current estimate of x0: a preview
 };
 
 struct LoopHooks {
-    std::function<bool()> cancelled;                    // asked before every call of the network
-    std::function<void(const LoopEvent&)> progress;     // after every step
-    std::function<void(const Sampler&, Latent&)> blend; // after a step, before progress
+    std::function<bool()> cancelled;                      // asked before every call of the network
+    std::function<void(const LoopEvent&)> progress;       // after every step
+    std::function<void(const Sampler&, Latent&)> blend;   // after a step, before progress
 };
 
 // Runs the sampler to its end and leaves x0 in `x`. Errors: Status::interrupted when cancelled,
@@ -42,4 +42,4 @@ struct LoopHooks {
 Result<void> run_denoising(Sampler& sampler, Latent& x, const Guidance& guidance, int samples,
                            const Network& network, const LoopHooks& hooks = {});
 
-}  // namespace kiln
+}   // namespace kiln

@@ -21,18 +21,18 @@ private:
         if (i + 1 == count()) {
             x = x0;
         } else {
-            const Level next = is_flow() ? level(sigma(i + 1))
-                                         : grid_level(alpha_bar(timestep(i + 1)));
+            const Level next =
+                is_flow() ? level(sigma(i + 1)) : grid_level(alpha_bar(timestep(i + 1)));
             x = sum({{next.alpha, x0}, {next.sigma, draw(x)}});
         }
         keep_preview(std::move(x0));
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_lcm(SamplerSetup setup) {
     return std::make_unique<Lcm>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -39,10 +39,10 @@ private:
     std::vector<Latent> slopes_;   // the latest first
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_lms(SamplerSetup setup) {
     return std::make_unique<Lms>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

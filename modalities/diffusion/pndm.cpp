@@ -31,8 +31,8 @@ private:
         half_ = std::floor(schedule().size() / request().steps / 2);
         std::vector<double> list;
         for (int k = 0; k < 3; ++k)
-            for (double t : {timestep(k), timestep(k + 1) + half_, timestep(k + 1) + half_,
-                             timestep(k + 1)})
+            for (double t :
+                 {timestep(k), timestep(k + 1) + half_, timestep(k + 1) + half_, timestep(k + 1)})
                 list.push_back(t);
         runge_kutta_calls_ = int(list.size());
         for (int k = 3; k < count(); ++k) list.push_back(timestep(k));
@@ -42,8 +42,10 @@ private:
     void advance(int i, Latent& x) override {
         const double t = timestep(i);
         const Latent prediction = predict(x, grid_level(alpha_bar(t)), t);
-        if (calls_ < runge_kutta_calls_) runge_kutta(i, x, prediction);
-        else multistep(i, x, prediction);
+        if (calls_ < runge_kutta_calls_)
+            runge_kutta(i, x, prediction);
+        else
+            multistep(i, x, prediction);
         ++calls_;
     }
 
@@ -79,8 +81,9 @@ private:
         if (n == 3)
             transfer(x, x, sum({{23. / 12, e[2]}, {-16. / 12, e[1]}, {5. / 12, e[0]}}), from, to);
         if (n == 4)
-            transfer(x, x, sum({{55. / 24, e[3]}, {-59. / 24, e[2]}, {37. / 24, e[1]},
-                                {-9. / 24, e[0]}}), from, to);
+            transfer(x, x,
+                     sum({{55. / 24, e[3]}, {-59. / 24, e[2]}, {37. / 24, e[1]}, {-9. / 24, e[0]}}),
+                     from, to);
     }
 
     void transfer(Latent& x, const Latent& start, const Latent& prediction, double from,
@@ -100,10 +103,10 @@ private:
     std::vector<Latent> history_;
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_pndm(SamplerSetup setup) {
     return std::make_unique<Pndm>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -11,36 +11,46 @@ using Family = ScheduleRules::Family;
 
 struct Entry {
     const char* name;
-    const char* scheduler;     // its class in diffusers, or null
+    const char* scheduler;   // its class in diffusers, or null
     std::unique_ptr<Sampler> (*make)(SamplerSetup);
     ScheduleRules rules;
-    bool flow;                 // works on flow models
+    bool flow;   // works on flow models
 };
 
-constexpr ScheduleRules kGrid{.family = Family::grid, .spacing = Spacing::leading,
-                              .clip_sample = true, .obeys_clip_sample = true,
+constexpr ScheduleRules kGrid{.family = Family::grid,
+                              .spacing = Spacing::leading,
+                              .clip_sample = true,
+                              .obeys_clip_sample = true,
                               .obeys_thresholding = true};
-constexpr ScheduleRules kPlms{.family = Family::grid, .spacing = Spacing::leading,
-                              .set_alpha_to_one = false};
+constexpr ScheduleRules kPlms{
+    .family = Family::grid, .spacing = Spacing::leading, .set_alpha_to_one = false};
 constexpr ScheduleRules kEuler{.obeys_final_sigma = true};
 constexpr ScheduleRules kEulerAncestral{.obeys_sigma_spacing = false};
 constexpr ScheduleRules kSpaced{};
-constexpr ScheduleRules kHeun{.beta_start = 0.00085, .beta_end = 0.012,
-                              .obeys_clip_sample = true};
-constexpr ScheduleRules kBrownian{.beta_start = 0.00085, .beta_end = 0.012,
-                                  .double_linspace = true};
+constexpr ScheduleRules kHeun{.beta_start = 0.00085, .beta_end = 0.012, .obeys_clip_sample = true};
+constexpr ScheduleRules kBrownian{
+    .beta_start = 0.00085, .beta_end = 0.012, .double_linspace = true};
 constexpr ScheduleRules kMidpoint{.beta_start = 0.00085, .beta_end = 0.012, .rounds_karras = true};
-constexpr ScheduleRules kMultistep{.family = Family::multistep, .obeys_thresholding = true,
-                                   .obeys_final_sigma = true, .rounds_karras = true};
-constexpr ScheduleRules kUniPc{.family = Family::multistep, .obeys_thresholding = true,
-                               .obeys_final_sigma = true, .flow_from_one = true,
+constexpr ScheduleRules kMultistep{.family = Family::multistep,
+                                   .obeys_thresholding = true,
+                                   .obeys_final_sigma = true,
+                                   .rounds_karras = true};
+constexpr ScheduleRules kUniPc{.family = Family::multistep,
+                               .obeys_thresholding = true,
+                               .obeys_final_sigma = true,
+                               .flow_from_one = true,
                                .rounds_karras = true};
-constexpr ScheduleRules kConsistency{.family = Family::distilled, .spacing = Spacing::leading,
-                                     .beta_start = 0.00085, .beta_end = 0.012,
+constexpr ScheduleRules kConsistency{.family = Family::distilled,
+                                     .spacing = Spacing::leading,
+                                     .beta_start = 0.00085,
+                                     .beta_end = 0.012,
                                      .beta_schedule = BetaSchedule::scaled_linear,
-                                     .obeys_clip_sample = true, .obeys_thresholding = true};
-constexpr ScheduleRules kTrajectory{.family = Family::distilled, .spacing = Spacing::leading,
-                                    .beta_start = 0.00085, .beta_end = 0.012,
+                                     .obeys_clip_sample = true,
+                                     .obeys_thresholding = true};
+constexpr ScheduleRules kTrajectory{.family = Family::distilled,
+                                    .spacing = Spacing::leading,
+                                    .beta_start = 0.00085,
+                                    .beta_end = 0.012,
                                     .beta_schedule = BetaSchedule::scaled_linear};
 
 constexpr Entry kEntries[] = {
@@ -79,8 +89,7 @@ std::string known_samplers() {
 
 Result<void> check_request(const SamplerRequest& request) {
     const double strength = request.strength;
-    if (!(strength > 0 && strength <= 1))
-        return usage("strength must be above 0 and at most 1");
+    if (!(strength > 0 && strength <= 1)) return usage("strength must be above 0 and at most 1");
     if (request.steps >= 1 && int(request.steps * strength) < 1)
         return usage("strength " + std::to_string(strength) + " of " +
                      std::to_string(request.steps) + " steps leaves no step to run");
@@ -94,7 +103,7 @@ Result<void> check_request(const SamplerRequest& request) {
     return {};
 }
 
-}  // namespace
+}   // namespace
 
 std::vector<std::string> sampler_names() {
     std::vector<std::string> names;
@@ -112,12 +121,14 @@ Result<std::string> default_sampler(const SchedulerConfig& config) {
         if (config.algorithm_type == "sde-dpmsolver++") return std::string("dpmpp_2m_sde");
         if (config.algorithm_type == "dpmsolver++" || config.algorithm_type == "deis") return name;
         return Error{Status::bad_file, "scheduler_config.json: algorithm_type \"" +
-                                           config.algorithm_type + "\" is not supported; choose a "
-                                           "sampler: " + known_samplers()};
+                                           config.algorithm_type +
+                                           "\" is not supported; choose a "
+                                           "sampler: " +
+                                           known_samplers()};
     }
     return Error{Status::bad_file, "scheduler_config.json: unknown scheduler \"" +
-                                       config.class_name + "\"; choose a sampler: " +
-                                       known_samplers()};
+                                       config.class_name +
+                                       "\"; choose a sampler: " + known_samplers()};
 }
 
 Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, const SchedulerConfig& config,
@@ -140,17 +151,19 @@ Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, const Sched
     if (!schedule) return schedule.error();
     const bool no_signal = schedule->alpha_bar(schedule->size() - 1) == 0;
     if (no_signal && config.prediction == Prediction::epsilon)
-        return usage("rescale_betas_zero_snr leaves no signal to subtract predicted noise from: "
-                     "sampler " + std::string(name) + " needs v_prediction");
+        return usage(
+            "rescale_betas_zero_snr leaves no signal to subtract predicted noise from: "
+            "sampler " +
+            std::string(name) + " needs v_prediction");
     auto path = plan_trajectory(*schedule, resolved, rules,
                                 {request.steps, request.schedule, request.tokens});
     if (!path) return path.error();
     try {
-        return entry->make({std::move(resolved), *std::move(schedule), *std::move(path), request,
-                            &noise});
+        return entry->make(
+            {std::move(resolved), *std::move(schedule), *std::move(path), request, &noise});
     } catch (const ResultError& failure) {
         return failure.error;
     }
 }
 
-}  // namespace kiln
+}   // namespace kiln

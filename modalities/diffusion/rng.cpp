@@ -17,7 +17,7 @@ namespace {
 // "Methods and Programs for Mathematical Functions", 1989). Where torch's vector code fuses a
 // product into a sum, so does this: bits would differ otherwise.
 float cephes_log(float x) {
-    constexpr float kCoefficients[] = {-1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f,
+    constexpr float kCoefficients[] = {-1.1514610310e-1f, 1.1676998740e-1f,  -1.2420140846e-1f,
                                        1.4249322787e-1f,  -1.6668057665e-1f, 2.0000714765e-1f,
                                        -2.4999993993e-1f, 3.3333331174e-1f};
     x = std::max(x, std::bit_cast<float>(0x00800000u));
@@ -93,7 +93,7 @@ private:
     std::vector<Generator> generators_;
 };
 
-}  // namespace
+}   // namespace
 
 TorchGenerator::TorchGenerator(uint64_t seed) : engine_(uint32_t(seed)) {}
 
@@ -186,7 +186,7 @@ struct SeedHash {
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::vector<uint32_t> seed_sequence(uint64_t entropy, std::span<const uint32_t> spawn_key,
                                     int pool_size, int count) {
@@ -203,8 +203,7 @@ std::vector<uint32_t> seed_sequence(uint64_t entropy, std::span<const uint32_t> 
         for (size_t to = 0; to < size; ++to)
             if (from != to) pool[to] = SeedHash::mix(pool[to], hash(pool[from]));
     for (size_t from = size; from < words.size(); ++from)
-        for (size_t to = 0; to < size; ++to)
-            pool[to] = SeedHash::mix(pool[to], hash(words[from]));
+        for (size_t to = 0; to < size; ++to) pool[to] = SeedHash::mix(pool[to], hash(words[from]));
 
     std::vector<uint32_t> state;
     uint32_t constant = 0x8b51f9ddu;
@@ -217,4 +216,4 @@ std::vector<uint32_t> seed_sequence(uint64_t entropy, std::span<const uint32_t> 
     return state;
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -23,8 +23,8 @@ class TorchGenerator {
 public:
     explicit TorchGenerator(uint64_t seed);   // torch seeds mt19937 with the low 32 bits only
 
-    void normal(std::span<float> out);        // torch.randn(out.size())
-    void uniform(std::span<float> out);       // torch.rand(out.size()), in [0, 1)
+    void normal(std::span<float> out);    // torch.randn(out.size())
+    void uniform(std::span<float> out);   // torch.rand(out.size()), in [0, 1)
 
 private:
     float next_uniform();
@@ -62,4 +62,4 @@ Result<std::unique_ptr<NoiseSource>> make_noise(std::string_view kind,
 std::vector<uint32_t> seed_sequence(uint64_t entropy, std::span<const uint32_t> spawn_key,
                                     int pool_size, int count);
 
-}  // namespace kiln
+}   // namespace kiln

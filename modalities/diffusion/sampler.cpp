@@ -14,7 +14,7 @@ double quantile(std::vector<float> values, double share) {
     return values[low] + (rank - double(low)) * (double(values[high]) - values[low]);
 }
 
-}  // namespace
+}   // namespace
 
 Sampler::Sampler(SamplerSetup setup) : setup_(std::move(setup)) {
     replace_timesteps(setup_.path.timesteps);
@@ -71,8 +71,7 @@ double Sampler::timestep_at(double sigma) const {
 }
 
 double Sampler::landing_timestep(int i) const {
-    if (setup_.path.table_spacing)
-        return timestep(i) - schedule().size() / setup_.request.steps;
+    if (setup_.path.table_spacing) return timestep(i) - schedule().size() / setup_.request.steps;
     return i + 1 < count() ? timestep(i + 1) : -1;
 }
 
@@ -178,4 +177,4 @@ Latent Sampler::sum(std::initializer_list<Term> terms) {
     return total;
 }
 
-}  // namespace kiln
+}   // namespace kiln

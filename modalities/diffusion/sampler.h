@@ -42,21 +42,21 @@ using Latent = std::vector<float>;   // row-major [n, c, ...]; samplers see it f
 using Denoiser = std::function<Result<Latent>(std::span<const float> input, double timestep)>;
 
 struct SamplerRequest {
-    int steps = 20;                    // from 1 to num_train_timesteps
-    double strength = 1;               // share of the steps that run, in (0, 1]
-    std::string schedule = "default";  // one of schedule_names()
-    std::optional<double> eta;         // stochasticity: ddim 0, tcd 0.3, ancestral and SDE 1
-    std::optional<int> tokens;         // see TrajectoryRequest
-    int samples = 1;                   // n of the latent
-    std::vector<uint64_t> seeds = {0}; // of the Brownian trees: one, or as many as samples
+    int steps = 20;                      // from 1 to num_train_timesteps
+    double strength = 1;                 // share of the steps that run, in (0, 1]
+    std::string schedule = "default";    // one of schedule_names()
+    std::optional<double> eta;           // stochasticity: ddim 0, tcd 0.3, ancestral and SDE 1
+    std::optional<int> tokens;           // see TrajectoryRequest
+    int samples = 1;                     // n of the latent
+    std::vector<uint64_t> seeds = {0};   // of the Brownian trees: one, or as many as samples
 };
 
 struct SamplerSetup {
-    SchedulerConfig config;            // with the sampler's own defaults filled in
+    SchedulerConfig config;   // with the sampler's own defaults filled in
     NoiseSchedule schedule;
     Trajectory path;
     SamplerRequest request;
-    NoiseSource* noise = nullptr;      // outlives the sampler
+    NoiseSource* noise = nullptr;   // outlives the sampler
 };
 
 class Sampler {
@@ -66,13 +66,13 @@ public:
     Sampler(const Sampler&) = delete;
     Sampler& operator=(const Sampler&) = delete;
 
-    int steps() const { return end_ - begin_; }        // calls of step() in all
+    int steps() const { return end_ - begin_; }   // calls of step() in all
     int done() const { return next_ - begin_; }
     bool finished() const { return next_ == end_; }
     virtual int model_calls() const { return steps(); }
     // Share of the training schedule that lies ahead: 1 at pure noise, 0 when finished.
     double progress_to_go() const { return double(end_ - next_) / end_; }
-    double timestep() const;                           // that the next step begins at; 0 if none
+    double timestep() const;   // that the next step begins at; 0 if none
 
     void scale_initial_noise(std::span<float> x) const;
     // x = alpha x0 + sigma noise at the level where the next step begins; x0 when finished.
@@ -101,8 +101,8 @@ protected:
     double timestep(int i) const { return setup_.path.timesteps[i]; }
     double sigma(int i) const { return setup_.path.sigmas[i]; }
     Level level(double sigma) const { return level_of(setup_.path.space, sigma); }
-    static Level grid_level(double alpha_bar);         // variance preserving
-    double half_log_snr(double sigma) const;           // ln(alpha / sigma)
+    static Level grid_level(double alpha_bar);   // variance preserving
+    double half_log_snr(double sigma) const;     // ln(alpha / sigma)
     double eta(double otherwise) const { return setup_.request.eta.value_or(otherwise); }
 
     // The network's timestep for a level between two points of the path.
@@ -121,9 +121,9 @@ protected:
     Latent denoise(const Latent& x, double sigma, double timestep);
     void keep_preview(Latent x0) { denoised_ = std::move(x0); }
 
-    Latent draw(const Latent& like);                                  // from the noise source
-    Latent draw_between(const Latent& like, double from, double to);  // from the Brownian trees
-    static Latent sum(std::initializer_list<Term> terms);             // zero weights are skipped
+    Latent draw(const Latent& like);                                   // from the noise source
+    Latent draw_between(const Latent& like, double from, double to);   // from the Brownian trees
+    static Latent sum(std::initializer_list<Term> terms);              // zero weights are skipped
 
     // For a sampler whose path is not that of the schedule.
     void replace_timesteps(std::vector<double> timesteps);
@@ -150,4 +150,4 @@ Result<std::string> default_sampler(const SchedulerConfig& config);
 Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, const SchedulerConfig& config,
                                               const SamplerRequest& request, NoiseSource& noise);
 
-}  // namespace kiln
+}   // namespace kiln

@@ -47,4 +47,4 @@ public:
     int model_calls() const override { return 2 * steps() - (sigma(count()) == 0 ? 1 : 0); }
 };
 
-}  // namespace kiln
+}   // namespace kiln

@@ -99,7 +99,7 @@ Table rescale_to_zero_snr(const Table& betas) {
     return rescaled;
 }
 
-}  // namespace
+}   // namespace
 
 Result<NoiseSchedule> NoiseSchedule::make(const SchedulerConfig& config,
                                           const ScheduleRules& rules) {
@@ -107,12 +107,14 @@ Result<NoiseSchedule> NoiseSchedule::make(const SchedulerConfig& config,
     Table betas = make_betas(config, rules);
     for (float beta : betas)
         if (!(beta > 0 && beta < 1))
-            return Error{Status::bad_file, "scheduler_config.json: beta_start and beta_end must "
-                                           "give betas between 0 and 1"};
+            return Error{Status::bad_file,
+                         "scheduler_config.json: beta_start and beta_end must "
+                         "give betas between 0 and 1"};
     if (config.rescale_betas_zero_snr) {
         if (betas.size() < 2)
-            return Error{Status::bad_file, "scheduler_config.json: rescale_betas_zero_snr needs "
-                                           "more than one training timestep"};
+            return Error{Status::bad_file,
+                         "scheduler_config.json: rescale_betas_zero_snr needs "
+                         "more than one training timestep"};
         betas = rescale_to_zero_snr(betas);
     }
     NoiseSchedule schedule;
@@ -179,4 +181,4 @@ Level level_of(Space space, double sigma) {
     return {alpha, sigma * alpha};
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -49,9 +49,9 @@ public:
     static Result<NoiseSchedule> make(const SchedulerConfig& config, const ScheduleRules& rules);
 
     int size() const { return int(alpha_bar_.size()); }
-    double alpha_bar(int t) const;              // t < 0 is x0 itself, or what set_alpha_to_one says
+    double alpha_bar(int t) const;   // t < 0 is x0 itself, or what set_alpha_to_one says
     double final_alpha_bar() const { return final_alpha_bar_; }
-    double sigma(int t) const;                  // finite also where alpha_bar is zero
+    double sigma(int t) const;   // finite also where alpha_bar is zero
     double log_sigma(int t) const;
 
     // Between whole timesteps log sigma is linear in t; both clamp to the table.
@@ -68,11 +68,11 @@ private:
 // The levels that a run of `steps` steps visits, from noise to x0.
 struct Trajectory {
     Space space = Space::variance_preserving;
-    bool table_spacing = true;         // the file's own spacing, none that the user chose instead
-    bool on_grid = false;              // levels are those of the timesteps, exactly
-    std::vector<double> timesteps;     // [steps], as the network takes them
-    std::vector<double> sigmas;        // [steps + 1], ratio of noise to x0 (flow: share of noise)
-    double init_noise_sigma = 1;       // a run from pure noise starts at this times the noise
+    bool table_spacing = true;       // the file's own spacing, none that the user chose instead
+    bool on_grid = false;            // levels are those of the timesteps, exactly
+    std::vector<double> timesteps;   // [steps], as the network takes them
+    std::vector<double> sigmas;      // [steps + 1], ratio of noise to x0 (flow: share of noise)
+    double init_noise_sigma = 1;     // a run from pure noise starts at this times the noise
 };
 
 // `schedule` is one of schedule_names(). `tokens` (positions of the network's sequence) is needed
@@ -92,4 +92,4 @@ Level level_of(Space space, double sigma);
 // Inverse of the regularised incomplete beta function I_x(a, b) = p, for p in [0, 1].
 double beta_quantile(double p, double a, double b);
 
-}  // namespace kiln
+}   // namespace kiln

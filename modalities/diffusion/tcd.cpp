@@ -27,10 +27,10 @@ private:
     }
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_tcd(SamplerSetup setup) {
     return std::make_unique<Tcd>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -19,8 +19,10 @@ Error usage(std::string message) { return {Status::usage, std::move(message)}; }
 List linspace(double first, double last, int count) {
     List list(count, first);
     for (int i = 0; i < count; ++i) list[i] = first + i * ((last - first) / (count - 1));
-    if (count == 1) list[0] = first;
-    else list[count - 1] = last;
+    if (count == 1)
+        list[0] = first;
+    else
+        list[count - 1] = last;
     return list;
 }
 
@@ -185,7 +187,7 @@ void respace(Trajectory& path, SigmaSpacing spacing, const NoiseSchedule& noise,
     }
 }
 
-}  // namespace
+}   // namespace
 
 const std::vector<std::string>& schedule_names() {
     static const std::vector<std::string> names = {"default",     "karras", "exponential",
@@ -242,4 +244,4 @@ Result<Trajectory> plan_trajectory(const NoiseSchedule& noise, const SchedulerCo
     return path;
 }
 
-}  // namespace kiln
+}   // namespace kiln

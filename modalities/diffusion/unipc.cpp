@@ -59,9 +59,12 @@ private:
             phi = phi / h - 1 / factorial;
         }
         Row rho{};
-        if (landing) rho = order == 1 ? Row{0.5} : solve(powers, right, order);
-        else if (order == 2) rho = Row{0.5};
-        else if (order > 2) rho = solve(powers, right, order - 1);
+        if (landing)
+            rho = order == 1 ? Row{0.5} : solve(powers, right, order);
+        else if (order == 2)
+            rho = Row{0.5};
+        else if (order > 2)
+            rho = solve(powers, right, order - 1);
 
         const Latent& x0 = estimates_.back();
         const double scale = -there.alpha * b_h;
@@ -98,10 +101,10 @@ private:
     int order_ = 0, known_ = 0;
 };
 
-}  // namespace
+}   // namespace
 
 std::unique_ptr<Sampler> make_unipc(SamplerSetup setup) {
     return std::make_unique<UniPc>(std::move(setup));
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -30,7 +30,8 @@ struct Outcome {
 
 Outcome run(const std::string& name, const Json& row) {
     const auto config = take(parse_scheduler_config(row["config"].dump()));
-    SamplerRequest request{.steps = row["steps"], .strength = row.value("strength", 1.0),
+    SamplerRequest request{.steps = row["steps"],
+                           .strength = row.value("strength", 1.0),
                            .schedule = row.value("schedule", "default")};
     if (row.contains("eta")) request.eta = row["eta"].get<double>();
     request.seeds = row["seeds"].get<std::vector<uint64_t>>();
@@ -54,7 +55,7 @@ Outcome run(const std::string& name, const Json& row) {
     return outcome;
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("samplers agree with the published schedulers") {
     const std::string name = GENERATE(from_range(sampler_names()));
@@ -88,4 +89,4 @@ TEST_CASE("samplers agree with the published schedulers") {
     }
 }
 
-}  // namespace kiln
+}   // namespace kiln

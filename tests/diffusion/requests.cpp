@@ -25,7 +25,7 @@ Network constant(float conditional, float unconditional) {
     };
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("a bad scheduler_config.json is an error that names the key") {
     const std::pair<const char*, const char*> cases[] = {
@@ -83,7 +83,8 @@ TEST_CASE("a bad request is an error that says what is possible") {
     CHECK(zero.error().message.find("v_prediction") != std::string::npos);
     CHECK(!with("ddim", R"({"_class_name": "FlowMatchEulerDiscreteScheduler"})", {}).ok());
     CHECK(!with("euler", R"({"prediction_type": "flow_prediction", "use_dynamic_shifting": true})",
-                {}).ok());
+                {})
+               .ok());
 }
 
 TEST_CASE("the file's scheduler class decides the sampler") {
@@ -93,7 +94,8 @@ TEST_CASE("the file's scheduler class decides the sampler") {
         {R"({"_class_name": "DDIMScheduler"})", "ddim"},
         {R"({"_class_name": "DPMSolverMultistepScheduler"})", "dpmpp_2m"},
         {R"({"_class_name": "DPMSolverMultistepScheduler",
-             "algorithm_type": "sde-dpmsolver++"})", "dpmpp_2m_sde"},
+             "algorithm_type": "sde-dpmsolver++"})",
+         "dpmpp_2m_sde"},
         {R"({"_class_name": "LCMScheduler"})", "lcm"},
         {R"({"_class_name": "FlowMatchEulerDiscreteScheduler"})", "euler"},
     };
@@ -146,8 +148,8 @@ TEST_CASE("the loop guides only above scale one, reports every step, and can be 
 }
 
 TEST_CASE("a prediction that is not finite ends the loop with the status for it") {
-    for (float bad : {std::numeric_limits<float>::quiet_NaN(),
-                      std::numeric_limits<float>::infinity()}) {
+    for (float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
         const auto sampler = take(with("unipc", "{}", {.steps = 3}));
         Latent x(24, 1.0f);
         const auto run = run_denoising(*sampler, x, {}, 1, constant(bad, 0));
@@ -157,4 +159,4 @@ TEST_CASE("a prediction that is not finite ends the loop with the status for it"
     }
 }
 
-}  // namespace kiln
+}   // namespace kiln

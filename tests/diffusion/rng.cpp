@@ -15,7 +15,7 @@ nlohmann::json golden() {
     return nlohmann::json::parse(file);
 }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("normal draws are torch's to the bit, and the state carries over") {
     for (const auto& row : golden()["sequences"]) {
@@ -113,4 +113,4 @@ TEST_CASE("an unknown noise source and no seed are errors") {
     CHECK(!make_noise("torch", {}).ok());
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -24,8 +24,8 @@ Denoiser gaussian() {
     return [schedule](std::span<const float> x, double t) -> Result<Latent> {
         const double share = schedule.alpha_bar_at(t);
         const double alpha = std::sqrt(share), sigma = std::sqrt(1 - share);
-        const double gain = alpha * kDeviation * kDeviation /
-                            (share * kDeviation * kDeviation + sigma * sigma);
+        const double gain =
+            alpha * kDeviation * kDeviation / (share * kDeviation * kDeviation + sigma * sigma);
         Latent noise(x.size());
         for (size_t k = 0; k < x.size(); ++k) {
             const double x0 = kMean + gain * (x[k] - alpha * kMean);
@@ -55,7 +55,7 @@ double distance(const Latent& a, const Latent& b) {
 
 bool distils(const std::string& name) { return name == "lcm" || name == "tcd"; }
 
-}  // namespace
+}   // namespace
 
 TEST_CASE("an exact denoiser of a normal distribution gives that distribution") {
     const std::string name = GENERATE(from_range(sampler_names()));
@@ -120,8 +120,8 @@ TEST_CASE("a flow of one straight line is followed exactly") {
         for (size_t k = 0; k < x.size(); ++k) velocity[k] = float((x[k] - 0.5) / (t / 1000));
         return velocity;
     };
-    for (const char* name : {"euler", "euler_a", "heun", "dpm2", "dpmpp_2m", "dpmpp_2m_sde",
-                             "unipc", "lms", "lcm"})
+    for (const char* name :
+         {"euler", "euler_a", "heun", "dpm2", "dpmpp_2m", "dpmpp_2m_sde", "unipc", "lms", "lcm"})
         for (const std::string& schedule : schedule_names()) {
             INFO(name << " " << schedule);
             const uint64_t seeds[] = {17};
@@ -180,4 +180,4 @@ TEST_CASE("a failing network ends the step with its error and leaves the sampler
     CHECK(sampler->done() == 0);
 }
 
-}  // namespace kiln
+}   // namespace kiln

@@ -25,13 +25,13 @@ struct Solid {
     Vec centre;
     float radius;
     Ray local(const Ray& r) const {
-        return {{dot(row[0], r.o) + shift[0], dot(row[1], r.o) + shift[1],
-                 dot(row[2], r.o) + shift[2]},
-                {dot(row[0], r.d), dot(row[1], r.d), dot(row[2], r.d)}};
+        return {
+            {dot(row[0], r.o) + shift[0], dot(row[1], r.o) + shift[1], dot(row[2], r.o) + shift[2]},
+            {dot(row[0], r.d), dot(row[1], r.d), dot(row[2], r.d)}};
     }
 };
 
-static bool misses(const Ray& r, Vec centre, float radius) {  // r.d has unit length
+static bool misses(const Ray& r, Vec centre, float radius) {   // r.d has unit length
     const Vec m = centre - r.o;
     const float b = dot(m, r.d), c = dot(m, m) - radius * radius;
     return c > 0 && (b < 0 || b * b < c);
@@ -43,7 +43,10 @@ static bool clip(const Ray& r, Vec n, float k, float& t0, float& t1, Vec& normal
     if (std::fabs(den) < 1e-9f) return num >= 0;
     const float t = num / den;
     if (den < 0) {
-        if (t > t0) { t0 = t; normal = n; }
+        if (t > t0) {
+            t0 = t;
+            normal = n;
+        }
     } else {
         t1 = std::min(t1, t);
     }
@@ -81,17 +84,22 @@ static bool hit_box(const Ray& r, float a, float b, float& t, Vec& n) {
 }
 
 static bool hit_frustum(const Ray& r, float a, float& t, Vec& n) {
-    const float k = (1 + a) / 2, s = (a - 1) / 2;  // radius k + s y, positive on [-1, 1]
+    const float k = (1 + a) / 2, s = (a - 1) / 2;   // radius k + s y, positive on [-1, 1]
     const float ro = k + s * r.o.y, rd = s * r.d.y;
     float t0, t1;
     const float qa = r.d.x * r.d.x + r.d.z * r.d.z - rd * rd;
     if (!quadratic(qa, r.o.x * r.d.x + r.o.z * r.d.z - ro * rd,
                    r.o.x * r.o.x + r.o.z * r.o.z - ro * ro, t0, t1))
         return false;
-    if (qa < 0) {  // the ray is steeper than the side: it is inside one nappe beyond a root
-        if (ro + rd * t1 > 0 && rd > 0) { t0 = t1; t1 = kFar; }
-        else if (ro + rd * t0 > 0 && rd < 0) { t1 = t0; t0 = -kFar; }
-        else return false;
+    if (qa < 0) {   // the ray is steeper than the side: it is inside one nappe beyond a root
+        if (ro + rd * t1 > 0 && rd > 0) {
+            t0 = t1;
+            t1 = kFar;
+        } else if (ro + rd * t0 > 0 && rd < 0) {
+            t1 = t0;
+            t0 = -kFar;
+        } else
+            return false;
     } else if (ro + rd * t0 < 0 && ro + rd * t1 < 0) {
         return false;
     }
@@ -138,4 +146,4 @@ static bool hit_solid(const Solid& s, const Ray& r, float& t, Vec& n) {
     return false;
 }
 
-}  // namespace world
+}   // namespace world

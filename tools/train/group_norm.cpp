@@ -31,7 +31,7 @@ void sums(const uint16_t* a, const uint16_t* b, int pixels, int channels, float*
         }
 }
 
-}  // namespace
+}   // namespace
 
 // x, y [n, pixels, channels] bf16; statistics [n, groups, 2] hold mean and 1 / deviation.
 extern "C" void group_norm_forward(const uint16_t* x, const float* gamma, const float* beta, int n,

@@ -117,8 +117,8 @@ Vec ground(const Scene& scene, float x, float z) {
         case wood: {
             const float plank = std::floor(u * 1.6f), edge = u * 1.6f - plank;
             const float grain = noise(u * 12, v * .9f + 17 * plank);
-            const Vec c = mix({.30f, .14f, .05f}, {.46f, .25f, .10f},
-                              .6f * hash(plank, 3) + .4f * grain);
+            const Vec c =
+                mix({.30f, .14f, .05f}, {.46f, .25f, .10f}, .6f * hash(plank, 3) + .4f * grain);
             return edge < .06f ? c * .45f : c;
         }
         case water: return mix({.02f, .16f, .26f}, {.05f, .26f, .38f}, n);
@@ -191,9 +191,9 @@ Vec shade_ground(const Scene& scene, Vec p, Vec view, float distance, int sample
         const Vec r = normalize(view - n * (2 * dot(view, n)));
         const Ray bounce{p, {r.x, std::fabs(r.y), r.z}};
         const Hit hit = trace(scene, bounce);
-        const Vec mirror = hit.object < 0
-            ? sky(scene, bounce.d)
-            : shade_object(scene, hit, bounce.o + bounce.d * hit.t, bounce.d, sample);
+        const Vec mirror = hit.object < 0 ? sky(scene, bounce.d)
+                                          : shade_object(scene, hit, bounce.o + bounce.d * hit.t,
+                                                         bounce.d, sample);
         const float fresnel = .12f + .6f * std::pow(1 - std::max(0.f, -view.y), 4.f);
         c = mix(ground(scene, p.x, p.z), mirror, fresnel);
         c = c * (.75f + .25f * lit(scene, p, sample));
@@ -233,14 +233,19 @@ Solid place(const Part& part, Vec position, float scale, float yaw) {
     }
     const bool cornered = part.body == Body::box || part.body == Body::frustum;
     const float wide = std::max({1.f, part.a, part.b});
-    s.radius = scale * 1.01f * (part.body == Body::torus ? longest * (1 + part.a)
-                                : cornered ? std::sqrt(squares) * wide : longest);
+    s.radius = scale * 1.01f *
+               (part.body == Body::torus ? longest * (1 + part.a)
+                : cornered               ? std::sqrt(squares) * wide
+                                         : longest);
     return s;
 }
 
 Object build(int shape, Vec rgb, int material, Vec position, float scale, float yaw) {
     Object object{{std::pow(rgb.x, 2.2f), std::pow(rgb.y, 2.2f), std::pow(rgb.z, 2.2f)},
-                  material, position + Vec{0, .8f * scale, 0}, 0, {}};
+                  material,
+                  position + Vec{0, .8f * scale, 0},
+                  0,
+                  {}};
     for (const Part& part : parts_of(shape)) {
         object.solids.push_back(place(part, position, scale, yaw));
         const Solid& s = object.solids.back();
@@ -251,9 +256,12 @@ Object build(int shape, Vec rgb, int material, Vec position, float scale, float 
 }
 
 Scene make_scene(const SceneRow& row) {
-    Scene scene{static_cast<Setting>(static_cast<int>(row.setting)), row.seed,
+    Scene scene{static_cast<Setting>(static_cast<int>(row.setting)),
+                row.seed,
                 normalize({row.light[0], row.light[1], row.light[2]}),
-                {.82f, .80f, .76f}, {.34f, .35f, .37f}, {}};
+                {.82f, .80f, .76f},
+                {.34f, .35f, .37f},
+                {}};
     if (scene.setting == night) {
         scene.key = {.60f, .64f, .74f};
         scene.ambient = {.17f, .18f, .23f};
@@ -264,10 +272,9 @@ Scene make_scene(const SceneRow& row) {
     }
     for (int i = 0; i < static_cast<int>(row.count); ++i) {
         const auto& o = row.object[i];
-        scene.objects.push_back(build(static_cast<int>(o.shape), {o.rgb[0], o.rgb[1], o.rgb[2]},
-                                      static_cast<int>(o.material),
-                                      {o.position[0], o.position[1], o.position[2]}, o.scale,
-                                      o.yaw));
+        scene.objects.push_back(build(
+            static_cast<int>(o.shape), {o.rgb[0], o.rgb[1], o.rgb[2]}, static_cast<int>(o.material),
+            {o.position[0], o.position[1], o.position[2]}, o.scale, o.yaw));
     }
     return scene;
 }
@@ -289,14 +296,14 @@ void draw(const SceneRow& row, int size, uint8_t* out) {
             }
             const float rgb[3] = {sum.x, sum.y, sum.z};
             for (int i = 0; i < 3; ++i)
-                *out++ = static_cast<uint8_t>(
-                    255 * std::pow(std::max(0.f, rgb[i] / 4), 1 / 2.2f) + .5f);
+                *out++ =
+                    static_cast<uint8_t>(255 * std::pow(std::max(0.f, rgb[i] / 4), 1 / 2.2f) + .5f);
         }
     }
 }
 
-}  // namespace
-}  // namespace world
+}   // namespace
+}   // namespace world
 
 extern "C" void render(const float* rows, int count, int size, uint8_t* out) {
     for (int i = 0; i < count; ++i)
@@ -311,10 +318,10 @@ extern "C" void shape_extent(int shape, float* out) {
         const world::Solid s = world::place(part, {}, 1, 0);
         for (int corner = 0; corner < 8; ++corner) {
             const float grow = part.body == world::Body::torus ? 1 + part.a : 1;
-            const float side[3] = {corner & 1 ? grow : -grow,
-                                   (corner & 2 ? 1.f : -1.f) *
-                                       (part.body == world::Body::torus ? part.a : 1),
-                                   corner & 4 ? grow : -grow};
+            const float side[3] = {
+                corner & 1 ? grow : -grow,
+                (corner & 2 ? 1.f : -1.f) * (part.body == world::Body::torus ? part.a : 1),
+                corner & 4 ? grow : -grow};
             world::Vec p = s.centre;
             for (int i = 0; i < 3; ++i) {
                 const float squared = world::dot(s.row[i], s.row[i]);

@@ -67,10 +67,22 @@ Parts make_car() {
         v.push_back(sphere(Paint::yellow, {.33f * x, .45f, .90f}, {.10f, .10f, .05f}));
         v.push_back(box(Paint::red, {.33f * x, .46f, -.90f}, {.10f, .07f, .03f}));
         for (float z : {-.56f, .56f}) {
-            v.push_back({Body::frustum, Paint::dark, {.43f * x, .21f, z}, {.21f, .08f, .21f},
-                         1, 1, 0, kQuarter});
-            v.push_back({Body::frustum, Paint::grey, {.45f * x, .21f, z}, {.10f, .08f, .10f},
-                         1, 1, 0, kQuarter});
+            v.push_back({Body::frustum,
+                         Paint::dark,
+                         {.43f * x, .21f, z},
+                         {.21f, .08f, .21f},
+                         1,
+                         1,
+                         0,
+                         kQuarter});
+            v.push_back({Body::frustum,
+                         Paint::grey,
+                         {.45f * x, .21f, z},
+                         {.10f, .08f, .10f},
+                         1,
+                         1,
+                         0,
+                         kQuarter});
         }
     }
     return v;
@@ -140,7 +152,7 @@ Parts make_boat() {
             tube(Paint::dark, {0, 1.46f, -.42f}, .14f, .05f)};
 }
 
-}  // namespace
+}   // namespace
 
 Parts parts_of(int shape) {
     switch (shape) {
@@ -164,4 +176,4 @@ Parts parts_of(int shape) {
     }
 }
 
-}  // namespace world
+}   // namespace world

@@ -35,15 +35,30 @@ struct Part {
     Vec centre;
     Vec size;
     float a = 1, b = 1;
-    float pitch = 0;  // rotation about x, radians, applied before `roll`
-    float roll = 0;   // rotation about z, radians
+    float pitch = 0;   // rotation about x, radians, applied before `roll`
+    float roll = 0;    // rotation about z, radians
 };
 
 enum Shape {
-    cube, ball, cylinder, cone, ring, pyramid, mushroom, bottle,
-    house, mug, car, chair, teapot, robot, duck, boat, shape_count
+    cube,
+    ball,
+    cylinder,
+    cone,
+    ring,
+    pyramid,
+    mushroom,
+    bottle,
+    house,
+    mug,
+    car,
+    chair,
+    teapot,
+    robot,
+    duck,
+    boat,
+    shape_count
 };
 
 std::vector<Part> parts_of(int shape);
 
-}  // namespace world
+}   // namespace world
