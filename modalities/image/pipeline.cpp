@@ -98,6 +98,8 @@ struct ImagePipeline::State {
     Conditioning condition(const std::optional<std::string>& prompt, int clip_skip,
                            const ImageEvents& events);
     DenoiserJob job(const ImageRequest& request, const ImageEvents& events);
+    Latent denoise_as_possible(const ImageRequest& request, DenoiserJob& job, int first,
+                               const ImageEvents& events);
     Latent denoise(const ImageRequest& request, DenoiserJob job, int first,
                    const ImageEvents& events);
     std::vector<Picture> run(const ImageRequest& request, const ImageEvents& events);
@@ -232,6 +234,32 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
     return x;
 }
 
+// Falls back where it can: f32 for what overflows in half precision, and the conditions one after
+// the other where memory does not hold both. `job` tells what it came to.
+Latent ImagePipeline::State::denoise_as_possible(const ImageRequest& r, DenoiserJob& job, int first,
+                                                 const ImageEvents& events) {
+    for (;;) {
+        try {
+            return denoise(r, job, first, events);
+        } catch (const ResultError& failure) {
+            const bool overflowed =
+                failure.error.status == Status::not_finite && job.dtype != DType::f32;
+            const bool too_large =
+                failure.error.status == Status::out_of_memory && job.guided && !job.two_passes;
+            if (!overflowed && !too_large) throw;
+            if (options.log)
+                options.log(
+                    LogLevel::warning,
+                    failure.error.message + (overflowed ? "; computing again in f32"
+                                                        : "; guidance in two passes instead"));
+            if (overflowed)
+                job.dtype = DType::f32;
+            else
+                job.two_passes = true;
+        }
+    }
+}
+
 std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
                                                const ImageEvents& events) {
     const ImageRequest r = checked(request);
@@ -241,16 +269,7 @@ std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
         const int first = int(pictures.size());
         DenoiserJob job = prepared;
         job.samples = std::min(r.batch, r.count - first);
-        Latent latents;
-        try {
-            latents = denoise(r, job, first, events);
-        } catch (const ResultError& failure) {
-            if (failure.error.status != Status::not_finite || job.dtype == DType::f32) throw;
-            if (options.log)
-                options.log(LogLevel::warning, failure.error.message + "; computing again in f32");
-            job.dtype = DType::f32;
-            latents = denoise(r, job, first, events);
-        }
+        const Latent latents = denoise_as_possible(r, job, first, events);
         for (int i = 0; i < job.samples; i++) {
             if (events.progress) events.progress("decoding", i, job.samples);
             const auto latent =
