@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "apps/bench/ops.h"
+#include "apps/bench/pipelines.h"
 
 namespace kiln::bench {
 
 std::vector<std::string> names() {
-    std::vector<std::string> all = {"ops"};
+    std::vector<std::string> all = {"ops", "pipelines"};
     for (const OpCase& c : op_cases())
         if (std::find(all.begin(), all.end(), c.op) == all.end()) all.push_back(c.op);
     return all;
@@ -25,6 +26,7 @@ Result<void> run(const DeviceOptions& options, const Wanted& wanted,
     }
     auto device = Device::open(options);
     if (!device) return device.error();
+    if (wanted.what == "pipelines") return run_pipelines(*device, each, cancelled);
     for (const OpCase& c : op_cases()) {
         if (wanted.what != "ops" && wanted.what != c.op) continue;
         auto timing = time_op(*device, c, wanted.seconds, cancelled);

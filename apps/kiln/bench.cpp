@@ -19,7 +19,7 @@ void print(const sdk::Json& row) {
     std::printf("%-44s %-5s", row["case"].get<std::string>().c_str(),
                 row.value("dtype", "").c_str());
     number("ms", "ms", 3), number("gflops", "GFLOP/s", 1), number("gbs", "GB/s", 1),
-        number("share", "", 3);
+        number("share", "", 3), number("registers", "registers", 0), number("spills", "spills", 0);
     std::printf("\n");
 }
 
