@@ -8,8 +8,7 @@ namespace kiln::bench {
 namespace {
 
 PipelineDesc desc_of(const KernelSource& kernel) {
-    PipelineDesc desc{
-        .name = kernel.name, .spirv = kernel.spirv, .push_bytes = kernel.push_bytes};
+    PipelineDesc desc{.name = kernel.name, .spirv = kernel.spirv, .push_bytes = kernel.push_bytes};
     for (const KernelBinding& binding : kernel.bindings)
         desc.bindings.push_back(binding.texel ? BindingKind::texel_rgba32f : BindingKind::storage);
     return desc;
