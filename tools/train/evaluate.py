@@ -129,7 +129,7 @@ def main():
         images = draw(args.folder, rows, args.steps, args.guidance, args.batch)
     if args.sheet:
         order = [i for k in ("one", "held out", "view", "two")
-                 for i in [j for j, r in enumerate(rows) if r[0] == k][:12]]
+                 for i in [j for j, r in enumerate(rows) if r[0] == k][:8]]
         print("\n".join(rows[i][2] for i in order))
         sheet = images[order].reshape(-1, 8, 128, 128, 3).transpose(0, 2, 1, 3, 4)
         sheet = np.ascontiguousarray(sheet.reshape(-1, 8 * 128, 3))
