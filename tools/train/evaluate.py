@@ -99,7 +99,9 @@ def table(rows, found):
              ("view word (front, side, back, overhead)", right("view")[kinds == "view"]),
              ("two objects, all four attributes and the relation", everything[kinds == "two"]),
              ("two objects, the four attributes",
-              right("shape0", "colour0", "shape1", "colour1")[kinds == "two"])]
+              right("shape0", "colour0", "shape1", "colour1")[kinds == "two"]),
+             ("two objects, both colours", right("colour0", "colour1")[kinds == "two"]),
+             ("two objects, the relation", right("count", "relation")[kinds == "two"])]
     for name, values in lines:
         print(f"| {name} | {values.mean() * 100:.1f} % | {len(values)} |")
 
