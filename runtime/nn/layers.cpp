@@ -1,5 +1,7 @@
 #include "runtime/nn/layers.h"
 
+#include "runtime/ops/epilogue.h"
+
 namespace kiln {
 namespace {
 
@@ -9,21 +11,6 @@ Tensor side_by_side(const std::vector<Tensor>& parts, F f) {
     std::vector<Tensor> results;
     for (const Tensor& part : parts) results.push_back(f(part));
     return concat(results, results[0].rank() - 1);
-}
-
-Tensor apply(const Tensor& x, Activation activation) {
-    switch (activation) {
-        case Activation::none: return x;
-        case Activation::silu: return silu(x);
-        case Activation::gelu: return gelu(x);
-        case Activation::gelu_tanh: return gelu_tanh(x);
-        case Activation::quick_gelu: return quick_gelu(x);
-        case Activation::relu: return relu(x);
-        case Activation::tanh: return tanh(x);
-        case Activation::sigmoid: return sigmoid(x);
-        case Activation::leaky_relu: return leaky_relu(x, 0.01f);
-    }
-    return x;
 }
 
 ConvOptions same_padding(int axes, int kernel, int stride, int dilation) {
@@ -45,7 +32,7 @@ Linear::Linear(Scope s, int in, int out, bool has_bias)
 Tensor Linear::operator()(const Tensor& x, Activation activation) const {
     if (weight.size() == 1) return linear(x, weight[0], bias, activation);
     Tensor y = side_by_side(weight, [&](const Tensor& w) { return linear(x, w); });
-    return apply(bias ? y + bias : y, activation);
+    return apply(activation, bias ? y + bias : y);
 }
 
 Conv::Conv(Scope s, int in, int out, std::vector<int64_t> kernel, ConvOptions o, bool has_bias)

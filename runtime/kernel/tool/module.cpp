@@ -163,7 +163,7 @@ private:
         Constant constant{found.constant_id, name, "uint32_t", std::to_string(bits)};
         spvc_type type = this->type(spvc_constant_get_type(handle));
         if (spvc_type_get_basetype(type) == SPVC_BASETYPE_BOOLEAN) {
-            constant.value = bits ? "1" : "0";   // VkBool32
+            constant.value = bits ? "1" : "0";   // a specialization boolean is one word
             return constant;
         }
         constant.type = scalar(type, name);
