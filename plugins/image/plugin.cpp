@@ -59,6 +59,7 @@ private:
         }
         ImageOptions o = image_options(json);
         o.log = log;
+        if (o.tokenizer.empty()) o.tokenizer = options_.share + "/clip_bpe";
         std::string key =
             Json({model, o.variant, o.vae, o.tokenizer, o.prediction, int(o.precision)}).dump();
         if (pipeline_ && key == opened_) return;
