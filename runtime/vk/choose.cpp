@@ -49,8 +49,8 @@ std::string refusal(const Candidate& candidate) {
     if (caps.binding_range < 1u << 27)
         return less("storage buffer range", caps.binding_range, 1u << 27);
     if (caps.push_bytes < 128) return less("push constant bytes", caps.push_bytes, 128);
-    if (caps.storage_bindings < 4)
-        return less("storage buffers a kernel", caps.storage_bindings, 4);
+    if (caps.storage_bindings < 5)
+        return less("storage buffers a kernel", caps.storage_bindings, 5);
     return {};
 }
 

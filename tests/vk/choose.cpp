@@ -13,6 +13,7 @@ Candidate invented(std::string name, DeviceKind kind, uint64_t memory = 1u << 30
     candidate.caps.kind = kind;
     candidate.caps.api_version = 1u << 22 | 3u << 12;
     candidate.caps.device_memory = memory;
+    candidate.caps.storage_bindings = 5;
     return candidate;
 }
 
@@ -77,8 +78,8 @@ TEST_CASE("every refusal says what is missing") {
           "storage buffer range 67108864, needs 134217728");
     CHECK(refused([](Candidate& c) { c.caps.push_bytes = 64; }) ==
           "push constant bytes 64, needs 128");
-    CHECK(refused([](Candidate& c) { c.caps.storage_bindings = 2; }) ==
-          "storage buffers a kernel 2, needs 4");
+    CHECK(refused([](Candidate& c) { c.caps.storage_bindings = 4; }) ==
+          "storage buffers a kernel 4, needs 5");
 }
 
 TEST_CASE("a refused device is not chosen even when it is selected") {
