@@ -1,4 +1,5 @@
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 
 #include "tests/ops/products.h"
 
@@ -70,7 +71,7 @@ struct Inputs {
 }   // namespace
 
 TEST_CASE("attention equals the double reference", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     for (const Case& c : kCases)
         for (DType type : {DType::f32, DType::f16}) {
             INFO(c.name << " " << name_of(type));

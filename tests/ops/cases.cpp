@@ -93,13 +93,12 @@ void check_gradients(const OpCase& test, const std::string& profile) {
 }   // namespace
 
 void check(const OpCase& test) {
-    for (const char* profile : {"", "minimal"}) {
+    for (const char* profile : kProfiles) {
         check_values(test, profile, DType::f32);
         check_values(test, profile, DType::f16);
     }
     if (test.gradient) check_gradients(test, "");
-    check_silent(*test_device(""));
-    check_silent(*test_device("minimal"));
+    for (const char* profile : kProfiles) check_silent(*test_device(profile));
 }
 
 std::vector<float> values_of(const Tensor& tensor, const std::string& profile) {

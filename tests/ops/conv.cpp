@@ -1,4 +1,5 @@
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 
 #include "tests/ops/products.h"
 
@@ -25,7 +26,7 @@ const std::vector<ConvCase> kCases = {
 }   // namespace
 
 TEST_CASE("conv equals the double reference exactly on small integers", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     for (const ConvCase& c : kCases)
         for (DType type : {DType::f32, DType::f16}) {
             if (type == DType::f16 && c.w.count() % 4) continue;
@@ -42,7 +43,7 @@ TEST_CASE("conv equals the double reference exactly on small integers", "[gpu]")
 }
 
 TEST_CASE("conv of f16 activations is exact on small integers", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     ConvCase c = GENERATE(kCases[0], kCases[5], kCases[8]);
     auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2), bias = integers(c.w[-1], 3);
     Tensor y = conv(operand(*device, c.x, x, DType::f16), operand(*device, c.w, w, DType::f16),
@@ -54,7 +55,7 @@ TEST_CASE("conv of f16 activations is exact on small integers", "[gpu]") {
 }
 
 TEST_CASE("conv absorbs what follows it", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     int64_t n = GENERATE(8, 5);
     Tensor x = operand(*device, {2, 6, 5, 4}, fractions(240, 1)),
            w = operand(*device, {3, 3, 4, n}, fractions(36 * n, 2));
@@ -73,7 +74,7 @@ TEST_CASE("conv absorbs what follows it", "[gpu]") {
 }
 
 TEST_CASE("the gradients of conv are those of the reference", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     for (const ConvCase& c : kCases) {
         if (c.x.count() * c.w.count() > 300000) continue;
         INFO(c.name);

@@ -1,4 +1,4 @@
-#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 
 #include "tests/ops/products.h"
 
@@ -26,7 +26,7 @@ const std::vector<ConvCase> kCases = {
 }   // namespace
 
 TEST_CASE("conv_transpose equals the double reference exactly on small integers", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     for (const ConvCase& c : kCases)
         for (DType type : {DType::f32, DType::f16}) {
             if (type == DType::f16 && c.w.count() % 4) continue;
@@ -44,7 +44,7 @@ TEST_CASE("conv_transpose equals the double reference exactly on small integers"
 }
 
 TEST_CASE("the gradients of conv_transpose are those of the reference", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     for (const ConvCase& c : kCases) {
         INFO(c.name);
         auto x = integers(c.x.count(), 1), w = integers(c.w.count(), 2);

@@ -1,4 +1,5 @@
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 
 #include "runtime/graph/graph.h"
 #include "tests/ops/products.h"
@@ -72,7 +73,7 @@ Doubles reference(const Case& c, const Doubles& a, const Doubles& b, const Shape
 }   // namespace
 
 TEST_CASE("matmul equals the double reference exactly on small integers", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     for (const Case& c : kCases)
         for (DType type_b : {DType::f32, DType::f16}) {
             if (type_b == DType::f16 && c.b.count() % 4) continue;
@@ -87,7 +88,7 @@ TEST_CASE("matmul equals the double reference exactly on small integers", "[gpu]
 }
 
 TEST_CASE("matmul of f16 operands accumulates in f32", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     auto a = fractions(33 * 260, 3), b = fractions(260 * 68, 4);
     Tensor y = matmul(operand(*device, {33, 260}, a, DType::f16),
                       operand(*device, {260, 68}, b, DType::f16));
@@ -97,7 +98,7 @@ TEST_CASE("matmul of f16 operands accumulates in f32", "[gpu]") {
 }
 
 TEST_CASE("a result beyond f16 saturates", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     std::vector<float> a(4 * 8, 200.f), b(8 * 4, 300.f);
     Tensor y =
         matmul(operand(*device, {4, 8}, a, DType::f16), operand(*device, {8, 4}, b, DType::f16));
@@ -105,7 +106,7 @@ TEST_CASE("a result beyond f16 saturates", "[gpu]") {
 }
 
 TEST_CASE("linear adds its bias and applies its activation", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     auto activation = Activation(GENERATE(0, 1, 2, 3, 4, 5, 6, 7, 8));
     int64_t n = activation == Activation::silu ? 31 : 20;
     auto x = fractions(2 * 19 * 24, 5), w = fractions(24 * n, 6), bias = fractions(n, 7);
@@ -131,7 +132,7 @@ TEST_CASE("linear adds its bias and applies its activation", "[gpu]") {
 }
 
 TEST_CASE("linear absorbs what follows it", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     int64_t n = GENERATE(16, 21);
     Tensor x = operand(*device, {3, 5, 12}, fractions(180, 1)),
            w = operand(*device, {12, n}, fractions(12 * n, 2));
@@ -149,7 +150,7 @@ TEST_CASE("linear absorbs what follows it", "[gpu]") {
 }
 
 TEST_CASE("the gradients of matmul are those of the reference", "[gpu]") {
-    auto device = test_device(GENERATE("", "minimal"));
+    auto device = test_device(GENERATE(from_range(kProfiles)));
     for (const Case& c : kCases) {
         if (c.a.count() > 700) continue;
         INFO(to_string(c.a) << " x " << to_string(c.b));

@@ -79,7 +79,7 @@ void check_cast(DType from, DType to, const std::string& profile) {
 
 TEST_CASE("casts give the bits of the host's conversions", "[gpu]") {
     const DType types[] = {DType::f32, DType::f16, DType::bf16, DType::f8_e4m3, DType::f8_e5m2};
-    for (const char* profile : {"", "minimal"})
+    for (const char* profile : kProfiles)
         for (DType from : types)
             for (DType to : types)
                 if (from != to) check_cast(from, to, profile);
@@ -114,7 +114,7 @@ TEST_CASE("timestep embeddings are as precise as their angles in f32", "[gpu]") 
 TEST_CASE("normal values are those that torch draws on NVIDIA devices", "[gpu]") {
     const float expected[] = {-0.92466259f, -0.42534415f, -2.6438457f,  0.14518388f,
                               -0.12086647f, -0.57972564f, -0.62285122f, -0.32838709f};
-    for (const char* profile : {"", "minimal"}) {
+    for (const char* profile : kProfiles) {
         std::vector<float> y = values_of(random_normal({8}, constant_i32({3}, {0, 0, 0})), profile);
         for (size_t i = 0; i < 8; i++) CHECK(std::fabs(y[i] - expected[i]) < 1e-6f);
         std::vector<float> many =

@@ -2,6 +2,7 @@
 // when it is installed, and closed when the process ends. Environment:
 // KILN_TEST_DEVICE (as --device), KILN_TEST_CAPS (as --caps, where a test does not say).
 #pragma once
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +13,9 @@
 #include "runtime/vk/device.h"
 
 namespace kiln::test {
+
+// Every caps profile: "" is the device as it is.
+inline constexpr std::array kProfiles = {"", "desktop", "mobile", "minimal"};
 
 inline std::string environment(const char* name) {
     const char* value = std::getenv(name);

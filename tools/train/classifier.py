@@ -1,8 +1,7 @@
 """The judge: a residual network (He et al. Deep Residual Learning. 2016) that reads a scene.
 
 Two objects are told apart by the relation in its canonical form: first is the left one, the upper
-one or the nearer one. It looks at 64 x 64 pixels: larger pictures are averaged down. train: fits on
-renders that the generator never saw; accuracy: on others.
+one or the nearer one. train: fits on renders that the generator never saw; accuracy: on others.
 """
 
 import argparse
@@ -18,7 +17,7 @@ import torch.nn.functional as F
 
 import world
 
-SIZE = 64
+SIZE = 128
 HEADS = {"count": 2, "relation": 3, "shape0": 16, "colour0": 12, "shape1": 16, "colour1": 12,
          "material0": 3, "view": 4, "setting": 8}
 WEIGHTS = {"material0": .3, "view": .5, "setting": .3, "count": .5}
@@ -53,7 +52,8 @@ class Block(torch.nn.Module):
 class Classifier(torch.nn.Module):
     def __init__(self, widths=(32, 64, 128)):
         super().__init__()
-        layers, c = [], 3
+        layers, c = [torch.nn.Conv2d(3, 24, 4, 2, 1, bias=False), torch.nn.BatchNorm2d(24),
+                     torch.nn.ReLU()], 24
         for width in widths:
             layers += [torch.nn.Conv2d(c, width, 4, 2, 1, bias=False),
                        torch.nn.BatchNorm2d(width), torch.nn.ReLU(), Block(width)]
@@ -62,11 +62,23 @@ class Classifier(torch.nn.Module):
         self.squeeze = torch.nn.Conv2d(c, 48, 1)
         self.hidden = torch.nn.Linear(48 * 64, 384)
         self.heads = torch.nn.ModuleDict({k: torch.nn.Linear(384, n) for k, n in HEADS.items()})
+        # Where each of the two objects is, and what stands there, wherever that is.
+        self.attention = torch.nn.Linear(384, 2 * 64)
+        self.look = torch.nn.Linear(c, 256)
+        self.named = torch.nn.ModuleDict({k: torch.nn.Linear(256, HEADS[k + "0"])
+                                          for k in ("shape", "colour")})
 
     def forward(self, x):
-        h = F.relu(self.squeeze(self.trunk(x))).flatten(1)
+        features = self.trunk(x)
+        h = F.relu(self.squeeze(features)).flatten(1)
         h = F.dropout(F.relu(self.hidden(h)), .2, self.training)
-        return {k: head(h) for k, head in self.heads.items()}
+        out = {k: head(h) for k, head in self.heads.items()}
+        places = self.attention(h).view(-1, 2, 64).softmax(2)
+        seen = F.relu(self.look(places @ features.flatten(2).transpose(1, 2)))
+        for k, head in self.named.items():
+            for i, scores in enumerate(head(seen).unbind(1)):
+                out[f"{k}{i}"] = out[f"{k}{i}"] + scores
+        return out
 
 
 def load(prefix, folder):
@@ -84,19 +96,18 @@ def load(prefix, folder):
 
 def to_input(images):
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-    if x.shape[-1] > SIZE:
-        x = F.avg_pool2d(x, x.shape[-1] // SIZE)
     return x.contiguous(memory_format=torch.channels_last)
 
 
 def augment(images, rng):
     """Small shifts, blur and noise: what a generator's pictures differ by from renders."""
-    x = F.pad(to_input(images), (3, 3, 3, 3), mode="replicate")
-    dy, dx = rng.integers(0, 7, 2)
+    x = F.pad(to_input(images), (6, 6, 6, 6), mode="replicate")
+    dy, dx = rng.integers(0, 13, 2)
     x = x[..., dy:dy + SIZE, dx:dx + SIZE]
     if rng.random() < .4:
-        blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-        x = torch.lerp(x, blurred, rng.uniform(0, .8))
+        r = int(rng.integers(1, 3))
+        blurred = F.avg_pool2d(F.pad(x, (r, r, r, r), mode="replicate"), 2 * r + 1, 1)
+        x = torch.lerp(x, blurred, rng.uniform(0, 1))
     if rng.random() < .4:
         x = x + torch.randn_like(x) * rng.uniform(.01, .06)
     return x.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Renders shards of pictures with labels: OUT/PREFIX_NN_{images,labels}.npy."""
+"""Renders shards of pictures: OUT/PREFIX_NN_{images,labels,coverage}.npy."""
 
 import argparse
 import os
@@ -28,8 +28,10 @@ def main():
         # The judge must know every pair, those that the model never saw included.
         held_out = [args.prefix != "train" and rng.random() < .15 for _ in range(args.per_shard)]
         scenes = [renderer.sample(rng, held_out=h) for h in held_out]
-        images = renderer.render(np.array([s for s, _ in scenes]), args.size)
+        rows = np.array([s for s, _ in scenes])
+        images = renderer.render(rows, args.size)
         name = f"{args.out}/{args.prefix}_{shard:02d}"
+        np.save(f"{name}_coverage.npy", renderer.coverage(rows))
         np.save(f"{name}_labels.npy", np.array([label for _, label in scenes]))
         np.save(f"{name}_partial.npy", images)
         os.replace(f"{name}_partial.npy", f"{name}_images.npy")

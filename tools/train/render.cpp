@@ -177,7 +177,9 @@ Vec shade_object(const Scene& scene, const Hit& hit, Vec p, Vec view, int sample
     if (material == glossy)
         return diffuse + mirror * (.07f + .45f * fresnel) + scene.key * (1.3f * shine);
     const Vec tint = mix(albedo, {1, 1, 1}, .6f * fresnel + .03f);
-    return tint * (mirror * 1.15f + scene.key * (2.2f * shine)) + diffuse * .35f;
+    // Flat faces see one spot of the sky: bands across them tell metal from paint.
+    const float band = .5f + .5f * std::sin(4 * (r.x + r.y) + 5 * (p.y + .6f * p.x - .4f * p.z));
+    return tint * (mirror * (.55f + 1.1f * band) + scene.key * (2.2f * shine)) + diffuse * .35f;
 }
 
 Vec shade_ground(const Scene& scene, Vec p, Vec view, float distance, int sample) {
@@ -279,19 +281,30 @@ Scene make_scene(const SceneRow& row) {
     return scene;
 }
 
+struct Camera {
+    Vec back, eye, right{1, 0, 0}, up;
+    float tan_half_fov;
+    explicit Camera(const SceneRow& row)
+        : back{0, std::sin(row.elevation), std::cos(row.elevation)},
+          eye(Vec{row.target[0], row.target[1], row.target[2]} + back * row.distance),
+          up(cross(back, right)),
+          tan_half_fov(row.tan_half_fov) {}
+    Ray ray(float x, float y) const {   // over the picture, 0 to 1, from the upper left
+        const float u = (2 * x - 1) * tan_half_fov, v = (1 - 2 * y) * tan_half_fov;
+        return {eye, normalize(right * u + up * v - back)};
+    }
+};
+
 void draw(const SceneRow& row, int size, uint8_t* out) {
     const Scene scene = make_scene(row);
-    const Vec target{row.target[0], row.target[1], row.target[2]};
-    const Vec back{0, std::sin(row.elevation), std::cos(row.elevation)};
-    const Vec eye = target + back * row.distance, right{1, 0, 0}, up = cross(back, right);
+    const Camera camera(row);
     for (int y = 0; y < size; ++y) {
         for (int x = 0; x < size; ++x) {
             Vec sum;
             for (int s = 0; s < 4; ++s) {
-                const float u = (x + .25f + .5f * (s & 1)) * 2 / size - 1;
-                const float v = 1 - (y + .25f + .5f * (s >> 1)) * 2 / size;
-                const Vec d = right * (u * row.tan_half_fov) + up * (v * row.tan_half_fov) - back;
-                const Vec c = radiance(scene, {eye, normalize(d)}, s);
+                const float u = (x + .25f + .5f * (s & 1)) / size;
+                const float v = (y + .25f + .5f * (s >> 1)) / size;
+                const Vec c = radiance(scene, camera.ray(u, v), s);
                 sum = sum + Vec{std::min(c.x, 1.f), std::min(c.y, 1.f), std::min(c.z, 1.f)};
             }
             const float rgb[3] = {sum.x, sum.y, sum.z};
@@ -309,6 +322,25 @@ extern "C" void render(const float* rows, int count, int size, uint8_t* out) {
     for (int i = 0; i < count; ++i)
         world::draw(reinterpret_cast<const world::SceneRow*>(rows)[i], size,
                     out + static_cast<size_t>(i) * size * size * 3);
+}
+
+// How much of each of cells x cells tiles the objects cover, 0 to 255: `render` without its light.
+extern "C" void coverage(const float* rows, int count, int cells, uint8_t* out) {
+    constexpr int kAcross = 3;
+    for (int i = 0; i < count; ++i) {
+        const auto& row = reinterpret_cast<const world::SceneRow*>(rows)[i];
+        const world::Scene scene = world::make_scene(row);
+        const world::Camera camera(row);
+        for (int cell = 0; cell < cells * cells; ++cell) {
+            int hits = 0;
+            for (int s = 0; s < kAcross * kAcross; ++s) {
+                const float x = cell % cells + (s % kAcross + .5f) / kAcross;
+                const float y = cell / cells + (s / kAcross + .5f) / kAcross;
+                hits += world::trace(scene, camera.ray(x / cells, y / cells)).object >= 0;
+            }
+            *out++ = static_cast<uint8_t>(hits * 255 / (kAcross * kAcross));
+        }
+    }
 }
 
 // Half extents in x, z, and the height of a shape.

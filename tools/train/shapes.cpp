@@ -34,10 +34,9 @@ Parts make_bottle() {
 
 Parts make_house() {
     return {box(Paint::own, {0, .45f, 0}, {.62f, .45f, .72f}),
-            box(Paint::own, {0, 1.15f, 0}, {.62f, .25f, .70f}, 0, 1),
-            box(Paint::shade, {.36f, 1.19f, 0}, {.46f, .05f, .80f}, 1, 1),
-            box(Paint::shade, {-.36f, 1.19f, 0}, {.46f, .05f, .80f}, 1, 1),
-            box(Paint::grey, {.36f, 1.36f, -.30f}, {.09f, .24f, .09f}),
+            box(Paint::shade, {0, 1.20f, 0}, {.78f, .32f, .79f}, 0, 1),
+            box(Paint::own, {0, 1.16f, 0}, {.62f, .27f, .795f}, 0, 1),
+            box(Paint::grey, {.40f, 1.36f, -.30f}, {.09f, .24f, .09f}),
             box(Paint::brown, {0, .27f, .72f}, {.15f, .27f, .03f}),
             sphere(Paint::yellow, {.09f, .27f, .76f}, {.03f, .03f, .03f}),
             box(Paint::glass, {.38f, .55f, .72f}, {.13f, .13f, .03f}),

@@ -7,12 +7,12 @@ empty captions for guidance, Ho and Salimans. Classifier-Free Diffusion Guidance
 """
 
 import argparse
-import copy
 import glob
 import math
 import os
 import random
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ import checkpoint
 import group_norm
 import text
 import world
-from pace import Pace
+from team import Team
 
 CONFIG = dict(sample_size=16, in_channels=8, out_channels=8, layers_per_block=1,
               block_out_channels=[64, 96, 192], cross_attention_dim=192, attention_head_dim=4,
@@ -37,28 +37,25 @@ SCHEDULER = dict(num_train_timesteps=1000, beta_start=.00085, beta_end=.012,
 
 
 class Latents:
-    """Moments of the encoded pictures with their labels; shards join as they are written."""
+    """Moments of the encoded pictures, their labels, and where their objects are."""
 
     def __init__(self, folder):
-        self.folder, self.names, self.shards = folder, set(), []
-
-    def refresh(self):
-        for name in sorted(glob.glob(f"{self.folder}/train_*_latents.npy")):
-            if name not in self.names:
-                self.names.add(name)
-                labels = np.load(name.replace("latents", "labels"))
-                self.shards.append((np.load(name, mmap_mode="r"), labels))
-        return sum(len(s[0]) for s in self.shards)
+        self.shards = [(np.load(name, mmap_mode="r"), np.load(name.replace("latents", "labels")),
+                        np.load(name.replace("latents", "coverage")))
+                       for name in sorted(glob.glob(f"{folder}/train_*_latents.npy"))]
 
     def batch(self, rng, count):
-        moments, labels = [], []
+        """A sample of the latents, labels, and coverage [count, 1, h, w] from 0 to 1."""
+        moments, labels, covered = [], [], []
         for _ in range(count):
-            data, label = self.shards[rng.integers(len(self.shards))]
+            data, label, coverage = self.shards[rng.integers(len(self.shards))]
             i = rng.integers(len(data))
             moments.append(data[i])
             labels.append(label[i])
+            covered.append(coverage[i])
         mean, std = torch.from_numpy(np.stack(moments).astype(np.float32)).chunk(2, 1)
-        return mean + std * torch.randn_like(mean), labels
+        weight = torch.from_numpy(np.stack(covered)[:, None]).float() / 255
+        return mean + std * torch.randn_like(mean), labels, weight
 
 
 def learning_rate(done, step, peak, warm_up=300):
@@ -78,14 +75,12 @@ def make_model(tokenizer, resume=None):
     return model
 
 
-def make_optimizer(model):
-    decays = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW([{"params": decays, "weight_decay": .01},
-                              {"params": others, "weight_decay": 0}], betas=(.9, .99))
+def is_matrix(name, parameter):
+    """Whether Muon updates it: not tables of embeddings, and not the first and last layer."""
+    return parameter.ndim > 1 and not any(w in name for w in ("embedding.", "conv_in", "conv_out"))
 
 
-def loss_of(model, tokens, x0, abar):
+def loss_of(model, tokens, x0, weight, abar):
     # Stratified over the schedule, so that a small batch sees all of it.
     count = len(x0)
     t = ((torch.arange(count) + torch.rand(count)) * 1000 / count).long()
@@ -94,53 +89,51 @@ def loss_of(model, tokens, x0, abar):
     with torch.autocast("cpu", torch.bfloat16):
         context = model["text"](tokens).last_hidden_state
         predicted = model["unet"](a * x0 + s * noise, t, context).sample
-    return (predicted.float() - (a * noise - s * x0)).square().mean()
+    error = (predicted.float() - (a * noise - s * x0)).square().mean(1, keepdim=True)
+    return (error * weight).mean() / weight.mean()
+
+
+def work(args, team, tokenizer, latents, scaling, rank):
+    torch.manual_seed(args.seed * 64 + rank)
+    rng = np.random.default_rng([args.seed, rank])
+    words = random.Random(args.seed * 64 + rank)
+    abar = DDIMScheduler(**SCHEDULER).alphas_cumprod
+    start, step, reported, total, going = time.time(), 0, time.time(), [], True
+
+    def rate(done, step):
+        return learning_rate(done, step, args.rate, 50 if args.resume else 300)
+
+    while going:
+        done = args.done + (time.time() - start) / 60 / args.minutes * (1 - args.done)
+        x0, labels, covered = latents.batch(rng, args.batch)
+        # Objects before backgrounds; no more at the end, as it favours objects where in doubt.
+        weight = 1 + args.objects * (1 - done) * covered
+        captions = ["" if words.random() < .1 else world.caption(words, l) for l in labels]
+        loss = loss_of(team.model, text.encode(tokenizer, captions),
+                       (x0 * scaling).contiguous(memory_format=torch.channels_last), weight, abar)
+        going = team.step(loss, done, rate, step)
+        step += 1
+        total.append(loss.item())
+        if rank == 0 and (not going or time.time() - reported > 60):
+            reported = time.time()
+            print(f"{done:.3f} step {step} loss {np.mean(total):.4f}", flush=True)
+            total = []
+            save(team.average, scaling, args.out)
 
 
 def main():
     args = arguments()
-    pace = Pace(args.threads)
-    torch.manual_seed(0)
-    rng, words = np.random.default_rng(0), random.Random(0)
+    torch.manual_seed(args.seed)
     tokenizer = text.load_tokenizer(args.tokenizer)
     resume = checkpoint.read_unet(args.resume) if args.resume else None
     model = make_model(tokenizer, resume)
-    average = copy.deepcopy(model).eval().requires_grad_(False)
-    optimizer = make_optimizer(model)
-    abar = DDIMScheduler(**SCHEDULER).alphas_cumprod
     latents = Latents(args.data)
-    while latents.refresh() == 0:
-        time.sleep(2)
-    scaling = resume["scaling"] if resume else float(1 / latents.batch(rng, 512)[0].std())
+    scaling = resume["scaling"] if resume else float(
+        1 / latents.batch(np.random.default_rng(0), 512)[0].std())
     print(f"scaling_factor {scaling:.5f}, parameters",
           {k: sum(p.numel() for p in m.parameters()) for k, m in model.items()}, flush=True)
-    start, step, reported, total = time.time(), 0, time.time(), []
-    while (done := args.done + (time.time() - start) / 60 / args.minutes * (1 - args.done)) < 1:
-        pace.step()
-        if step % 200 == 0:
-            latents.refresh()
-        x0, labels = latents.batch(rng, args.batch)
-        captions = ["" if words.random() < .1 else world.caption(words, l) for l in labels]
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(done, step, args.rate, 50 if resume else 300)
-        loss = loss_of(model, text.encode(tokenizer, captions),
-                       (x0 * scaling).contiguous(memory_format=torch.channels_last), abar)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        decay = min(.9985, (step + 1) / (step + 10))
-        for slow, fast in zip(average.parameters(), model.parameters()):
-            slow.lerp_(fast, 1 - decay)
-        step += 1
-        total.append(loss.item())
-        if time.time() - reported > 60:
-            reported = time.time()
-            print(f"{done:.3f} step {step} loss {np.mean(total):.4f} "
-                  f"threads {torch.get_num_threads()}", flush=True)
-            total = []
-            save(average, scaling, args.out)
-    save(average, scaling, args.out)
+    team = Team(model, args.processes, is_matrix)
+    team.run(partial(work, args, team, tokenizer, latents, scaling))
 
 
 def arguments():
@@ -150,10 +143,13 @@ def arguments():
     args.add_argument("--out", default="unet.pt")
     args.add_argument("--resume", default="", help="unet.pt or an exported folder to go on from")
     args.add_argument("--done", type=float, default=0, help="the share that it has behind it")
-    args.add_argument("--minutes", type=float, default=70)
-    args.add_argument("--batch", type=int, default=32)
-    args.add_argument("--rate", type=float, default=7e-4)
-    args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--minutes", type=float, default=100)
+    args.add_argument("--batch", type=int, default=48, help="pictures a step and process")
+    args.add_argument("--rate", type=float, default=1e-3)
+    args.add_argument("--objects", type=float, default=2,
+                      help="how much more than the background objects count at first")
+    args.add_argument("--seed", type=int, default=0, help="another one for another run")
+    args.add_argument("--processes", type=int, default=os.cpu_count())
     return args.parse_args()
 
 

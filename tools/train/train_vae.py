@@ -7,11 +7,11 @@ at the end.
 """
 
 import argparse
-import copy
 import glob
 import math
 import os
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,35 +20,41 @@ from diffusers import AutoencoderKL
 
 import checkpoint
 import group_norm
-from pace import Pace
+from team import Team
 
 CONFIG = dict(in_channels=3, out_channels=3, down_block_types=["DownEncoderBlock2D"] * 4,
               up_block_types=["UpDecoderBlock2D"] * 4, block_out_channels=[16, 32, 64, 128],
               layers_per_block=1, latent_channels=8, norm_num_groups=4, sample_size=128)
 
 
-def load_images(folder, at_least=1):
-    while len(files := sorted(glob.glob(f"{folder}/train_*_images.npy"))) < at_least:
-        time.sleep(2)
-    return [np.load(f, mmap_mode="r") for f in files]
+def load_images(folder):
+    """Pictures and where their objects are, by shard."""
+    return [(np.load(f, mmap_mode="r"), np.load(f.replace("images", "coverage")))
+            for f in sorted(glob.glob(f"{folder}/train_*_images.npy"))]
 
 
-def batch_of(shards, rng, count, size):
-    out = np.empty((count, size, size, 3), np.uint8)
-    for i in range(count):
-        shard = shards[rng.integers(len(shards))]
-        y, x = rng.integers(0, 128 - size + 1, 2)
-        out[i] = shard[rng.integers(len(shard)), y:y + size, x:x + size]
-        if rng.random() < .5:
-            out[i] = out[i, :, ::-1]
-    pixels = torch.from_numpy(out).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return pixels.contiguous(memory_format=torch.channels_last)
+def batch_of(shards, rng, count, tiles):
+    """Crops of tiles x tiles latents: pixels from -1 to 1, and how much each counts."""
+    pixels, weight = [], []
+    for _ in range(count):
+        images, coverage = shards[rng.integers(len(shards))]
+        i, (y, x) = rng.integers(len(images)), rng.integers(0, 16 - tiles + 1, 2)
+        turn = slice(None, None, -1 if rng.random() < .5 else 1)
+        pixels.append(images[i, 8 * y:8 * (y + tiles), 8 * x:8 * (x + tiles)][:, turn])
+        weight.append(coverage[i, y:y + tiles, x:x + tiles][:, turn])
+    pixels = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    weight = 1 + 2 * torch.from_numpy(np.stack(weight)[:, None]).float() / 255
+    return (pixels.contiguous(memory_format=torch.channels_last),
+            F.interpolate(weight / weight.mean(), scale_factor=8))
 
 
-def differences(a, b):
-    """Mean absolute error of the horizontal and vertical differences of neighbours."""
-    d = a - b
-    return (d[..., 1:] - d[..., :-1]).abs().mean() + (d[..., 1:, :] - d[..., :-1, :]).abs().mean()
+def distance(decoded, pixels, weight):
+    """Of the pixels, and of their horizontal and vertical differences."""
+    d = decoded - pixels
+    error = (d.abs() * weight).mean()
+    edges = ((d[..., 1:] - d[..., :-1]).abs() * weight[..., 1:]).mean() + \
+        ((d[..., 1:, :] - d[..., :-1, :]).abs() * weight[..., 1:, :]).mean()
+    return error + (d.square() * weight).mean() + .5 * edges, error
 
 
 def make_vae():
@@ -61,40 +67,23 @@ def make_vae():
     return vae
 
 
-def decoder_batch(folder, rng, count):
-    """Stored latents, a little noisier than the encoder made them, and their pictures."""
-    moments, out = [], []
-    names = sorted(glob.glob(f"{folder}/train_*_latents.npy"))
-    data = np.load(name := names[rng.integers(len(names))], mmap_mode="r")
-    pictures = np.load(name.replace("latents", "images"), mmap_mode="r")
-    for i in rng.integers(0, len(data), count):
-        moments.append(data[i])
-        out.append(pictures[i])
-    mean, std = torch.from_numpy(np.stack(moments).astype(np.float32)).chunk(2, 1)
-    pixels = torch.from_numpy(np.stack(out)).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return mean + (std + .04) * torch.randn_like(mean), pixels
-
-
-def distance(decoded, pixels):
-    error = (decoded - pixels).abs().mean()
-    return error + (decoded - pixels).square().mean() + .5 * differences(decoded, pixels), error
-
-
-def loss_of(vae, pixels):
+def loss_of(vae, pixels, weight):
     with torch.autocast("cpu", torch.bfloat16):
         posterior = vae.encode(pixels).latent_dist
         decoded = vae.decode(posterior.sample()).sample
     mean, logvar = posterior.mean.float(), posterior.logvar.float()
     kl = .5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-    loss, error = distance(decoded.float(), pixels)
-    return loss + 1e-4 * kl, error, kl
+    loss, error = distance(decoded.float(), pixels, weight)
+    return loss + 1e-4 * kl, error
 
 
-def decoder_loss(vae, latents, pixels):
-    latents = latents.contiguous(memory_format=torch.channels_last)
+def decoder_loss(vae, pixels, weight):
+    """With latents a little noisier than the encoder makes them: the U-Net's are no better."""
     with torch.autocast("cpu", torch.bfloat16):
-        decoded = vae.decode(latents).sample
-    return *distance(decoded.float(), pixels), torch.zeros(())
+        with torch.no_grad():
+            latents = vae.encode(pixels).latent_dist.sample()
+        decoded = vae.decode(latents + .04 * torch.randn_like(latents)).sample
+    return distance(decoded.float(), pixels, weight)
 
 
 def save(vae, path):
@@ -102,55 +91,49 @@ def save(vae, path):
     os.replace(path + ".tmp", path)
 
 
+def work(args, team, shards, rank):
+    torch.manual_seed(args.seed * 64 + rank)
+    rng = np.random.default_rng([args.seed, rank])
+    start, step, reported, total, going = time.time(), 0, time.time(), [], True
+
+    def rate(done, step):
+        return args.rate * min(1, (step + 1) / 100) * (.5 + .5 * math.cos(math.pi * min(done, 1)))
+
+    while going:
+        done = (time.time() - start) / 60 / args.minutes
+        batch = batch_of(shards, rng, *((12, 8) if done < .65 else (3, 16)))
+        loss, error = (decoder_loss if args.decoder else loss_of)(team.model, *batch)
+        going = team.step(loss, done, rate, step)
+        step += 1
+        total.append(error.item())
+        if rank == 0 and (not going or time.time() - reported > 30):
+            reported = time.time()
+            print(f"{done:.3f} step {step} error {np.mean(total):.4f}", flush=True)
+            total = []
+            save(team.average, args.out)
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--data", default="data")
     args.add_argument("--out", default="vae.pt")
     args.add_argument("--minutes", type=float, default=20)
-    args.add_argument("--threads", type=int, default=2)
-    args.add_argument("--decoder", default="", metavar="VAE",
-                      help="go on with the decoder of VAE (.pt or folder) alone: latents stay")
+    args.add_argument("--rate", type=float, default=1e-3)
+    args.add_argument("--seed", type=int, default=0, help="another one for another run")
+    args.add_argument("--processes", type=int, default=os.cpu_count())
+    args.add_argument("--resume", default="", help="vae.pt or an exported folder to go on from")
+    args.add_argument("--decoder", action="store_true", help="leave the encoder: latents stay")
     args = args.parse_args()
-    pace = Pace(args.threads)
-    torch.manual_seed(0)
-    rng = np.random.default_rng(0)
+    torch.manual_seed(args.seed)
     vae = make_vae()
+    if args.resume:
+        vae.load_state_dict(checkpoint.read_vae(args.resume)["weights"])
     if args.decoder:
-        vae.load_state_dict(checkpoint.read_vae(args.decoder)["weights"])
         vae.encoder.requires_grad_(False)
         vae.quant_conv.requires_grad_(False)
-    average = copy.deepcopy(vae).eval().requires_grad_(False)
-    learned = [p for p in vae.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(learned, lr=1e-3, betas=(.9, .99), weight_decay=1e-3)
-    shards, start, step, reported = load_images(args.data), time.time(), 0, 0
-    while (done := (time.time() - start) / 60 / args.minutes) < 1:
-        if step % 200 == 0:
-            shards = load_images(args.data)
-        pace.step()
-        crops = done < .65
-        rate = (3e-4 if args.decoder else 1.2e-3) * min(1, (step + 1) / 100)
-        rate *= .5 + .5 * math.cos(math.pi * done)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        if args.decoder:
-            loss, error, kl = decoder_loss(vae, *decoder_batch(args.data, rng, 4))
-        else:
-            pixels = batch_of(shards, rng, 12 if crops else 4, 64 if crops else 128)
-            loss, error, kl = loss_of(vae, pixels)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
-        optimizer.step()
-        decay = min(.999, (step + 1) / (step + 20))
-        for slow, fast in zip(average.parameters(), vae.parameters()):
-            slow.lerp_(fast, 1 - decay)
-        step += 1
-        if time.time() - reported > 20:
-            reported = time.time()
-            print(f"{done:.3f} step {step} loss {loss:.4f} error {error:.4f} kl {kl:.3f} "
-                  f"threads {torch.get_num_threads()}", flush=True)
-            save(average, args.out)
-    save(average, args.out)
+    team = Team(vae, args.processes, lambda name, p: p.ndim > 1 and "conv_in" not in name and
+                "conv_out" not in name)
+    team.run(partial(work, args, team, load_images(args.data)))
 
 
 if __name__ == "__main__":

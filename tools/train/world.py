@@ -43,8 +43,12 @@ LABEL = np.dtype([("count", "i1"), ("shape", "i1", 2), ("colour", "i1", 2), ("ma
                   ("setting", "i1"), ("relation", "i1"), ("view", "i1"), ("azimuth", "f4"),
                   ("elevation", "f4")])
 
+# Shapes of one bounding sphere look unequally big: what evens that out.
+APPARENT = {"cube": .88, "pyramid": .88, "house": .95, "mug": 1.05, "bottle": 1.04, "car": 1.04,
+            "boat": 1.12, "teapot": 1.08, "robot": 1.08, "duck": 1.10}
+
 # Where an object that stands on another one finds its footing, if not at the top.
-FOOTING = {"chair": .73, "boat": 1.02, "robot": 1.68, "ring": .50, "teapot": 1.15, "house": 1.34}
+FOOTING = {"chair": .73, "boat": 1.02, "robot": 1.68, "ring": .50, "teapot": 1.15, "house": 1.42}
 
 
 def library():
@@ -74,7 +78,15 @@ class Renderer:
                         out.ctypes.data_as(ctypes.c_void_p))
         return out
 
-    def sample(self, rng, held_out=False, pairs=.45):
+    def coverage(self, scenes, cells=SIZE // 8):
+        """[n] SCENE rows -> [n, cells, cells] bytes: how much of a tile the objects take."""
+        scenes = np.ascontiguousarray(scenes)
+        out = np.empty((len(scenes), cells, cells), np.uint8)
+        self.lib.coverage(scenes.ctypes.data_as(ctypes.c_void_p), len(scenes), cells,
+                          out.ctypes.data_as(ctypes.c_void_p))
+        return out
+
+    def sample(self, rng, held_out=False, pairs=.5):
         """A random scene and its label. held_out: draw the first object from the held-out pairs."""
         scene, label = np.zeros((), SCENE), np.zeros((), LABEL)
         label["count"] = 2 if rng.random() < pairs else 1
@@ -109,9 +121,9 @@ class Renderer:
         o["rgb"] = np.clip(rgb + rng.normal(0, .010, 3), .02, .98)
 
     def _fit(self, shape):
-        """The scale that gives every shape about the same bounding sphere."""
+        """The scale that makes every shape look about equally big."""
         x, z, h = self.extent[shape]
-        return .98 / math.sqrt(max(x, z) ** 2 * 1.0 + (h / 2) ** 2)
+        return .98 * APPARENT.get(SHAPES[shape], 1) / math.hypot(max(x, z), h / 2)
 
     def _one(self, rng, scene, label):
         shape = int(label["shape"][0])
@@ -129,7 +141,7 @@ class Renderer:
             turn = [0, math.pi / 2 * rng.choice([-1, 1]), math.pi][view]
             azimuth = turn + rng.uniform(-.35, .35)
             elevation = math.radians(rng.uniform(6, 24))
-        elif rng.random() < .6:
+        elif rng.random() < .75:
             azimuth = rng.choice([-1, 1]) * rng.uniform(.35, 1.05)
         o = scene["object"][0]
         o["scale"] = self._fit(shape) * rng.uniform(.93, 1.05)
@@ -137,7 +149,7 @@ class Renderer:
         o["position"] = (rng.normal(0, .05), 0, rng.normal(0, .05))
         label["azimuth"] = math.remainder(azimuth, 2 * math.pi)
         scene["elevation"] = elevation
-        scene["distance"] = rng.uniform(4.0, 4.4)
+        scene["distance"] = rng.uniform(4.4, 4.7) if draw < .16 else rng.uniform(4.0, 4.4)
         scene["target"] = (0, self.extent[shape][2] * float(o["scale"]) / 2, 0)
 
     def _two(self, rng, scene, label):
@@ -150,31 +162,30 @@ class Renderer:
         elevation = rng.uniform(12, 30)
         if name in ("left", "right"):
             side = -1 if name == "left" else 1
-            gap = rng.uniform(.92, 1.05)
-            a["position"] = (side * gap, 0, rng.uniform(-.25, .25))
-            b["position"] = (-side * gap, 0, rng.uniform(-.25, .25))
-            distance, height = rng.uniform(7.0, 7.6), .60
+            gap = rng.uniform(.88, .98)
+            a["position"] = (side * gap, 0, rng.uniform(-.15, .15))
+            b["position"] = (-side * gap, 0, rng.uniform(-.15, .15))
+            distance, height = rng.uniform(6.6, 7.0), .65
         elif name == "top":
             scale[0] *= .72
             footing = FOOTING.get(SHAPES[shapes[1]], self.extent[shapes[1]][2]) * scale[1]
             a["position"] = (rng.normal(0, .03), footing, rng.normal(0, .03))
-            distance = rng.uniform(6.2, 6.6)
+            distance = rng.uniform(6.0, 6.3)
             height = (footing + self.extent[shapes[0]][2] * scale[0]) / 2
             elevation = rng.uniform(8, 24)
         else:
             far, near = (a, b) if name == "behind" else (b, a)
-            lateral = rng.choice([-1, 1]) * rng.uniform(.30, .55)
-            far["position"] = (lateral, 0, rng.uniform(-1.35, -1.1))
-            near["position"] = (-lateral, 0, rng.uniform(.85, 1.1))
-            distance, height = rng.uniform(7.0, 7.6), .55
-            elevation = rng.uniform(24, 36)
-        if name != "top" and rng.random() < .12:
+            lateral = rng.choice([-1, 1]) * rng.uniform(.48, .62)
+            far["position"] = (lateral, 0, rng.uniform(-1.2, -1.0))
+            near["position"] = (-lateral, 0, rng.uniform(.80, 1.0))
+            distance, height = rng.uniform(6.6, 7.0), .60
+            elevation = rng.uniform(26, 36)
+        if name != "top" and rng.random() < .08:
             label["view"] = VIEWS.index("overhead")
             elevation = rng.uniform(58, 78)
         for o, s in ((a, scale[0]), (b, scale[1])):
             o["scale"] = s
-            o["yaw"] = (rng.choice([-1, 1]) * rng.uniform(0, 1.1) if rng.random() < .85
-                        else rng.uniform(-math.pi, math.pi))
+            o["yaw"] = rng.choice([-1, 1]) * rng.uniform(.25, 1.0)
         scene["elevation"] = math.radians(elevation)
         scene["distance"] = distance
         scene["target"] = (0, height, 0)
