@@ -259,7 +259,9 @@ std::vector<std::string> unclaimed(const TensorFiles& files,
                                              ".comfy_quant"};
     std::vector<std::string> left;
     for (const auto& [name, entry] : files.entries()) {
-        const auto carries_nothing = [&](std::string_view end) { return name.ends_with(end); };
+        const auto carries_nothing = [&key = name](std::string_view end) {
+            return key.ends_with(end);
+        };
         if (!claimed.contains(name) &&
             std::none_of(std::begin(harmless), std::end(harmless), carries_nothing))
             left.push_back(name);

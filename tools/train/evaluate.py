@@ -105,6 +105,18 @@ def table(rows, found):
     for name, values in lines:
         print(f"| {name} | {values.mean() * 100:.1f} % | {len(values)} |")
 
+    def share(title, names, group, values):
+        print(title, ", ".join(f"{name} {values[group == i].mean() * 100:.0f}"
+                               for i, name in enumerate(names) if (group == i).any()))
+
+    single = (kinds == "one") | (kinds == "held out")
+    shape = np.where(single, [int(label["shape"][0]) for _, label, _, _ in rows], -1)
+    view = np.where(kinds == "view", [int(label["view"]) for _, label, _, _ in rows], -1)
+    relation = np.where(kinds == "two", [int(label["relation"]) for _, label, _, _ in rows], -1)
+    share("shapes, of single objects, %:", world.SHAPES, shape, right("shape0"))
+    share("views, %:", world.VIEWS, view, right("view"))
+    share("everything of two objects, by relation, %:", world.RELATIONS, relation, everything)
+
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)

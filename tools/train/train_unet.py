@@ -37,9 +37,11 @@ SCHEDULER = dict(num_train_timesteps=1000, beta_start=.00085, beta_end=.012,
 
 
 class Latents:
-    """Moments of the encoded pictures, their labels, and where their objects are."""
+    """Moments of the encoded pictures, their labels, and where their objects are. skipped: the
+    share of pictures with one object that is passed over; two are harder to learn."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, skipped=.35):
+        self.skipped = skipped
         self.shards = [(np.load(name, mmap_mode="r"), np.load(name.replace("latents", "labels")),
                         np.load(name.replace("latents", "coverage")))
                        for name in sorted(glob.glob(f"{folder}/train_*_latents.npy"))]
@@ -47,9 +49,11 @@ class Latents:
     def batch(self, rng, count):
         """A sample of the latents, labels, and coverage [count, 1, h, w] from 0 to 1."""
         moments, labels, covered = [], [], []
-        for _ in range(count):
+        while len(moments) < count:
             data, label, coverage = self.shards[rng.integers(len(self.shards))]
             i = rng.integers(len(data))
+            if label[i]["count"] == 1 and rng.random() < self.skipped:
+                continue
             moments.append(data[i])
             labels.append(label[i])
             covered.append(coverage[i])
