@@ -34,6 +34,7 @@ struct Checkpoint {
     CheckpointPart unet_part, vae_part;
     std::vector<CheckpointText> texts;   // their states lie side by side in the context
     int sample_size = 64;                // latents a side of the pictures it was trained on
+    double guidance = 0;                 // what the model is best run with; 0: it does not say
     bool zero_negative = false;          // without a negative prompt its states are zeros
     bool aesthetic_score = false;        // the last time id is a score, not a size
     std::vector<std::string>

@@ -119,6 +119,10 @@ Checkpoint open_diffusers_folder(const std::string& path, const CheckpointOption
     expect_class(index, "unet", "UNet2DConditionModel");
     expect_class(index, "vae", "AutoencoderKL");
     model.zero_negative = take(index.boolean("force_zeros_for_empty_prompt", false));
+    // Kiln's own key: diffusers passes over those that begin with an underscore.
+    model.guidance = take(index.number("_guidance_scale", 0.0));
+    if (model.guidance != 0 && !(model.guidance >= 1 && model.guidance <= 100))
+        refuse(index_file.string(), "_guidance_scale: expected a number from 1 to 100");
     model.aesthetic_score = take(index.boolean("requires_aesthetics_score", false));
 
     const Component unet = component(root, "unet"), vae = component(root, "vae");

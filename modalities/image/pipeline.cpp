@@ -124,9 +124,10 @@ ImagePipeline::State::State(std::shared_ptr<Device> d, Checkpoint m, const Image
             .height = size,
             .factor = model.vae.factor(),
             .sampler = take(default_sampler(model.scheduler)),
-            .cfg = model.unet.addition_time_width ? 5.0
-                   : model.unet.guidance_width    ? 8.5
-                                                  : 7.5,
+            .cfg = model.guidance > 0               ? model.guidance
+                   : model.unet.addition_time_width ? 5.0
+                   : model.unet.guidance_width      ? 8.5
+                                                    : 7.5,
             .inpainting = model.unet.in_channels > model.vae.latent_channels};
     warn_unclaimed(model, claimed, options.log);
 }

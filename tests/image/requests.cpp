@@ -29,13 +29,18 @@ Error edited(const Edit& edit) {
     return open_error(folder.path);
 }
 
-Error with_config(const std::string& file, const std::function<void(nlohmann::json&)>& change) {
+using JsonEdit = std::function<void(nlohmann::json&)>;
+
+void edit_config(const fs::path& file, const JsonEdit& change) {
+    nlohmann::json config = take(read_json(file.string()));
+    change(config);
+    take(write_file(file.string(), as_bytes(config.dump())));
+}
+
+Error with_config(const std::string& file, const JsonEdit& change) {
     TemporaryFolder folder("config");
     write_model("lcm", folder.path);
-    const std::string path = (folder.path / file).string();
-    nlohmann::json config = take(read_json(path));
-    change(config);
-    take(write_file(path, as_bytes(config.dump())));
+    edit_config(folder.path / file, change);
     return open_error(folder.path);
 }
 
@@ -98,6 +103,19 @@ TEST_CASE("models that cannot be used say why", "[gpu]") {
         Status::bad_file, "hidden_act");
     check_refused(with_config("unet/config.json", [](auto& c) { c["cross_attention_dim"] = 48; }),
                   Status::bad_file, "a context of 48");
+    check_refused(with_config("model_index.json", [](auto& c) { c["_guidance_scale"] = .5; }),
+                  Status::bad_file, "_guidance_scale");
+}
+
+TEST_CASE("a model can name the guidance that suits it", "[gpu]") {
+    TemporaryFolder folder("guidance");
+    write_model("sd1", folder.path);
+    const auto usual = [&] {
+        return take(ImagePipeline::open(test_device(), folder.path.string())).info().cfg;
+    };
+    CHECK(usual() == 7.5);
+    edit_config(folder.path / "model_index.json", [](auto& c) { c["_guidance_scale"] = 3; });
+    CHECK(usual() == 3);
 }
 
 TEST_CASE("tensors that nothing asks for are warned about by name", "[gpu]") {

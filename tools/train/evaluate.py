@@ -123,7 +123,7 @@ def main():
     args.add_argument("folder")
     args.add_argument("--classifier", default="classifier.pt")
     args.add_argument("--steps", type=int, default=20)
-    args.add_argument("--guidance", type=float, default=5)
+    args.add_argument("--guidance", type=float, default=3)
     args.add_argument("--batch", type=int, default=25)
     args.add_argument("--threads", type=int, default=1)
     args.add_argument("--every", type=int, default=1, help="judge each EVERY-th prompt alone")
