@@ -72,8 +72,8 @@ struct ImageInfo {
     int width, height;     // trained on
     int factor;            // sizes must be multiples of it
     std::string sampler;   // the model's own
-    double cfg;
-    bool inpainting;   // needs init and mask
+    double cfg;            // what suits it
+    bool inpainting;       // needs init and mask
 };
 
 class ImagePipeline {
