@@ -48,7 +48,8 @@ def main():
     save_encoder(encoder, out / "text_encoder")
     DDIMScheduler(**train_unet.SCHEDULER).save_pretrained(out / "scheduler")
     index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
-             "_guidance_scale": 3.0, "feature_extractor": [None, None], "image_encoder": [None, None],
+             "_guidance_scale": 3.0,
+             "feature_extractor": [None, None], "image_encoder": [None, None],
              "requires_safety_checker": False, "safety_checker": [None, None],
              "scheduler": ["diffusers", "DDIMScheduler"],
              "text_encoder": ["transformers", "CLIPTextModel"],
