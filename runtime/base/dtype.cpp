@@ -134,7 +134,7 @@ static void read_each(const void* source, float* target, size_t count, F convert
 void to_f32(DType type, const void* source, float* target, size_t count) {
     auto by_value = [](auto v) { return v; };
     switch (type) {
-        case DType::f32: std::memcpy(target, source, count * 4); return;
+        case DType::f32: return read_each<float>(source, target, count, by_value);
         case DType::f16: return read_each<uint16_t>(source, target, count, f32_from_f16);
         case DType::bf16: return read_each<uint16_t>(source, target, count, f32_from_bf16);
         case DType::f8_e4m3: return read_each<uint8_t>(source, target, count, f32_from_e4m3);
@@ -164,7 +164,7 @@ static void write_each(const float* source, void* target, size_t count, F conver
 
 void from_f32(DType type, const float* source, void* target, size_t count) {
     switch (type) {
-        case DType::f32: std::memcpy(target, source, count * 4); return;
+        case DType::f32: return write_each<float>(source, target, count, [](float v) { return v; });
         case DType::f16: return write_each<uint16_t>(source, target, count, f16_from_f32);
         case DType::bf16: return write_each<uint16_t>(source, target, count, bf16_from_f32);
         case DType::f8_e4m3: return write_each<uint8_t>(source, target, count, e4m3_from_f32);

@@ -1,6 +1,6 @@
 #include "runtime/tensor/tensor.h"
 
-#include <cstring>
+#include <span>
 
 #include "runtime/base/check.h"
 
@@ -31,8 +31,8 @@ Tensor parameter(std::string path, Shape shape, DType dtype, Buffer storage) {
 template <class T>
 static Tensor constant_of(Shape shape, const std::vector<T>& values, DType dtype) {
     ensure(int64_t(values.size()) == shape.count(), "as many values as the shape has");
-    std::vector<std::byte> data(values.size() * sizeof(T));
-    std::memcpy(data.data(), values.data(), data.size());
+    const auto bytes = std::as_bytes(std::span(values));
+    std::vector<std::byte> data(bytes.begin(), bytes.end());
     return Tensor({.kind = Tensor::Kind::constant,
                    .dtype = dtype,
                    .shape = std::move(shape),

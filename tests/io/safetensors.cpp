@@ -52,6 +52,7 @@ TEST_CASE("tensors come back as they were written") {
     CHECK(take(file.values(*file.find("b.half"))) == std::vector<float>{0.5f, -4});
     CHECK(take(file.values(*file.find("step"))) == std::vector<float>{1000});
     CHECK(file.bytes(*file.find("nothing")).empty());
+    CHECK(take(file.values(*file.find("nothing"))).empty());
     CHECK(file.find("absent") == nullptr);
     CHECK(uintptr_t(file.bytes(*weight).data()) % 8 == 0);
     Safetensors moved = std::move(file);
