@@ -20,10 +20,10 @@ def cost(parameter):
     return parameter.numel() * (1 + .02 * min(rows, parameter.numel() // rows))
 
 
-def shares(names, parameters, size):
+def shares(parameters, size):
     """Indices of the parameters by process, evenly costly."""
     out, load = [[] for _ in range(size)], [0] * size
-    for i in sorted(range(len(names)), key=lambda i: -cost(parameters[i])):
+    for i in sorted(range(len(parameters)), key=lambda i: -cost(parameters[i])):
         least = load.index(min(load))
         out[least].append(i)
         load[least] += cost(parameters[i])
@@ -43,7 +43,7 @@ class Team:
         self.decay = weight_decay
         self.gradients = [[torch.zeros_like(p).share_memory_() for p in self.parameters]
                           for _ in range(size)]
-        self.shares = shares(names, self.parameters, size)
+        self.shares = shares(self.parameters, size)
         self.context = mp.get_context("fork")
         self.barrier = self.context.Barrier(size)
         self.done = torch.zeros(1, dtype=torch.float64).share_memory_()
@@ -54,14 +54,19 @@ class Team:
                   for rank in range(1, self.size)]
         for process in others:
             process.start()
-        try:
-            self._enter(work, 0)
-        finally:
-            self.barrier.abort()
-            for process in others:
-                process.join()
+        self._enter(work, 0)
+        for process in others:
+            process.join()
 
     def _enter(self, work, rank):
+        try:
+            self._prepare(rank)
+            work(rank)
+        except BaseException:
+            self.barrier.abort()   # nobody waits for one that has failed
+            raise
+
+    def _prepare(self, rank):
         if self.size > 1:
             os.sched_setaffinity(0, {rank % os.cpu_count()})
         self.rank, self.mine = rank, self.shares[rank]
@@ -71,7 +76,6 @@ class Team:
                    "muon": True, "weight_decay": self.decay},
                   {"params": [self.parameters[i] for i in self.mine if not self.matrix[i]]}]
         self.optimizer = muon.Muon([g for g in groups if g["params"]])
-        work(rank)
 
     def step(self, loss, done, rate, step):
         """One step of all processes. done: rank 0's progress, which all follow; rate: of done."""

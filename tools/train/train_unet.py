@@ -148,8 +148,8 @@ def arguments():
     args.add_argument("--resume", default="", help="unet.pt or an exported folder to go on from")
     args.add_argument("--done", type=float, default=0, help="the share that it has behind it")
     args.add_argument("--minutes", type=float, default=100)
-    args.add_argument("--batch", type=int, default=48, help="pictures a step and process")
-    args.add_argument("--rate", type=float, default=1e-3)
+    args.add_argument("--batch", type=int, default=64, help="pictures a step and process")
+    args.add_argument("--rate", type=float, default=6e-4)
     args.add_argument("--objects", type=float, default=2,
                       help="how much more than the background objects count at first")
     args.add_argument("--seed", type=int, default=0, help="another one for another run")
