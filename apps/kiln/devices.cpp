@@ -6,6 +6,19 @@
 
 namespace kiln::app {
 
+// Each kind of product once, as in "16x16x16 f16 to f32".
+static std::string matrices_of(const std::vector<MatrixShape>& shapes) {
+    std::string text;
+    for (const MatrixShape& s : shapes) {
+        std::string one = std::to_string(s.m) + "x" + std::to_string(s.n) + "x" +
+                          std::to_string(s.k) + " " + std::string(name_of(s.a)) + " to " +
+                          std::string(name_of(s.d));
+        if (s.a == s.b && s.c == s.d && text.find(one) == std::string::npos)
+            text += (text.empty() ? "" : ", ") + one;
+    }
+    return text;
+}
+
 static sdk::Json row(const DeviceReport& d) {
     const Caps& c = d.caps;
     return {{"index", d.index},
@@ -29,6 +42,10 @@ static sdk::Json row(const DeviceReport& d) {
             {"fp16", c.fp16},
             {"int64", c.int64},
             {"float_atomics", c.float_atomics},
+            {"cores", c.cores},
+            {"matrices", matrices_of(c.matrices)},
+            {"workgroup_matrices", matrices_of(c.workgroup_matrices)},
+            {"matrix_hardware", matrix_hardware(c)},
             {"profile", c.profile}};
 }
 
@@ -43,6 +60,9 @@ static void print(const DeviceReport& d) {
                 c.invocations, c.subgroup_size, c.subgroup_arithmetic ? " with arithmetic" : "",
                 c.fp16 ? "; f16" : "", c.float_atomics ? "; float atomics" : "",
                 c.int64 ? "; int64" : "");
+    if (std::string matrices = matrices_of(c.matrices); !matrices.empty())
+        std::printf("     matrices %s%s\n", matrices.c_str(),
+                    matrix_hardware(c) ? "" : " (emulated, not used)");
     const char* verdict = d.chosen ? "chosen" : d.usable ? "not chosen" : "refused";
     std::printf("     %s%s%s\n", verdict, d.reason.empty() ? "" : ": ", d.reason.c_str());
 }

@@ -20,6 +20,11 @@ void at_most(T& field, T limit) {
     field = std::min(field, limit);
 }
 
+void without_workgroup_matrices(Caps& caps) {
+    caps.workgroup_matrices.clear();
+    caps.matrix_extent = caps.matrix_invocations = caps.matrix_shared = 0;
+}
+
 void to_mobile(Caps& caps) {
     at_most(caps.shared_memory, 16384u);
     at_most(caps.invocations, 128u);
@@ -33,7 +38,9 @@ void to_mobile(Caps& caps) {
         at_most(caps.workgroup_count[axis], 65535u);
     }
     caps.offset_alignment = std::max(caps.offset_alignment, 256u);
-    caps.int64 = caps.float_atomics = caps.storage_8bit = false;
+    caps.int64 = caps.float_atomics = caps.storage_8bit = caps.mixed_dot = false;
+    caps.matrices.clear();
+    without_workgroup_matrices(caps);
 }
 
 void to_minimal(Caps& caps) {
@@ -48,9 +55,35 @@ void to_desktop(Caps& caps) {
     at_most(caps.shared_memory, 32768u);
     at_most(caps.invocations, 256u);
     caps.float_atomics = false;
+    without_workgroup_matrices(caps);
 }
 
 }   // namespace
+
+std::string_view name_of(MatrixEntry entry) {
+    switch (entry) {
+        case MatrixEntry::f16: return "f16";
+        case MatrixEntry::bf16: return "bf16";
+        case MatrixEntry::e4m3: return "e4m3";
+        case MatrixEntry::e5m2: return "e5m2";
+        case MatrixEntry::s8: return "s8";
+        case MatrixEntry::u8: return "u8";
+        case MatrixEntry::f32: return "f32";
+        case MatrixEntry::s32: return "s32";
+        case MatrixEntry::u32: return "u32";
+        case MatrixEntry::other: break;
+    }
+    return "other";
+}
+
+bool matrix_hardware(const Caps& caps) {
+    constexpr uint32_t kAmd = 0x1002, kIntel = 0x8086, kQualcomm = 0x5143;
+    if (caps.matrices.empty() || caps.kind == DeviceKind::cpu) return false;
+    if (caps.vendor_id == kQualcomm) return false;
+    if (caps.vendor_id == kAmd) return caps.driver == "radv" || caps.mixed_dot;
+    bool dg2 = caps.device_id >> 8 == 0x56 || caps.device_id >> 4 == 0x4f8;
+    return caps.vendor_id != kIntel || caps.subgroup_min >= 16 || dg2;
+}
 
 std::string_view name_of(DeviceKind kind) {
     switch (kind) {
@@ -80,10 +113,6 @@ Result<Caps> masked(Caps caps, std::string_view profile) {
 
 namespace vk {
 namespace {
-
-bool promoted(const Physical& physical, uint32_t version, const char* extension) {
-    return physical.caps.api_version >= version || physical.has(extension);
-}
 
 DeviceKind kind_of(VkPhysicalDeviceType type) {
     switch (type) {
@@ -179,6 +208,8 @@ void query_properties(Physical& physical) {
     VkPhysicalDeviceDriverProperties driver{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
     VkPhysicalDeviceSubgroupSizeControlProperties control{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
+    VkPhysicalDeviceShaderIntegerDotProductProperties dot{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES};
     auto chain = [&](auto& next) {
         next.pNext = core.pNext;
         core.pNext = &next;
@@ -190,6 +221,8 @@ void query_properties(Physical& physical) {
     if (promoted(physical, VK_API_VERSION_1_3, VK_KHR_MAINTENANCE_4_EXTENSION_NAME)) chain(buffer);
     if (promoted(physical, VK_API_VERSION_1_3, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME))
         chain(control);
+    if (promoted(physical, VK_API_VERSION_1_3, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
+        chain(dot);
     vkGetPhysicalDeviceProperties2(physical.handle, &core);
 
     query_limits(caps, core.properties.limits);
@@ -199,9 +232,10 @@ void query_properties(Physical& physical) {
     caps.driver = driver.driverName;
     caps.driver_info = driver.driverInfo;
     caps.loop_iterations = loop_limit(driver);
+    caps.mixed_dot = dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
 }
 
-void query_features(Physical& physical) {
+void query_features(const Instance& instance, Physical& physical) {
     Caps& caps = physical.caps;
     Features features(physical);
     vkGetPhysicalDeviceFeatures2(physical.handle, &features.core);
@@ -214,6 +248,7 @@ void query_features(Physical& physical) {
                                  features.subgroup_size.subgroupSizeControl &&
                                  features.subgroup_size.computeFullSubgroups;
     physical.executable_properties = features.executables.pipelineExecutableInfo;
+    query_matrices(instance, physical, features);
 }
 
 void query_memory(Physical& physical) {
@@ -242,6 +277,10 @@ bool Physical::has(std::string_view extension) const {
     return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
+bool promoted(const Physical& physical, uint32_t version, const char* extension) {
+    return physical.caps.api_version >= version || physical.has(extension);
+}
+
 Features::Features(const Physical& physical) {
     auto chain = [&](auto& next) {
         next.pNext = core.pNext;
@@ -256,6 +295,10 @@ Features::Features(const Physical& physical) {
     }
     if (physical.has(VK_EXT_SHADER_ATOMIC_FLOAT_EXTENSION_NAME)) chain(atomic_float);
     if (physical.has(VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME)) chain(executables);
+    if (promoted(physical, VK_API_VERSION_1_2, VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME))
+        chain(memory_model);
+    if (physical.has(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) chain(matrices);
+    if (physical.has(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) chain(workgroup_matrices);
 }
 
 Result<std::vector<Physical>> query_all(const Instance& instance) {
@@ -285,7 +328,8 @@ Result<std::vector<Physical>> query_all(const Instance& instance) {
         if (caps.api_version < VK_API_VERSION_1_1) continue;
         if (Result<void> r = query_extensions(physical); !r) return r.error();
         query_properties(physical);
-        query_features(physical);
+        query_features(instance, physical);
+        query_cores(physical);
         query_memory(physical);
         query_queue(physical);
     }

@@ -14,6 +14,19 @@ namespace kiln {
 enum class DeviceKind : uint8_t { discrete, integrated, virtual_gpu, cpu, other };
 std::string_view name_of(DeviceKind kind);
 
+// What the entries of a cooperative matrix are.
+enum class MatrixEntry : uint8_t { f16, bf16, e4m3, e5m2, s8, u8, f32, s32, u32, other };
+std::string_view name_of(MatrixEntry entry);
+
+// A product D = A B + C of cooperative matrices that a device offers: A is [m, k] and B is [k, n].
+struct MatrixShape {
+    uint32_t m = 0, n = 0, k = 0;   // of a workgroup's product: what its extents are multiples of
+    MatrixEntry a = MatrixEntry::other, b = MatrixEntry::other;   // and of C and D
+    MatrixEntry c = MatrixEntry::other, d = MatrixEntry::other;
+    bool saturating = false;
+    uint32_t invocations = 0;   // that share in it: a workgroup of that many; 0: one subgroup
+};
+
 struct Caps {
     std::string device, driver, driver_info;   // as the driver reports them
     uint32_t vendor_id = 0, device_id = 0, driver_version = 0, api_version = 0;
@@ -46,11 +59,30 @@ struct Caps {
     bool unified_memory = false;   // all device memory is host-visible
     uint64_t device_memory = 0;    // bytes of the largest device-local heap
     double timestamp_ns = 0;       // nanoseconds a tick; 0: no timestamps
+    uint32_t cores = 0;            // that run workgroups side by side; 0: not known
+
+    // Cooperative matrices of a subgroup (VK_KHR_cooperative_matrix), the driver's favourites
+    // first, and of a workgroup with flexible extents (VK_NV_cooperative_matrix2). Empty: none.
+    std::vector<MatrixShape> matrices, workgroup_matrices;
+    uint32_t matrix_extent = 0;        // the largest extent of a workgroup's matrix
+    uint32_t matrix_invocations = 0;   // of a workgroup that shares in one, at most
+    uint32_t matrix_shared = 0;        // bytes of shared memory that the driver needs for them
+    bool mixed_dot = false;            // packed 8-bit dot products of mixed signs in hardware
 };
+
+// Whether cooperative matrices are units of the device. Some drivers emulate them, slower than
+// plain arithmetic. They are not taken as hardware on
+// - CPU drivers, which offer them for tests;
+// - Intel before Xe2 (whose subgroups begin at 8), except the discrete DG2 with its XMX units;
+// - AMD's own drivers before RDNA3, told by its mixed-sign packed dot product; RADV says the truth;
+// - Qualcomm, whose compiler fails at tiles that fill the units.
+// A device without any is not hardware either.
+bool matrix_hardware(const Caps& caps);
 
 // The same caps, reduced to a named profile. "" and "full": unchanged. "minimal": what Vulkan 1.1
 // promises. "mobile": minimal with subgroups and f16. "desktop": 32 KiB, 256 invocations,
-// subgroups. An unknown name is Status::usage and lists the names.
+// subgroups and their matrices, but none of workgroups. An unknown name is Status::usage and lists
+// the names.
 Result<Caps> masked(Caps caps, std::string_view profile);
 
 }   // namespace kiln

@@ -33,6 +33,15 @@ void enable(Features& features, const Context& context) {
     features.subgroup_size.computeFullSubgroups = caps.subgroup_size_control;
     features.atomic_float.shaderBufferFloat32AtomicAdd = caps.float_atomics;
     features.executables.pipelineExecutableInfo = context.physical.executable_properties;
+    features.memory_model.vulkanMemoryModel = !caps.matrices.empty();
+    features.matrices.cooperativeMatrix = !caps.matrices.empty();
+    VkBool32 workgroup = !caps.workgroup_matrices.empty();
+    features.workgroup_matrices.cooperativeMatrixWorkgroupScope = workgroup;
+    features.workgroup_matrices.cooperativeMatrixFlexibleDimensions = workgroup;
+    features.workgroup_matrices.cooperativeMatrixReductions = workgroup;
+    features.workgroup_matrices.cooperativeMatrixConversions = workgroup;
+    features.workgroup_matrices.cooperativeMatrixPerElementOperations = workgroup;
+    features.workgroup_matrices.cooperativeMatrixTensorAddressing = workgroup;
 }
 
 Result<void> create_device(Context& context) {
@@ -44,7 +53,8 @@ Result<void> create_device(Context& context) {
          {VK_KHR_8BIT_STORAGE_EXTENSION_NAME, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
           VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, VK_EXT_SHADER_ATOMIC_FLOAT_EXTENSION_NAME,
           VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
-          "VK_KHR_portability_subset"}) {
+          VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME,
+          VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME, "VK_KHR_portability_subset"}) {
         if (physical.has(name)) extensions.push_back(name);
     }
     float priority = 1;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "runtime/vk/device.h"
+#include "runtime/vk/extensions.h"
 
 namespace kiln::vk {
 
@@ -67,6 +68,8 @@ struct Instance {
     static Result<std::shared_ptr<Instance>> create(bool validation, const LogSink& log);
 };
 
+struct Features;
+
 // A physical device as queried. See caps.cpp.
 struct Physical {
     VkPhysicalDevice handle = {};
@@ -79,6 +82,11 @@ struct Physical {
     bool has(std::string_view extension) const;
 };
 Result<std::vector<Physical>> query_all(const Instance& instance);
+bool promoted(const Physical& physical, uint32_t version, const char* extension);
+
+// Fills what Caps say about cooperative matrices and cores. See matrices.cpp.
+void query_matrices(const Instance& instance, Physical& physical, const Features& features);
+void query_cores(Physical& physical);
 
 // The optional features that Kiln knows, chained as far as the device has them: filled by
 // vkGetPhysicalDeviceFeatures2 to learn, or from Caps to enable.
@@ -96,6 +104,12 @@ struct Features {
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_ATOMIC_FLOAT_FEATURES_EXT};
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executables{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR};
+    VkPhysicalDeviceVulkanMemoryModelFeatures memory_model{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrices{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV workgroup_matrices{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV};
 
     explicit Features(const Physical& physical);
     Features(const Features&) = delete;

@@ -9,6 +9,11 @@
 namespace kiln::vk {
 namespace {
 
+// Capabilities that the oldest headers lack (SPV_KHR_cooperative_matrix,
+// SPV_NV_cooperative_matrix2).
+constexpr uint32_t kCooperativeMatrix = 6022, kReductions = 5430, kConversions = 5431,
+                   kPerElementOperations = 5432, kTensorAddressing = 5433, kBlockLoads = 5434;
+
 struct Module {
     std::span<const uint32_t> constants;   // given from outside, by SpecId
     std::vector<uint32_t> capabilities;
@@ -152,6 +157,13 @@ const char* lacking(uint32_t capability, const Caps& caps) {
             return caps.subgroup_shuffle ? nullptr : "subgroup shuffle";
         case spv::CapabilityAtomicFloat32AddEXT:
             return caps.float_atomics ? nullptr : "float atomics";
+        case kCooperativeMatrix: return caps.matrices.empty() ? "cooperative matrices" : nullptr;
+        case kReductions:
+        case kConversions:
+        case kPerElementOperations:
+        case kTensorAddressing:
+        case kBlockLoads:
+            return caps.workgroup_matrices.empty() ? "cooperative matrices of workgroups" : nullptr;
         default: return nullptr;
     }
 }
