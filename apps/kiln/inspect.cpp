@@ -6,15 +6,15 @@
 #include "apps/kiln/commands.h"
 #include "runtime/io/image.h"
 #include "runtime/io/magic.h"
-#include "runtime/io/safetensors.h"
+#include "runtime/io/tensor_file.h"
 
 namespace kiln::app {
 
 namespace fs = std::filesystem;
 using sdk::Json;
 
-static Safetensors open(const std::string& path) {
-    auto file = Safetensors::open(path);
+static TensorFile open(const std::string& path) {
+    auto file = TensorFile::open(path);
     if (!file) throw sdk::Failure(kiln_status(int(file.error().status)), file.error().message);
     return std::move(file).value();
 }
@@ -29,7 +29,7 @@ static std::string count_text(double n) {
 }
 
 // Everything about one checkpoint file; tensors only when `all`.
-static Json describe(const Safetensors& file, bool all) {
+static Json describe(const TensorFile& file, bool all) {
     Json types = Json::object(), list = Json::array();
     int64_t parameters = 0;
     for (const TensorInfo& t : file.tensors()) {
@@ -39,7 +39,7 @@ static Json describe(const Safetensors& file, bool all) {
             list.push_back({{"name", t.name}, {"type", t.stored_type}, {"shape", t.shape.dims}});
     }
     Json d = {{"path", file.path()},
-              {"format", "safetensors"},
+              {"format", file.format()},
               {"tensors", file.tensors().size()},
               {"parameters", parameters},
               {"bytes", file.data().size()},
@@ -50,7 +50,7 @@ static Json describe(const Safetensors& file, bool all) {
 }
 
 // The parts of a checkpoint: tensors by the first words of their names.
-static std::map<std::string, std::pair<size_t, int64_t>> parts(const Safetensors& file) {
+static std::map<std::string, std::pair<size_t, int64_t>> parts(const TensorFile& file) {
     std::map<std::string, std::pair<size_t, int64_t>> found;
     for (const TensorInfo& t : file.tensors()) {
         size_t dot = t.name.find('.');
@@ -61,14 +61,15 @@ static std::map<std::string, std::pair<size_t, int64_t>> parts(const Safetensors
     return found;
 }
 
-static void print(const Safetensors& file, bool all) {
+static void print(const TensorFile& file, bool all) {
     Json d = describe(file, false);
     std::string types;
     for (const auto& [type, n] : d["types"].items())
         types += (types.empty() ? "" : ", ") + type + " x " + n.dump();
-    std::printf("%s\n  safetensors, %s parameters in %zu tensors (%s), %s bytes\n",
-                file.path().c_str(), count_text(d["parameters"].get<double>()).c_str(),
-                file.tensors().size(), types.c_str(), count_text(d["bytes"].get<double>()).c_str());
+    std::printf("%s\n  %s, %s parameters in %zu tensors (%s), %s bytes\n", file.path().c_str(),
+                std::string(file.format()).c_str(),
+                count_text(d["parameters"].get<double>()).c_str(), file.tensors().size(),
+                types.c_str(), count_text(d["bytes"].get<double>()).c_str());
     for (const auto& [key, value] : file.metadata())
         std::printf("  %s: %.200s\n", key.c_str(), value.c_str());
     if (all)
@@ -120,12 +121,15 @@ int inspect(const Global& global, const sdk::Registry& registry, const std::stri
     if (fs::is_directory(path, ignored)) {
         files.clear();
         for (const auto& entry : fs::recursive_directory_iterator(path, ignored))
-            if (entry.path().extension() == ".safetensors") files.push_back(entry.path().string());
+            if (const auto type = entry.path().extension();
+                type == ".safetensors" || type == ".gguf")
+                files.push_back(entry.path().string());
         std::sort(files.begin(), files.end());
         if (files.empty())
-            throw sdk::Failure(KILN_BAD_FILE, path + ": a folder without .safetensors files");
+            throw sdk::Failure(KILN_BAD_FILE,
+                               path + ": a folder without .safetensors or .gguf files");
     }
-    std::vector<Safetensors> opened;
+    std::vector<TensorFile> opened;
     for (const std::string& file : files) opened.push_back(open(file));
     for (const Json& model : families(global, registry, path)) {
         if (global.json)
@@ -134,7 +138,7 @@ int inspect(const Global& global, const sdk::Registry& registry, const std::stri
             std::printf("a model for kiln %s: %s\n", model["plugin"].get<std::string>().c_str(),
                         model.value("family", "?").c_str());
     }
-    for (const Safetensors& file : opened) {
+    for (const TensorFile& file : opened) {
         if (global.json)
             std::printf(
                 "%s\n",

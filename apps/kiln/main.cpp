@@ -77,7 +77,8 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
         app.add_subcommand("inspect", "What a checkpoint is, or what a picture was made with")
             ->group("Look");
     line.inspect
-        ->add_option("file", line.file, "A .safetensors file, a folder with some, or a PNG picture")
+        ->add_option("file", line.file,
+                     "A .safetensors or .gguf file, a folder with some, or a PNG picture")
         ->required()
         ->option_text(" ");
     line.bench = app.add_subcommand("bench", "How fast the kernels are here")->group("Look");

@@ -35,7 +35,7 @@ void check_range(const char* what, double value, double low, double high) {
 bool stored_in_half(const CheckpointPart& part) {
     for (const auto& [name, entry] : part.files->entries())
         if (name.ends_with("conv_in.weight") || name.ends_with("input_blocks.0.0.weight"))
-            return entry.info->dtype && size_of(*entry.info->dtype) < size_of(DType::f32);
+            return entry.info->dtype && entry.info->dtype != DType::f32;
     return false;
 }
 

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 static bool is_model(const fs::path& path) {
     std::error_code ignored;
     if (fs::is_directory(path, ignored)) return fs::exists(path / "model_index.json", ignored);
-    return path.extension() == ".safetensors" && fs::is_regular_file(path, ignored);
+    const fs::path type = path.extension();
+    return (type == ".safetensors" || type == ".gguf") && fs::is_regular_file(path, ignored);
 }
 
 static std::vector<fs::path> places(const std::string& list) {
@@ -32,8 +33,7 @@ static std::vector<fs::path> places(const std::string& list) {
 }
 
 static std::string name_of(const fs::path& path) {
-    std::string stem =
-        path.extension() == ".safetensors" ? path.stem().string() : path.filename().string();
+    std::string stem = fs::is_directory(path) ? path.filename().string() : path.stem().string();
     return stem.empty() ? path.parent_path().filename().string() : stem;
 }
 

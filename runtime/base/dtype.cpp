@@ -1,9 +1,11 @@
 #include "runtime/base/dtype.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
+#include "runtime/base/blocks.h"
 #include "runtime/base/check.h"
 
 namespace kiln {
@@ -25,8 +27,19 @@ size_t size_of(DType type) {
         case DType::i64:
         case DType::u64:
         case DType::f64: return 8;
+        default: break;
     }
+    ensure(false, "a type whose elements have a size");
     return 0;
+}
+
+bool is_block(DType type) { return type >= DType::q8_0; }
+
+size_t bytes_of(DType type, int64_t count) {
+    if (!is_block(type)) return size_t(count) * size_of(type);
+    const BlockFormat& format = block_format(type);
+    ensure(count % format.elements == 0, "whole blocks");
+    return size_t(count / format.elements) * size_t(format.bytes);
 }
 
 std::string_view name_of(DType type) {
@@ -46,6 +59,7 @@ std::string_view name_of(DType type) {
         case DType::u16: return "u16";
         case DType::boolean: return "bool";
         case DType::f64: return "f64";
+        default: return block_format(type).name;
     }
     return "?";
 }
@@ -58,7 +72,7 @@ bool is_float(DType type) {
         case DType::f8_e4m3:
         case DType::f8_e5m2:
         case DType::f64: return true;
-        default: return false;
+        default: return is_block(type);
     }
 }
 
@@ -150,6 +164,27 @@ void to_f32(DType type, const void* source, float* target, size_t count) {
         case DType::boolean:
             return read_each<uint8_t>(source, target, count, [](uint8_t v) { return v != 0; });
         case DType::f64: return read_each<double>(source, target, count, by_value);
+        default: return blocks_to_f32(type, source, target, count);
+    }
+}
+
+void to_f32(DType type, const void* source, size_t first, size_t count, float* target) {
+    const auto* bytes = static_cast<const std::byte*>(source);
+    if (!is_block(type)) return to_f32(type, bytes + first * size_of(type), target, count);
+    const size_t elements = size_t(block_format(type).elements);
+    float values[256];
+    while (count > 0) {
+        const size_t skip = first % elements;
+        size_t taken = count / elements * elements;   // whole blocks go straight to the target
+        const std::byte* block = bytes + bytes_of(type, int64_t(first - skip));
+        if (skip == 0 && taken > 0) {
+            to_f32(type, block, target, taken);
+        } else {
+            taken = std::min(count, elements - skip);
+            to_f32(type, block, values, elements);
+            std::copy_n(values + skip, taken, target);
+        }
+        first += taken, target += taken, count -= taken;
     }
 }
 
@@ -173,8 +208,9 @@ void from_f32(DType type, const float* source, void* target, size_t count) {
             return write_each<int32_t>(source, target, count, [](float v) { return v; });
         case DType::f64:
             return write_each<double>(source, target, count, [](float v) { return v; });
-        default: ensure(false, "a type that floats are written to");
+        default: ensure(is_block(type), "a type that floats are written to");
     }
+    blocks_from_f32(type, source, target, count);
 }
 
 }   // namespace kiln

@@ -5,7 +5,6 @@
 
 namespace kiln {
 
-static constexpr std::string_view kGguf = "a GGUF file";
 static constexpr std::string_view kLfs = "a Git LFS pointer";
 static constexpr std::string_view kHtml = "an HTML page";
 
@@ -20,8 +19,8 @@ static constexpr std::array kMagics = {
     Magic{0, "PK\x03\x04"sv, kPickleKind},
     Magic{0, "\x80\x02"sv, kPickleKind},
     Magic{0, "\x80\x04"sv, kPickleKind},
-    Magic{0, "GGUF"sv, kGguf},
-    Magic{0, "FUGG"sv, kGguf},
+    Magic{0, "GGUF"sv, kGgufKind},
+    Magic{0, "FUGG"sv, kGgufKind},
     Magic{0, "version https://git-lfs"sv, kLfs},
     Magic{0, "\x89PNG\r\n\x1a\n"sv, "a PNG picture"},
     Magic{0, "\xff\xd8\xff"sv, "a JPEG picture"},
@@ -65,7 +64,6 @@ std::string_view advice_for(std::string_view kind) {
                "d = torch.load('model.ckpt', map_location='cpu', weights_only=True); "
                "d = d.get('state_dict', d); save_file({k: v.clone().contiguous() "
                "for k, v in d.items() if hasattr(v, 'shape')}, 'model.safetensors')";
-    if (kind == kGguf) return "Kiln does not read GGUF; use the safetensors form of the model.";
     if (kind == kLfs) return "The real file was not downloaded; run: git lfs pull";
     if (kind == kHtml) return "The download saved a web page instead of the file.";
     return {};

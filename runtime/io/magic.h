@@ -11,6 +11,7 @@ namespace kiln {
 // LFS pointer", ..., or "" when the bytes tell nothing. 16 bytes are enough for most formats; 64
 // for all.
 inline constexpr std::string_view kSafetensorsKind = "a safetensors file";
+inline constexpr std::string_view kGgufKind = "a GGUF file";
 inline constexpr std::string_view kPickleKind = "a pickled PyTorch checkpoint";
 std::string_view kind_of_file(std::span<const std::byte> first_bytes);
 

@@ -95,6 +95,7 @@ Result<Safetensors> Safetensors::parse(std::span<const std::byte> bytes, const s
 
     Safetensors file;
     file.path_ = where;
+    file.format_ = "safetensors";
     file.tensors_ = std::move(header->tensors);
     file.metadata_ = std::move(header->metadata);
     file.data_ = bytes.subspan(kPrefix + text->size());
@@ -106,7 +107,7 @@ Result<Safetensors> Safetensors::parse(std::span<const std::byte> bytes, const s
     });
     if (std::string fault = tiling_fault(file.tensors_, file.data_.size()); !fault.empty())
         return bad(where, fault);
-    for (size_t i = 0; i < file.tensors_.size(); i++) file.by_name_[file.tensors_[i].name] = i;
+    file.index();
     return file;
 }
 
@@ -116,30 +117,6 @@ Result<Safetensors> Safetensors::open(const std::string& path) {
     auto file = parse(mapped->bytes(), path);
     if (file) file->file_ = std::move(*mapped);
     return file;
-}
-
-const TensorInfo* Safetensors::find(std::string_view name) const {
-    auto entry = by_name_.find(name);
-    return entry == by_name_.end() ? nullptr : &tensors_[entry->second];
-}
-
-std::span<const std::byte> Safetensors::bytes(const TensorInfo& info) const {
-    ensure(info.begin <= info.end && info.end <= data_.size(), "a tensor of this file");
-    return data_.subspan(info.begin, info.size());
-}
-
-Result<DType> Safetensors::dtype(const TensorInfo& info) const {
-    if (info.dtype) return *info.dtype;
-    return bad(path_, "tensor " + in_quotes(info.name) + ": Kiln does not read values of type " +
-                          info.stored_type);
-}
-
-Result<std::vector<float>> Safetensors::values(const TensorInfo& info) const {
-    auto type = dtype(info);
-    if (!type) return type.error();
-    std::vector<float> values(info.size() / size_of(*type));
-    to_f32(*type, bytes(info).data(), values.data(), values.size());
-    return values;
 }
 
 Result<void> write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors,

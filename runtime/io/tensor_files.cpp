@@ -52,13 +52,13 @@ Result<TensorFiles> TensorFiles::open_index(const std::string& path) {
         opened.try_emplace(name, 0);
     }
     for (auto& [name, at] : opened) {
-        auto file = Safetensors::open((fs::path(folder_of(path)) / name).string());
+        auto file = TensorFile::open((fs::path(folder_of(path)) / name).string());
         if (!file) return file.error();
         at = model.files_.size();
         model.files_.push_back(std::move(*file));
     }
     for (const auto& [tensor, value] : map->value().items()) {
-        const Safetensors& file = model.files_[opened[value.get<std::string>()]];
+        const TensorFile& file = model.files_[opened[value.get<std::string>()]];
         const TensorInfo* info = file.find(tensor);
         if (!info)
             return bad(path,
@@ -66,7 +66,7 @@ Result<TensorFiles> TensorFiles::open_index(const std::string& path) {
         model.entries_.emplace(tensor, Entry{&file, info});
     }
     // Tensors that the index forgot are still the model's; the index decides between duplicates.
-    for (const Safetensors& file : model.files_)
+    for (const TensorFile& file : model.files_)
         for (const TensorInfo& info : file.tensors())
             model.entries_.try_emplace(info.name, Entry{&file, &info});
     return model;
@@ -75,7 +75,8 @@ Result<TensorFiles> TensorFiles::open_index(const std::string& path) {
 // The forms in which a variant's weights may lie, likeliest first.
 static std::vector<std::string> file_names(std::string_view stem, const std::string& variant) {
     std::string plain(stem), dotted = variant.empty() ? plain : plain + "." + variant;
-    std::vector<std::string> names = {dotted + ".safetensors", dotted + ".safetensors.index.json"};
+    std::vector<std::string> names = {dotted + ".safetensors", dotted + ".safetensors.index.json",
+                                      dotted + ".gguf"};
     if (!variant.empty()) names.push_back(plain + ".safetensors.index." + variant + ".json");
     return names;
 }
@@ -113,7 +114,7 @@ Result<TensorFiles> TensorFiles::open(const std::string& path) {
     std::error_code code;
     if (fs::is_directory(path, code)) return open_folder(path);
     if (path.ends_with(".json")) return open_index(path);
-    auto file = Safetensors::open(path);
+    auto file = TensorFile::open(path);
     if (!file) return file.error();
     TensorFiles model;
     model.path_ = path;

@@ -1,4 +1,5 @@
-// One model's tensors, wherever they lie: one safetensors file, several with an index, or a folder.
+// One model's tensors, wherever they lie: one file, several safetensors with an index, or
+// a folder.
 #pragma once
 #include <map>
 #include <optional>
@@ -7,7 +8,7 @@
 #include <vector>
 
 #include "runtime/base/result.h"
-#include "runtime/io/safetensors.h"
+#include "runtime/io/tensor_file.h"
 
 namespace kiln {
 
@@ -18,7 +19,7 @@ inline const std::vector<std::string> kVariants = {"", "fp16", "bf16", "non_ema"
 // Memory-mapped; movable, not copyable; any number of threads may read.
 class TensorFiles {
 public:
-    // A .safetensors file; an index (NAME.safetensors.index.json); or a model's folder, as
+    // A .safetensors or .gguf file; an index (NAME.safetensors.index.json); or a model's folder, as
     // open_folder takes it. Whatever is wrong with any of the files: Status::bad_file.
     static Result<TensorFiles> open(const std::string& path);
     // The weights in a folder: in the first of `variants` that is there, under the names that
@@ -28,7 +29,7 @@ public:
                                            const std::vector<std::string>& variants = kVariants);
 
     struct Entry {
-        const Safetensors* file;
+        const TensorFile* file;
         const TensorInfo* info;
     };
     std::optional<Entry> find(std::string_view name) const;
@@ -42,12 +43,12 @@ public:
     // The first file's metadata, and the path that was opened, for messages.
     const std::map<std::string, std::string>& metadata() const { return files_.front().metadata(); }
     const std::string& path() const { return path_; }
-    const std::vector<Safetensors>& files() const { return files_; }
+    const std::vector<TensorFile>& files() const { return files_; }
 
 private:
     static Result<TensorFiles> open_index(const std::string& path);
     std::string path_;
-    std::vector<Safetensors> files_;
+    std::vector<TensorFile> files_;
     std::map<std::string, Entry, std::less<>> entries_;
 };
 

@@ -47,7 +47,8 @@ void turn(const T* block, T* target, int64_t rows, int64_t in, int64_t kernel, i
 
 // Values in a file: those of a tensor, or of some rows of it.
 struct Weights::Found {
-    const std::byte* bytes;
+    const std::byte* bytes;   // of the tensor
+    int64_t offset;           // of the values in it
     DType dtype;
     float scale;   // of scaled 8-bit formats, else 1
     std::string file, name;
@@ -55,14 +56,14 @@ struct Weights::Found {
 
     // Values [first, first + count), as f32 or as f16.
     void read(int64_t first, int64_t count, float* target) const {
-        to_f32(dtype, bytes + size_t(first) * size_of(dtype), target, size_t(count));
+        to_f32(dtype, bytes, size_t(offset + first), size_t(count), target);
         if (scale != 1)
             for (int64_t i = 0; i < count; i++) target[i] *= scale;
         check(target, count);
     }
     void read(int64_t first, int64_t count, uint16_t* target) const {
         if (dtype == DType::f16) {
-            std::memcpy(target, bytes + size_t(first) * sizeof(uint16_t),
+            std::memcpy(target, bytes + size_t(offset + first) * sizeof(uint16_t),
                         size_t(count) * sizeof(uint16_t));
             return check(target, count);
         }
@@ -157,10 +158,11 @@ Weights::Found Weights::find(const std::string& name, Shape expected) {
         bad_tensor(file, stored.name, "has type " + info.stored_type + "; expected floats");
 
     claimed_.insert(stored.name);
-    const size_t row_bytes = size_t(expected.count() / expected[0]) * size_of(dtype);
-    return {entry->file->bytes(info).data() + size_t(stored.part * rows) * row_bytes,
+    const bool is_fp8 = dtype == DType::f8_e4m3 || dtype == DType::f8_e5m2;
+    return {entry->file->bytes(info).data(),
+            stored.part * rows * (expected.count() / expected[0]),
             dtype,
-            size_of(dtype) == 1 ? scale_of(stored.name) : 1.0f,
+            is_fp8 ? scale_of(stored.name) : 1.0f,
             file,
             stored.name,
             stored.transposed};
@@ -183,8 +185,9 @@ float Weights::scale_of(const std::string& name) {
 
 // f16 needs a last axis of whole four-vectors.
 DType Weights::storage_for(DType stored, int64_t columns) const {
-    const bool half = options_.storage == Storage::f16 || (options_.storage == Storage::as_file &&
-                                                           size_of(stored) < size_of(DType::f32));
+    const bool small = is_block(stored) || size_of(stored) < size_of(DType::f32);
+    const bool half =
+        options_.storage == Storage::f16 || (options_.storage == Storage::as_file && small);
     return half && columns % 4 == 0 ? DType::f16 : DType::f32;
 }
 

@@ -34,6 +34,26 @@ def safetensors():
     yield struct.pack("<Q", 1 << 62) + b"{}"
 
 
+def gguf():
+    def text(value):
+        return struct.pack("<Q", len(value)) + value
+
+    def file(tensors, entries, body, data=64):
+        header = b"GGUF" + struct.pack("<IQQ", 3, tensors, entries) + body
+        return header + bytes(-len(header) % 32 + data)
+
+    def tensor(name, dims, kind, offset):
+        return text(name) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, kind, offset)
+
+    yield (GOLDEN / "io/reference.gguf").read_bytes()
+    yield file(0, 0, b"")
+    alignment = text(b"general.alignment") + struct.pack("<II", 4, 64)
+    yield file(1, 1, alignment + tensor(b"w", [8], 0, 0))
+    yield file(2, 0, tensor(b"a", [32], 8, 0) + tensor(b"b", [4, 2], 1, 64), 128)
+    yield file(0, 1, text(b"k") + struct.pack("<IIQ", 9, 8, 1) + text(b"v"))
+    yield file(1, 0, tensor(b"w", [256], 14, 0), 224)
+
+
 def tokenizer():
     small, saved = GOLDEN / "text/small", GOLDEN / "text/small_saved"
     prompt = "a red cat, it's 42 caf\u00e9 <|endoftext|> \U0001f600".encode()
@@ -121,6 +141,7 @@ WORDS = {
         "BOOL",
         '":{"',
     ],
+    "gguf": ["GGUF", "general.alignment", "comfy.gguf.orig_shape.w", "[1, 2]"],
     "tokenizer": [
         "model",
         "vocab",
@@ -148,6 +169,7 @@ def main():
     folder = Path(sys.argv[1])
     for name, seeds in {
         "safetensors": safetensors,
+        "gguf": gguf,
         "tokenizer": tokenizer,
         "json": documents,
         "png_text": pictures,

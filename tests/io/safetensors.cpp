@@ -239,7 +239,7 @@ TEST_CASE("files of another kind are refused by that kind") {
     fails_with(open("PK\x03\x04zzzzzzzzzzzzzzz"sv),
                "expected a safetensors file, found a pickled PyTorch checkpoint. Pickled");
     fails_with(open("\x80\x02}q\x01(zzzzzzzzzzzz"sv), "save_file(");
-    fails_with(open("GGUF\x03\0\0\0zzzzzzzzzzz"sv), "found a GGUF file. Kiln does not read GGUF");
+    fails_with(open("GGUF\x03\0\0\0zzzzzzzzzzz"sv), "found a GGUF file");
     fails_with(open("version https://git-lfs.github.com/spec/v1\n"sv),
                "found a Git LFS pointer. The real file was not downloaded");
     fails_with(open("<!DOCTYPE html><html>"sv), "found an HTML page");

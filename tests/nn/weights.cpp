@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <unistd.h>
 
+#include "runtime/io/safetensors.h"
 #include "tests/support/device.h"
 
 using namespace kiln;
