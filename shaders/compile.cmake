@@ -1,21 +1,13 @@
 # Compiles every variant of one shader, validates and optimises it, and reflects the interface.
+# variants.cmake says how a shader lists its variants and what it requires.
 #
-# Variants stand in comments near the top of the shader, on as many lines as they need:
-#     // variants: f32: STORAGE_F32; f16: STORAGE_F16 TILE=8
-# Without one there is a single variant, "main".
+# A shader that requires extensions is reflected through its twin, compiled with -DTWIN: the same
+# interface without the body. Where the compiler lacks an extension (MISSING), the modules of
+# prebuilt/ are embedded. Tools older than the extension neither validate nor optimise it.
 cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/variants.cmake)
 cmake_path(GET BASE PARENT_PATH folder)
 file(MAKE_DIRECTORY ${folder})
-
-file(STRINGS ${SHADER} lines REGEX "^// variants:")
-set(variants)
-foreach(line IN LISTS lines)
-  string(REGEX REPLACE "^// variants:" "" line "${line}")
-  list(APPEND variants ${line})
-endforeach()
-if(NOT variants)
-  set(variants "main:")
-endif()
 
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
@@ -25,21 +17,48 @@ function(run)
   endif()
 endfunction()
 
+function(compile spirv)
+  run(${GLSLANG} -V --target-env vulkan1.1 -I${INCLUDE} ${ARGN} --depfile ${spirv}.d
+      -o ${spirv}.spv ${SHADER})
+endfunction()
+
+# Compiles a variant that requires extensions beside its twin, or takes it from prebuilt/.
+function(compile_required name spirv)
+  set(missing ${required})
+  list(FILTER missing INCLUDE REGEX "^(${MISSING})$")
+  if(missing)
+    file(COPY_FILE ${INCLUDE}/prebuilt/${STEM}.${name}.spv ${spirv}.opt.spv)
+    hash_sources(${SHADER} ${INCLUDE} "${macros_${name}}" sources)
+    file(STRINGS ${INCLUDE}/prebuilt/${STEM}.txt noted REGEX "^${name} ${sources} ")
+    if(NOT noted)
+      message(WARNING "${STEM}.${name}: prebuilt of other sources; run tools/dev prebuild")
+    endif()
+    return()
+  endif()
+  compile(${spirv}.full ${macros_${name}})
+  execute_process(COMMAND ${OPTIMIZE} -O --strip-debug --target-env=vulkan1.1 ${spirv}.full.spv
+    -o ${spirv}.opt.spv RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+  if(NOT status EQUAL 0)
+    file(COPY_FILE ${spirv}.full.spv ${spirv}.opt.spv)
+  endif()
+endfunction()
+
+read_variants(${SHADER})
+read_requirements(${SHADER} required)
 set(reflected)
 set(depends)
-foreach(variant IN LISTS variants)
-  if(NOT variant MATCHES "^ *([a-z0-9_]+): *(.*)$")
-    message(FATAL_ERROR "${SHADER}: a variant is 'name: MACRO MACRO=VALUE', not '${variant}'")
-  endif()
-  set(name ${CMAKE_MATCH_1})
-  separate_arguments(macros UNIX_COMMAND "${CMAKE_MATCH_2}")
-  list(TRANSFORM macros PREPEND "-D")
+foreach(name IN LISTS names)
   set(spirv ${BASE}.${name})
-  run(${GLSLANG} -V --target-env vulkan1.1 -I${INCLUDE} ${macros} --depfile ${spirv}.d
-      -o ${spirv}.spv ${SHADER})
-  run(${VALIDATE} --target-env vulkan1.1 ${spirv}.spv)
-  run(${OPTIMIZE} -O --strip-debug --target-env=vulkan1.1 ${spirv}.spv -o ${spirv}.opt.spv)
-  run(${VALIDATE} --target-env vulkan1.1 ${spirv}.opt.spv)
+  if(required)
+    compile(${spirv} ${macros_${name}} -DTWIN)
+    run(${VALIDATE} --target-env vulkan1.1 ${spirv}.spv)
+    compile_required(${name} ${spirv})
+  else()
+    compile(${spirv} ${macros_${name}})
+    run(${VALIDATE} --target-env vulkan1.1 ${spirv}.spv)
+    run(${OPTIMIZE} -O --strip-debug --target-env=vulkan1.1 ${spirv}.spv -o ${spirv}.opt.spv)
+    run(${VALIDATE} --target-env vulkan1.1 ${spirv}.opt.spv)
+  endif()
   list(APPEND reflected ${name} ${spirv}.spv ${spirv}.opt.spv)
   file(READ ${spirv}.d depfile)
   string(REGEX REPLACE "^[^:]*:" "" depfile "${depfile}")

@@ -50,6 +50,7 @@ int compile_all(const std::string& driver, const std::string& family) {
 TEST_CASE("every kernel compiles on the device at hand", "[.compile]") {
     auto device = test_device("");
     for (const KernelSource* kernel : kernels::all()) {
+        if (kernel->name == "matmul_matrix" && device->caps().matrices.empty()) continue;
         INFO(kernel->name << " " << kernel->variant << " on " << device->caps().device);
         Result<Pipeline> pipeline = device->pipeline(desc_of(*kernel));
         REQUIRE(pipeline);

@@ -1,13 +1,18 @@
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <cstring>
 #include <set>
 
+#include "kernels/matmul.h"
 #include "kernels/matmul_cpu.h"
+#include "kernels/matmul_matrix.h"
 #include "kernels/repack.h"
+#include "runtime/kernel/tool/interface.h"
 #include "runtime/kernel/registry.h"
 #include "tests/support/device.h"
 
 using namespace kiln;
 using namespace kiln::test;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("a header has what its shader declares", "[kernel]") {
     using namespace kernels::repack;
@@ -87,4 +92,23 @@ TEST_CASE("no kernel asks for more than the poorest device has", "[kernel]") {
         CHECK(kernel->spirv[1] <= 0x00010300);   // Vulkan 1.1
     }
     CHECK(seen.size() > 10);
+}
+
+TEST_CASE("a module that asks for more than was reflected is refused", "[kernel]") {
+    auto words = [](const KernelSource& kernel) {
+        return std::vector<uint32_t>(kernel.spirv.begin(), kernel.spirv.end());
+    };
+    auto matrix = words(kernels::matmul_matrix::source(kernels::matmul_matrix::Variant::main));
+    auto tiles = words(kernels::matmul::source(kernels::matmul::Variant::main));
+    auto repack = words(kernels::repack::source(kernels::repack::Variant::main));
+    CHECK_NOTHROW(reflect::check_within(matrix, matrix));
+    CHECK_THROWS_WITH(reflect::check_within(matrix, tiles),
+                      ContainsSubstring("specialization constant 11"));
+    CHECK_THROWS_WITH(reflect::check_within(tiles, repack),
+                      ContainsSubstring("specialization constant 1"));
+    CHECK_THROWS_WITH(reflect::check_within(repack, matrix),
+                      ContainsSubstring("writable binding 1"));
+    std::vector<uint32_t> shorter(repack.begin(), repack.begin() + 40);
+    CHECK_THROWS_WITH(reflect::check_within(repack, shorter),
+                      ContainsSubstring("does not declare"));
 }

@@ -1,12 +1,14 @@
 // Writes the typed header of a kernel and the source that holds its SPIR-V:
 //     kiln_reflect STEM BASE {VARIANT REFLECTED.spv EMBEDDED.spv}...  ->  BASE.h, BASE.cpp
-// The interface is read from REFLECTED, which has names and everything that the shader declares.
+// The interface is read from REFLECTED, which has names and everything that the shader declares;
+// EMBEDDED must not use more than that.
 #include <cstdio>
 #include <exception>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
 
+#include "runtime/kernel/tool/interface.h"
 #include "runtime/kernel/tool/module.h"
 
 namespace kiln::reflect {
@@ -182,9 +184,12 @@ int main(int argc, char** argv) {
         if (argc < 6 || argc % 3 != 0)
             throw std::runtime_error("STEM BASE {VARIANT REFLECTED EMBEDDED}...");
         std::vector<Variant> variants;
-        for (int i = 3; i < argc; i += 3)
-            variants.push_back(
-                {argv[i], reflect(read_words(argv[i + 1])), read_words(argv[i + 2])});
+        for (int i = 3; i < argc; i += 3) {
+            std::vector<uint32_t> reflected = read_words(argv[i + 1]),
+                                  embedded = read_words(argv[i + 2]);
+            check_within(embedded, reflected);
+            variants.push_back({argv[i], reflect(reflected), std::move(embedded)});
+        }
         Module module = merge(variants);
         std::string stem = argv[1], base = argv[2];
         write_if_changed(base + ".h", header(stem, variants, module));
