@@ -8,6 +8,7 @@
 #include "runtime/graph/hazards.h"
 #include "runtime/graph/place.h"
 #include "runtime/graph/program.h"
+#include "runtime/graph/weight_stream.h"
 
 namespace kiln {
 
@@ -17,7 +18,7 @@ Result<std::vector<Buffer>> Workspace::blocks(const std::vector<uint64_t>& sizes
         if (i == blocks_.size()) blocks_.emplace_back();
         if (!blocks_[i] || blocks_[i].size() < sizes[i]) {
             blocks_[i] = Buffer();
-            auto grown = device_->allocate(sizes[i], Intent::device);
+            auto grown = device_->allocate(sizes[i], Intent::device, Sharing::apart);
             if (!grown) return grown.error();
             blocks_[i] = *grown;
         }
@@ -31,6 +32,7 @@ struct Graph::State {
     std::vector<Tensor> outputs;
     Program program;
     std::vector<Buffer> buffers;   // by slot
+    std::optional<WeightStream> weights;
     std::unique_ptr<CommandList> list;
     GraphStats stats;
 
@@ -101,6 +103,8 @@ Result<void> Graph::State::record(bool timed) {
     Hazards hazards;
     for (size_t i = 0; i < program.launches.size(); i++) {
         const Launch& launch = program.launches[i];
+        if (auto brought = weights->before(int(i), *list, hazards, buffers); !brought)
+            return brought;
         auto pipeline = device->pipeline(pipeline_desc(launch));
         if (!pipeline) return pipeline.error();
         std::vector<Binding> bindings;
@@ -122,6 +126,8 @@ Result<void> Graph::State::record(bool timed) {
             list->dispatch(program.labels[i], *pipeline, bindings, launch.args, launch.grid);
         if (!done) return done;
     }
+    stats.streamed_bytes = weights->brought();
+    stats.segments = weights->segments();
     stats.launches = program.launches.size();
     stats.pipelines = size_t(device->pipelines_created() - created);
     return list->finish();
@@ -134,6 +140,9 @@ Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor>
     state->outputs = options.fuse ? fuse(outputs) : std::move(outputs);
     state->program = lower(device->caps(), state->outputs);
     if (auto placed = state->place_slots(options); !placed) return placed.error();
+    auto weights = WeightStream::create(device, state->program, options.weights, state->buffers);
+    if (!weights) return weights.error();
+    state->weights = std::move(*weights);
     if (auto recorded = state->record(options.timed); !recorded) return recorded.error();
     return Graph(std::move(state));
 }

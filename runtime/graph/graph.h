@@ -27,16 +27,24 @@ private:
     std::vector<Buffer> blocks_;
 };
 
+// Where weights that are not resident yet go. automatic: into device memory if they all fit, else
+// streamed with as many kept as fit; resident: into device memory or Status::out_of_memory;
+// streamed: with as little device memory as can be.
+enum class Placing : uint8_t { automatic, resident, streamed };
+
 struct GraphOptions {
     bool fuse = true;
     bool timed = false;                     // a timestamp pair around every launch
     std::shared_ptr<Workspace> workspace;   // empty: the graph owns its intermediates
+    Placing weights = Placing::automatic;
 };
 
 struct GraphStats {
     size_t launches = 0, barriers = 0, pipelines = 0;
     uint64_t intermediate_bytes = 0;   // of the planned arena
     uint64_t unshared_bytes = 0;       // what it would be without reuse
+    uint64_t streamed_bytes = 0;       // of weights, brought anew in each run
+    size_t segments = 0;               // in which they come; 0: all are resident
 };
 
 class Graph {

@@ -74,7 +74,8 @@ private:
     void add_slot(const Tensor& t, Slot::Kind kind) {
         program_.slot_of[t.id()] = uint32_t(program_.slots.size());
         uint64_t bytes = (t.bytes() + 15) / 16 * 16;
-        if (kind == Slot::Kind::parameter) bytes = std::min(bytes, t.value().storage.size());
+        if (kind == Slot::Kind::parameter && !t.value().weight)
+            bytes = std::min(bytes, t.value().storage.size());
         program_.slots.push_back({kind, t, bytes});
     }
 

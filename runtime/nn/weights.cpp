@@ -100,15 +100,13 @@ void pack_straight(const Found& found, int64_t first, int64_t count, int64_t row
     for (int64_t r = 0; r < rows; r++) found.read(r * columns + first, count, target + r * count);
 }
 
-// Calls pack(first, count, target) with a target of the storage type for each part of the columns.
+// Calls pack(target) with a target of the storage type.
 template <class Pack>
-void for_each_part(int64_t columns, int64_t part, std::vector<std::byte>& scratch,
-                   size_t column_bytes, Pack pack) {
-    for (int64_t first = 0; first < columns; first += part) {
-        const int64_t count = std::min(part, columns - first);
-        scratch.resize(size_t(count) * column_bytes);
-        pack(first, count, scratch.data());
-    }
+void pack_as(DType storage, std::byte* target, Pack pack) {
+    if (storage == DType::f16)
+        pack(reinterpret_cast<uint16_t*>(target));
+    else
+        pack(reinterpret_cast<float*>(target));
 }
 
 // How many columns of `column_bytes` a binding can span; a multiple of 64 unless it is all of them.
@@ -191,7 +189,16 @@ DType Weights::storage_for(DType stored, int64_t columns) const {
     return half && columns % 4 == 0 ? DType::f16 : DType::f32;
 }
 
-Tensor Weights::upload(const std::string& name, Shape shape, DType dtype) {
+// `pack` writes the parameter's values; what it reads from stays open as long as it.
+Tensor Weights::add(const std::string& name, Shape shape, DType dtype, Weight::Pack pack) {
+    const uint64_t bytes = uint64_t(shape.count()) * size_of(dtype);
+    if (options_.deferred) {
+        pack = [files = files_, pack = std::move(pack)](std::byte* target) { pack(target); };
+        deferred_.push_back(std::make_shared<Weight>(bytes, std::move(pack)));
+        return parameter(name, std::move(shape), dtype, deferred_.back());
+    }
+    packed_.resize(bytes);
+    pack(packed_.data());
     Buffer buffer = take(device_->allocate(packed_.size(), Intent::device));
     take(device_->write(buffer, packed_.data(), packed_.size()));
     return parameter(name, std::move(shape), dtype, std::move(buffer));
@@ -199,9 +206,9 @@ Tensor Weights::upload(const std::string& name, Shape shape, DType dtype) {
 
 Tensor Weights::vector(const std::string& name, int64_t count) {
     const Found found = find(name, {count});
-    packed_.resize(size_t(count) * sizeof(float));
-    found.read(0, count, reinterpret_cast<float*>(packed_.data()));
-    return upload(name, {count}, DType::f32);
+    return add(name, {count}, DType::f32, [found, count](std::byte* target) {
+        found.read(0, count, reinterpret_cast<float*>(target));
+    });
 }
 
 std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t out,
@@ -218,22 +225,20 @@ std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t
     const DType dtype = storage_for(found.dtype, out);
     const size_t column_bytes = size_t(rows) * size_of(dtype);
     std::vector<Tensor> parts;
-    for_each_part(out, part_of(out, column_bytes, device_->caps()), packed_, column_bytes,
-                  [&](int64_t first, int64_t count, std::byte* target) {
-                      const auto pack = [&](auto* values) {
-                          if (found.transposed)
-                              pack_straight(found, first, count, in, out, values);
-                          else
-                              pack_turned(found, first, count, in, window, values);
-                      };
-                      if (dtype == DType::f16)
-                          pack(reinterpret_cast<uint16_t*>(target));
-                      else
-                          pack(reinterpret_cast<float*>(target));
-                      Shape shape = packed;
-                      shape.dims.push_back(count);
-                      parts.push_back(upload(name, std::move(shape), dtype));
-                  });
+    const int64_t part = part_of(out, column_bytes, device_->caps());
+    for (int64_t first = 0; first < out; first += part) {
+        const int64_t count = std::min(part, out - first);
+        Shape shape = packed;
+        shape.dims.push_back(count);
+        parts.push_back(add(name, std::move(shape), dtype, [=](std::byte* target) {
+            pack_as(dtype, target, [&](auto* values) {
+                if (found.transposed)
+                    pack_straight(found, first, count, in, out, values);
+                else
+                    pack_turned(found, first, count, in, window, values);
+            });
+        }));
+    }
     return parts;
 }
 
@@ -242,16 +247,15 @@ std::vector<Tensor> Weights::table(const std::string& name, int64_t rows, int64_
     const DType dtype = storage_for(found.dtype, columns);
     const size_t column_bytes = size_t(rows) * size_of(dtype);
     std::vector<Tensor> parts;
-    for_each_part(columns, part_of(columns, column_bytes, device_->caps()), packed_, column_bytes,
-                  [&](int64_t first, int64_t count, std::byte* target) {
-                      if (dtype == DType::f16)
-                          pack_straight(found, first, count, rows, columns,
-                                        reinterpret_cast<uint16_t*>(target));
-                      else
-                          pack_straight(found, first, count, rows, columns,
-                                        reinterpret_cast<float*>(target));
-                      parts.push_back(upload(name, {rows, count}, dtype));
-                  });
+    const int64_t part = part_of(columns, column_bytes, device_->caps());
+    for (int64_t first = 0; first < columns; first += part) {
+        const int64_t count = std::min(part, columns - first);
+        parts.push_back(add(name, {rows, count}, dtype, [=](std::byte* target) {
+            pack_as(dtype, target, [&](auto* values) {
+                pack_straight(found, first, count, rows, columns, values);
+            });
+        }));
+    }
     return parts;
 }
 

@@ -35,6 +35,9 @@ enum class Storage : uint8_t { as_file, f32, f16 };   // of matrices; vectors ar
 struct WeightsOptions {
     Storage storage = Storage::as_file;   // as_file: f16 for every 16- and 8-bit type, f32 for f32
     NameMap names;                        // empty: the model's names are the files'
+    // Nothing is read yet: parameters are Weights (runtime/tensor/weight.h) that the graphs which
+    // use them load. Values that are not finite are then found only there.
+    bool deferred = false;
 };
 
 class Weights {
@@ -55,19 +58,22 @@ public:
     // files they tell what no model claimed.
     const std::unordered_set<std::string>& claimed() const { return claimed_; }
     const std::shared_ptr<Device>& device() const { return device_; }
+    // Those of deferred parameters, in the order in which they were asked for.
+    const std::vector<std::shared_ptr<Weight>>& deferred() const { return deferred_; }
 
 private:
     struct Found;
     Found find(const std::string& name, Shape expected);
     float scale_of(const std::string& stored_name);
     DType storage_for(DType stored, int64_t columns) const;
-    Tensor upload(const std::string& name, Shape shape, DType dtype);
+    Tensor add(const std::string& name, Shape shape, DType dtype, Weight::Pack pack);
 
     std::shared_ptr<Device> device_;
     std::shared_ptr<const TensorFiles> files_;
     WeightsOptions options_;
     std::unordered_set<std::string> claimed_;   // names in the files
     std::vector<std::byte> packed_;             // one tensor in device order, on its way
+    std::vector<std::shared_ptr<Weight>> deferred_;
 };
 
 // A path into the weights; s / "norm1" / 0 names a child exactly as the checkpoint does.

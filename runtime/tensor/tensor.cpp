@@ -28,6 +28,16 @@ Tensor parameter(std::string path, Shape shape, DType dtype, Buffer storage) {
                    .storage = std::move(storage)});
 }
 
+Tensor parameter(std::string path, Shape shape, DType dtype, std::shared_ptr<Weight> weight) {
+    ensure(weight && weight->bytes() >= uint64_t(shape.count()) * size_of(dtype),
+           "a weight that holds the parameter");
+    return Tensor({.kind = Tensor::Kind::parameter,
+                   .dtype = dtype,
+                   .shape = std::move(shape),
+                   .path = std::move(path),
+                   .weight = std::move(weight)});
+}
+
 template <class T>
 static Tensor constant_of(Shape shape, const std::vector<T>& values, DType dtype) {
     ensure(int64_t(values.size()) == shape.count(), "as many values as the shape has");

@@ -10,6 +10,7 @@
 
 #include "runtime/base/dtype.h"
 #include "runtime/base/shape.h"
+#include "runtime/tensor/weight.h"
 #include "runtime/vk/buffer.h"
 
 namespace kiln {
@@ -24,7 +25,8 @@ public:
         DType dtype;
         Shape shape;
         std::string path;                   // module path or input name, for messages
-        Buffer storage;                     // parameter
+        Buffer storage;                     // parameter that lies in device memory
+        std::shared_ptr<Weight> weight;     // parameter that a graph finds memory for
         std::vector<std::byte> data;        // constant
         std::shared_ptr<const Node> node;   // computed
     };
@@ -52,6 +54,9 @@ Tensor input(std::string name, Shape shape, DType dtype = DType::f32);
 
 // Device memory that holds `shape` densely, such as a weight; `path` is its name in the checkpoint.
 Tensor parameter(std::string path, Shape shape, DType dtype, Buffer storage);
+
+// The same without memory yet: a graph that uses it makes it resident or streams it.
+Tensor parameter(std::string path, Shape shape, DType dtype, std::shared_ptr<Weight> weight);
 
 // Host values, uploaded once when a graph is compiled. For small tables.
 Tensor constant(Shape shape, const std::vector<float>& values);

@@ -21,6 +21,8 @@ struct Chunk {
     vk::QueryPool queries;
     int commands_recorded = 0;
     std::vector<std::string_view> labels;   // of its dispatches
+    std::function<void()> fill;             // runs before it is submitted,
+    size_t fill_after = 0;                  // once so many chunks have finished
 };
 
 struct SetPool {
@@ -39,6 +41,7 @@ struct CommandList::State {
     bool timed;
     int chunk_size;
     bool finished = false, barrier_due = false, ran = false;
+    size_t last_split = 0;   // the chunk that it began
     vk::CommandPool pool;
     std::vector<Chunk> chunks;
     std::vector<SetPool> set_pools;
@@ -277,6 +280,17 @@ Result<void> CommandList::copy(const Buffer& source, const Buffer& target) {
     return {};
 }
 
+Result<void> CommandList::split(std::function<void()> fill) {
+    State& s = *state_;
+    ensure(!s.finished, "recording into an unfinished command list");
+    if (!s.chunks.empty())
+        if (Result<void> r = s.close_chunk(false); !r) return r;
+    if (Result<void> r = s.start_chunk(); !r) return r;
+    s.chunks.back().fill = std::move(fill);
+    s.chunks.back().fill_after = std::exchange(s.last_split, s.chunks.size() - 1);
+    return {};
+}
+
 Result<void> CommandList::finish() {
     State& s = *state_;
     ensure(!s.finished, "finishing a command list once");
@@ -339,6 +353,9 @@ Result<void> Device::run(CommandList& list, const std::function<bool()>& cancell
         stop = stop || (cancelled && cancelled());
         // Two chunks are in flight: enough to keep the device busy, few enough to stop soon.
         while (!stop && submitted < s.chunks.size() && submitted < waited + 2) {
+            const Chunk& next = s.chunks[submitted];
+            if (waited < next.fill_after) break;
+            if (next.fill) next.fill();
             if (Result<void> r = s.submit(submitted); !r) return s.drained(r.error());
             submitted++;
         }

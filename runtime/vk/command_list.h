@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,10 @@ public:
                           std::array<uint32_t, 3> grid);
     Result<void> copy(const Buffer& source, const Buffer& target);   // equal sizes
     void barrier();   // everything before is visible to everything after
+    // What follows is submitted apart from what stands before, and only after `fill` ran on the
+    // host. That may write what the device has used up to the split before this one; what was
+    // recorded since may be running meanwhile.
+    Result<void> split(std::function<void()> fill);
     Result<void> finish();
 
     std::vector<KernelTime> times()

@@ -139,6 +139,7 @@ struct Arena {
     Intent intent = Intent::device;
     bool cached = false;                 // the host reads it at full speed
     bool counts = false;                 // as device memory
+    bool apart = false;                  // for one block
     std::map<uint64_t, uint64_t> free;   // offset -> bytes; neighbours are merged
 };
 
@@ -147,15 +148,17 @@ class Memory {
 public:
     Result<void> attach(Context& context);   // chooses a memory type for each intent
     Result<std::shared_ptr<Block>> allocate(std::shared_ptr<Context> context, uint64_t bytes,
-                                            Intent intent);
+                                            Intent intent, Sharing sharing = Sharing::arena);
     void release(Block& block);
     void clear();   // before the VkDevice goes
     MemoryUse use() const;
+    uint64_t room() const;   // bytes that can still be allocated in arenas of their own
 
 private:
-    Result<Arena*> grow(uint64_t bytes, Intent intent);
+    Result<Arena*> grow(uint64_t bytes, Intent intent, Sharing sharing);
+    Arena* best_fit(uint64_t bytes, Intent intent, uint64_t& begin) const;
     Result<std::unique_ptr<Arena>> make_arena(uint64_t bytes, Intent intent);
-    uint64_t room(Intent intent) const;   // bytes that limit and budget leave
+    uint64_t left(Intent intent) const;   // bytes that limit and budget leave
     void drop_empty();
     void destroy(Arena& arena);
     Error exhausted(uint64_t bytes, uint64_t left) const;

@@ -49,8 +49,11 @@ MemoryUse Device::memory() const { return context_->memory.use(); }
 uint64_t Device::validation_messages() const { return context_->instance->messages; }
 bool Device::validating() const { return context_->instance->messenger != VK_NULL_HANDLE; }
 
-Result<Buffer> Device::allocate(uint64_t bytes, Intent intent) {
-    Result<std::shared_ptr<vk::Block>> block = context_->memory.allocate(context_, bytes, intent);
+uint64_t Device::room() const { return context_->memory.room(); }
+
+Result<Buffer> Device::allocate(uint64_t bytes, Intent intent, Sharing sharing) {
+    Result<std::shared_ptr<vk::Block>> block =
+        context_->memory.allocate(context_, bytes, intent, sharing);
     if (!block) return block.error();
     return Buffer(std::move(block).value(), 0, bytes);
 }

@@ -38,6 +38,10 @@ struct DeviceReport {
     std::string reason;   // why refused, or why not chosen ("slower kind than ...")
 };
 
+// Where an allocation lies: in an arena with others, or, for what is large and goes as a whole, in
+// memory of its own, of exactly its size, that is given back with it.
+enum class Sharing : uint8_t { arena, apart };
+
 struct MemoryUse {
     uint64_t held, peak, limit;   // bytes of device memory; limit 0: unknown
 };
@@ -52,12 +56,13 @@ public:
     ~Device();
     const Caps& caps() const;
     MemoryUse memory() const;
+    uint64_t room() const;   // bytes that limit and driver leave for more; UINT64_MAX: unknown
     uint64_t validation_messages() const;   // so far; tests assert zero
     bool validating() const;                // the layer was asked for and is installed
 
     // `bytes` > 0, within Caps::allocation. Sub-allocated, aligned to Caps::offset_alignment.
     // Status::out_of_memory says what was asked, held and allowed.
-    Result<Buffer> allocate(uint64_t bytes, Intent intent);
+    Result<Buffer> allocate(uint64_t bytes, Intent intent, Sharing sharing = Sharing::arena);
 
     // Blocking copies between host memory and a buffer of any intent, through staging if needed.
     Result<void> write(const Buffer& target, const void* source, uint64_t bytes);

@@ -50,6 +50,10 @@ Result<VkBuffer> make_buffer(VkDevice device, uint64_t bytes) {
     return buffer;
 }
 
+bool is_empty(const Arena& arena) {
+    return !arena.free.empty() && arena.free.begin()->second == arena.size;
+}
+
 }   // namespace
 
 Block::~Block() {
@@ -85,7 +89,7 @@ Result<void> Memory::attach(Context& context) {
     return {};
 }
 
-uint64_t Memory::room(Intent intent) const {
+uint64_t Memory::left(Intent intent) const {
     uint64_t left = UINT64_MAX;
     const VkMemoryType& type = context_->physical.memory.memoryTypes[types_[size_t(intent)]];
     uint64_t limit = context_->options.memory_limit;
@@ -145,16 +149,17 @@ Result<std::unique_ptr<Arena>> Memory::make_arena(uint64_t bytes, Intent intent)
     return arena;
 }
 
-Result<Arena*> Memory::grow(uint64_t bytes, Intent intent) {
+Result<Arena*> Memory::grow(uint64_t bytes, Intent intent, Sharing sharing) {
     uint64_t wanted = std::clamp(held_ / 2 / kSmallArena * kSmallArena, kSmallArena, kLargeArena);
     wanted = std::min(wanted, context_->caps.allocation / kAlign * kAlign);
-    uint64_t left = room(intent);
+    uint64_t left = this->left(intent);
     if (left < bytes) {
         drop_empty();
-        left = room(intent);
+        left = this->left(intent);
     }
     if (left < bytes) return exhausted(bytes, left);
-    uint64_t size = bytes > wanted / 2 || left < wanted ? bytes : wanted;
+    const bool apart = sharing == Sharing::apart;
+    uint64_t size = apart || bytes > wanted / 2 || left < wanted ? bytes : wanted;
     Result<std::unique_ptr<Arena>> arena = make_arena(size, intent);
     if (!arena && size > bytes) arena = make_arena(size = bytes, intent);
     if (!arena && arena.error().status == Status::out_of_memory) {
@@ -165,13 +170,27 @@ Result<Arena*> Memory::grow(uint64_t bytes, Intent intent) {
         return arena.error().status == Status::out_of_memory ? exhausted(bytes, left)
                                                              : arena.error();
     }
+    (*arena)->apart = apart;
     if ((*arena)->counts) held_ += size;
     peak_ = std::max(peak_, held_);
     return arenas_.emplace_back(std::move(arena).value()).get();
 }
 
+// The smallest free range that holds `bytes`; null: none does.
+Arena* Memory::best_fit(uint64_t bytes, Intent intent, uint64_t& begin) const {
+    Arena* home = nullptr;
+    uint64_t best = UINT64_MAX;
+    for (const auto& arena : arenas_) {
+        if (arena->intent != intent) continue;
+        for (auto [offset, length] : arena->free) {
+            if (length >= bytes && length < best) home = arena.get(), begin = offset, best = length;
+        }
+    }
+    return home;
+}
+
 Result<std::shared_ptr<Block>> Memory::allocate(std::shared_ptr<Context> context, uint64_t bytes,
-                                                Intent intent) {
+                                                Intent intent, Sharing sharing) {
     ensure(bytes > 0, "an allocation of at least one byte");
     std::lock_guard lock(mutex_);
     if (bytes > context_->caps.allocation / kAlign * kAlign) {
@@ -179,23 +198,17 @@ Result<std::shared_ptr<Block>> Memory::allocate(std::shared_ptr<Context> context
                                                 context_->caps.device + ", which allows " +
                                                 mebibytes(context_->caps.allocation)};
     }
-    uint64_t size = round_up(bytes);
-    Arena* home = nullptr;
-    uint64_t begin = 0, best = UINT64_MAX;
-    for (const auto& arena : arenas_) {
-        if (arena->intent != intent) continue;
-        for (auto [offset, length] : arena->free) {
-            if (length >= size && length < best) home = arena.get(), begin = offset, best = length;
-        }
-    }
+    uint64_t size = round_up(bytes), begin = 0;
+    Arena* home = sharing == Sharing::apart ? nullptr : best_fit(size, intent, begin);
     if (!home) {
-        Result<Arena*> grown = grow(size, intent);
-        if (!grown) return grown.error();
-        home = *grown;
-        best = home->size;
+        Result<Arena*> grown = grow(size, intent, sharing);
+        if (!grown && sharing == Sharing::apart) home = best_fit(size, intent, begin);
+        if (!grown && !home) return grown.error();
+        if (grown) home = *grown;
     }
+    uint64_t length = home->free.at(begin);
     home->free.erase(begin);
-    if (best > size) home->free[begin + size] = best - size;
+    if (length > size) home->free[begin + size] = length - size;
     auto block = std::make_shared<Block>();
     block->context = std::move(context);
     block->arena = home;
@@ -222,13 +235,13 @@ void Memory::release(Block& block) {
             free.erase(here);
         }
     }
-    if (block.arena->size > kSmallArena && free.begin()->second == block.arena->size) drop_empty();
+    const bool lasting = !block.arena->apart && block.arena->size <= kSmallArena;
+    if (!lasting && free.begin()->second == block.arena->size) drop_empty();
 }
 
 void Memory::drop_empty() {
     std::erase_if(arenas_, [&](const auto& arena) {
-        bool empty = !arena->free.empty() && arena->free.begin()->second == arena->size;
-        if (!empty) return false;
+        if (!is_empty(*arena)) return false;
         if (arena->counts) held_ -= arena->size;
         destroy(*arena);
         return true;
@@ -250,11 +263,20 @@ MemoryUse Memory::use() const {
     uint32_t heap = context_->physical.memory.memoryTypes[types_[0]].heapIndex;
     uint64_t limit = context_->options.memory_limit;
     if (!limit) {
-        uint64_t left = room(Intent::device);
+        uint64_t left = this->left(Intent::device);
         limit =
             left == UINT64_MAX ? context_->physical.memory.memoryHeaps[heap].size : held_ + left;
     }
     return {held_, peak_, limit};
+}
+
+uint64_t Memory::room() const {
+    std::lock_guard lock(mutex_);
+    uint64_t room = left(Intent::device);
+    if (room == UINT64_MAX) return room;
+    for (const auto& arena : arenas_)
+        if (arena->counts && is_empty(*arena)) room += arena->size;
+    return room;
 }
 
 }   // namespace kiln::vk

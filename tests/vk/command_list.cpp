@@ -50,6 +50,38 @@ TEST_CASE("a barrier carries results from kernel to kernel and across chunks", "
     check_silent(*device);
 }
 
+TEST_CASE("between splits the host refills what two splits ago was read", "[gpu]") {
+    auto device = test_device();
+    constexpr size_t kCount = 1009;
+    constexpr int kParts = 7;
+    std::array<Buffer, 2> halves;
+    for (Buffer& half : halves) half = take(device->allocate(kCount * 4, Intent::upload));
+    Buffer all = take(device->allocate(kParts * 4096, Intent::device));
+    Pipeline pipeline = take(device->pipeline(scale_desc()));
+    float value = 0;
+    CommandList list(device, false, 1);
+    for (int i = 0; i < kParts; i++) {
+        take(list.split([&, half = halves[size_t(i % 2)]] {
+            const std::vector<float> values(kCount, ++value);
+            std::memcpy(half.mapped(), values.data(), kCount * 4);
+        }));
+        for (float factor : {0.5f, 1.0f}) {   // two chunks a part
+            take(record_scale(list, pipeline, halves[size_t(i % 2)],
+                              all.slice(uint64_t(i) * 4096, kCount * 4), factor));
+            list.barrier();
+        }
+    }
+    take(list.finish());
+    for (int run = 0; run < 2; run++) {
+        take(device->run(list));
+        CHECK(value == float((run + 1) * kParts));
+        for (int i = 0; i < kParts; i++)
+            CHECK(download<float>(*device, all.slice(uint64_t(i) * 4096, kCount * 4)) ==
+                  std::vector<float>(kCount, float(run * kParts + i + 1)));
+    }
+    check_silent(*device);
+}
+
 TEST_CASE("a texel buffer shows four-vectors in f32 and in f16", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
     static constexpr uint32_t kTexels = 101;

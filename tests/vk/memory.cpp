@@ -71,6 +71,20 @@ TEST_CASE("memory beyond the limit is refused with numbers, and comes back when 
     CHECK(device->memory().peak <= 40u << 20);
 }
 
+TEST_CASE("what lies apart takes its size and gives it back", "[gpu]") {
+    DeviceOptions options = device_options("");
+    options.memory_limit = 40u << 20;
+    auto device = open_device(options);
+    CHECK(device->room() == 40u << 20);
+    Buffer small = take(device->allocate(1000, Intent::device, Sharing::apart));
+    CHECK(device->memory().held == 1024);
+    Buffer large = take(device->allocate(device->room(), Intent::device, Sharing::apart));
+    CHECK(device->room() == 0);
+    small = large = {};
+    CHECK(device->memory().held == 0);
+    CHECK(device->room() == 40u << 20);
+}
+
 TEST_CASE("one allocation beyond the caps is refused", "[gpu]") {
     auto device = test_device("minimal");
     Result<Buffer> huge = device->allocate(device->caps().allocation + 1, Intent::device);

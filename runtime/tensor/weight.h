@@ -1,0 +1,58 @@
+// Weight: the values of a parameter, which need not lie in device memory all the time. They can be
+// had from where they come from (a file) at any time: into device memory for as long as wanted, or
+// packed on the host, from where a graph brings them anew in each run.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/vk/device.h"
+
+namespace kiln {
+
+class Weight {
+public:
+    // Writes the values in the order of the device, `bytes` of them. May throw a ResultError: the
+    // file holds NaN, say. May be called several times, and keeps alive what it reads.
+    using Pack = std::function<void(std::byte* target)>;
+
+    Weight(uint64_t bytes, Pack pack) : bytes_(bytes), pack_(std::move(pack)) {}
+
+    uint64_t bytes() const { return bytes_; }
+    Result<void> load(Device& device, const Buffer& target) const;   // target holds bytes()
+
+    // In device memory until evict(); graphs that were compiled in between keep that memory.
+    const Buffer& resident() const { return resident_; }
+    void evict() { resident_ = {}; }
+
+    // Packed on the host for as long as somebody holds it: in memory that the device copies from,
+    // or, where the device shares the host's memory, in plain memory.
+    struct OnHost {
+        Buffer pinned;
+        std::vector<std::byte> plain;
+    };
+    Result<std::shared_ptr<const OnHost>> on_host(Device& device);
+
+private:
+    friend Result<void> make_resident(Device&, std::span<const std::shared_ptr<Weight>>);
+    uint64_t bytes_;
+    Pack pack_;
+    Buffer resident_;
+    std::weak_ptr<const OnHost> on_host_;
+};
+
+// Device memory for `sizes`, side by side in a few allocations; each range is aligned and rounded
+// up to kWeightAlignment.
+constexpr uint64_t kWeightAlignment = 256;
+Result<std::vector<Buffer>> allocate_together(Device& device, std::span<const uint64_t> sizes);
+
+// All or none of those that are not resident yet. Status::out_of_memory: they do not fit.
+Result<void> make_resident(Device& device, std::span<const std::shared_ptr<Weight>> weights);
+
+// What make_resident() would allocate.
+uint64_t missing_bytes(std::span<const std::shared_ptr<Weight>> weights);
+
+}   // namespace kiln
