@@ -18,5 +18,7 @@ int models(const Global& global, const sdk::Registry& registry);
 int bench(const Global& global, const sdk::Registry& registry, const std::string& what,
           double seconds);
 int inspect(const Global& global, const sdk::Registry& registry, const std::string& path, bool all);
+int quantize(const Global& global, const std::string& input, const std::string& output,
+             const std::string& type);
 
 }   // namespace kiln::app

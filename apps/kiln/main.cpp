@@ -20,8 +20,9 @@ struct Line {
         "Kiln turns text into pictures, video, sound and 3D on any GPU that speaks Vulkan.",
         "kiln"};
     std::list<Modality> modalities;
-    CLI::App *devices = nullptr, *models = nullptr, *inspect = nullptr, *bench = nullptr;
-    std::string file, what = "ops";
+    CLI::App *devices = nullptr, *models = nullptr, *inspect = nullptr, *bench = nullptr,
+             *quantize = nullptr;
+    std::string file, what = "ops", target, type = "q8_0";
     double seconds = 0.5;
     bool all = false;
 };
@@ -47,6 +48,25 @@ static void add_global(CLI::App& app, Global& global) {
     app.add_flag("--json", global.json, "One JSON object a line on stdout")->group("Everywhere");
     app.add_flag("--quiet", global.quiet, "No progress and no notes, only errors")
         ->group("Everywhere");
+}
+
+static void add_quantize(Line& line) {
+    line.quantize =
+        line.app.add_subcommand("quantize", "Write a checkpoint as GGUF with smaller weights")
+            ->group("Make");
+    line.quantize
+        ->add_option("input", line.file, "A .safetensors or .gguf file, or a model's folder")
+        ->required()
+        ->option_text(" ");
+    line.quantize
+        ->add_option("-o,--output", line.target, "The .gguf file to write, or a model's folder")
+        ->required()
+        ->type_name("FILE");
+    line.quantize
+        ->add_option("--type", line.type,
+                     "Of linear layers: f16, q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1 or q4_0 "
+                     "(default: q8_0)")
+        ->type_name("TYPE");
 }
 
 static void build(Line& line, Global& global, const sdk::Registry& registry) {
@@ -90,6 +110,7 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
         ->add_option("--seconds", line.seconds, "How long to measure each case (default: 0.5)")
         ->type_name("X");
     line.inspect->add_flag("--all", line.all, "Every tensor, not only a summary");
+    add_quantize(line);
 }
 
 static std::string nearest(const std::string& word, const std::vector<std::string>& known) {
@@ -144,6 +165,7 @@ static int dispatch(Line& line, const Global& global, const sdk::Registry& regis
     if (chosen.front() == line.models) return models(global, registry);
     if (chosen.front() == line.bench) return bench(global, registry, line.what, line.seconds);
     if (chosen.front() == line.inspect) return inspect(global, registry, line.file, line.all);
+    if (chosen.front() == line.quantize) return quantize(global, line.file, line.target, line.type);
     for (const Modality& m : line.modalities)
         if (chosen.front() == m.command)
             return generate(global, m.plugin, m.flags.fill(), m.output);

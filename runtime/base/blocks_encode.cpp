@@ -13,6 +13,8 @@ namespace {
 
 using Values = std::span<const float>;
 
+int nearest(float x) { return int(x < 0 ? x - 0.5f : x + 0.5f); }
+
 // The value of the largest magnitude, with its sign.
 float extreme(Values x) {
     return *std::max_element(x.begin(), x.end(),
@@ -74,7 +76,7 @@ Fit fit_affine(Values x, int last) {
     for (int step = 0; step <= 20; step++) {
         const float inverse = (float(last) - 1 + 0.1f * float(step)) / range;
         for (size_t i = 0; i < x.size(); i++)
-            codes[i] = std::clamp(int(std::lround((x[i] - low) * inverse)), 0, last);
+            codes[i] = std::clamp(nearest((x[i] - low) * inverse), 0, last);
         if (const Fit fit = solve(x, codes, true); fit.scale > 0 && fit.error < best.error)
             best = fit;
     }
@@ -89,7 +91,7 @@ Fit fit_symmetric(Values x, int zero) {
     for (int step = -9; step <= 9; step++) {
         const float inverse = -(float(zero) + 0.1f * float(step)) / most;
         for (size_t i = 0; i < x.size(); i++)
-            codes[i] = std::clamp(int(std::lround(x[i] * inverse)), -zero, zero - 1);
+            codes[i] = std::clamp(nearest(x[i] * inverse), -zero, zero - 1);
         if (const Fit fit = solve(x, codes, false); fit.error < best.error) best = fit;
     }
     return best;
@@ -103,7 +105,8 @@ void round_codes(const BlockFormat& f, Values x, BlockValues& v) {
         const size_t group = i / size_t(f.group);
         const float scale = v.d * float(v.scales[group]);
         const float steps = scale != 0 ? (x[i] + v.dmin * float(v.minima[group])) / scale : 0;
-        v.codes[i] = uint8_t(std::clamp(int(std::lround(steps)) + f.zero, 0, (1 << f.bits) - 1));
+        v.codes[i] = uint8_t(
+            std::clamp(nearest(std::clamp(steps, -256.0f, 256.0f)) + f.zero, 0, (1 << f.bits) - 1));
     }
 }
 
@@ -122,10 +125,10 @@ void encode_large(const BlockFormat& f, Values x, BlockValues& v) {
     v.dmin = most_minimum / 63;
     for (size_t g = 0; g < groups; g++) {
         const float scale = most != 0 ? fits[g].scale * last / most : 0;
-        v.scales[g] = int8_t(
-            std::clamp(int(std::lround(scale)), f.has_minima ? 0 : -128, f.has_minima ? 63 : 127));
-        v.minima[g] = most_minimum > 0 ? uint8_t(std::lround(fits[g].minimum * 63 / most_minimum))
-                                       : uint8_t(0);
+        v.scales[g] =
+            int8_t(std::clamp(nearest(scale), f.has_minima ? 0 : -128, f.has_minima ? 63 : 127));
+        v.minima[g] =
+            most_minimum > 0 ? uint8_t(nearest(fits[g].minimum * 63 / most_minimum)) : uint8_t(0);
     }
     round_codes(f, x, v);
 }

@@ -1,5 +1,6 @@
 #include "runtime/io/gguf_header.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <unordered_set>
@@ -178,13 +179,14 @@ private:
         if (!type) fault("the unknown type " + std::to_string(number_of_type));
         tensor.stored_type = type->name;
         tensor.dtype = type->dtype;
-        uint64_t elements = 1;
+        uint64_t elements = 1;   // without the extents of zero, so that any order of them fits
         for (uint32_t i = 0; i < rank; i++) {
             if (dims[i] > 0 && elements > uint64_t(INT64_MAX) / 8 / dims[i])
                 fault("the shape overflows");
-            elements *= dims[i];
+            elements *= std::max<uint64_t>(dims[i], 1);
             tensor.shape.dims.insert(tensor.shape.dims.begin(), int64_t(dims[i]));
         }
+        if (tensor.shape.count() == 0) elements = 0;
         if (dims[0] % uint64_t(type->elements) || (rank == 0 && type->elements > 1))
             fault("rows of " + std::to_string(dims[0]) + " are not whole blocks of " +
                   std::string(type->name));

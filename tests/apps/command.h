@@ -1,5 +1,6 @@
 // Runs kiln as a user would: in an empty folder, with the template plugin, its streams in files.
 #pragma once
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>

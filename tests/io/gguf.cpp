@@ -129,6 +129,8 @@ TEST_CASE("what is wrong with a GGUF file is said") {
     fails_with(one({4, 2}, kF32, 16, 64), "begins at 16, expected a multiple of 32");
     fails_with(one({4, 2}, kF32, ~0ull - 31, 64), "the offset overflows");
     fails_with(one({1ull << 40, 1ull << 40}, kF32, 0, 64), "the shape overflows");
+    fails_with(one({0, 1ull << 40, 1ull << 40}, kF32, 0, 64), "the shape overflows");
+    CHECK(one({0, 1ull << 40}, kF32, 0, 0).ok());
     fails_with(one({1ull << 63}, kF32, 0, 64), "the shape overflows");
     fails_with(one({33, 2}, kQ4_0, 0, 64), "rows of 33 are not whole blocks of Q4_0");
     fails_with(one({128, 2}, kQ4_K, 0, 1024), "rows of 128 are not whole blocks of Q4_K");
