@@ -43,7 +43,9 @@ DType activations(Precision precision, const Checkpoint& model, const Caps& caps
     if (precision == Precision::automatic)
         return caps.kind != DeviceKind::cpu && stored_in_half(model.unet_part) ? DType::f16
                                                                                : DType::f32;
-    return precision == Precision::f16 ? DType::f16 : DType::f32;
+    return precision == Precision::f16    ? DType::f16
+           : precision == Precision::bf16 ? DType::bf16
+                                          : DType::f32;
 }
 
 // Names that nothing asked for, in one line; several networks can share one file.

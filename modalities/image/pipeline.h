@@ -21,7 +21,8 @@ namespace kiln {
 enum class Precision : uint8_t {
     automatic,
     f32,
-    f16
+    f16,
+    bf16
 };   // of activations; automatic: f16 on GPUs for f16 files
 
 struct ImageOptions {

@@ -73,7 +73,7 @@ inline constexpr const char* kDescription = R"json({
   "enum": ["epsilon", "v_prediction", "sample"],
   "description": "What the model predicts, if its file does not say so rightly"},
 "precision": {"type": "string", "title": "Precision", "group": "Model",
-  "default": "auto", "enum": ["auto", "f32", "f16"],
+  "default": "auto", "enum": ["auto", "f32", "f16", "bf16"],
   "description": "How intermediate results are stored; arithmetic is f32 at all times"},
 "two_passes": {"type": "boolean", "title": "Two passes", "group": "Model", "default": false,
   "description": "Guidance in two passes instead of one batch: slower, for less memory"},

@@ -12,6 +12,7 @@ ImageOptions image_options(const Json& r) {
     std::string precision = r.value("precision", "auto");
     if (precision == "f32") o.precision = Precision::f32;
     if (precision == "f16") o.precision = Precision::f16;
+    if (precision == "bf16") o.precision = Precision::bf16;
     return o;
 }
 

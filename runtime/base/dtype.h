@@ -35,6 +35,7 @@ enum class DType : uint8_t {
 };
 
 bool is_block(DType type);
+inline bool is_16_bit(DType type) { return type == DType::f16 || type == DType::bf16; }   // floats
 size_t size_of(DType type);   // bytes of one element; not for block types
 // Bytes of `count` elements one after the other, whole blocks as a file keeps them.
 size_t bytes_of(DType type, int64_t count);

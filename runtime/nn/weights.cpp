@@ -71,9 +71,17 @@ struct Weights::Found {
         read(first, count, values.data());
         from_f32(DType::f16, values.data(), target, size_t(count));
     }
+    // Rows [first, first + count) of `in` values as a quantised matrix.
+    void read_quantised(int64_t first, int64_t count, int64_t in, std::byte* target) const {
+        const std::byte* rows = bytes + bytes_of(dtype, offset + first * in);
+        refuse_unless(pack_quantised(dtype, rows, in, count, target));
+    }
     template <class T>
     void check(const T* values, int64_t count) const {
-        if (!finite(values, count))
+        refuse_unless(finite(values, count));
+    }
+    void refuse_unless(bool finite) const {
+        if (!finite)
             throw ResultError(
                 {Status::not_finite, file + ": tensor \"" + name + "\" holds NaN or infinity"});
     }
@@ -191,7 +199,7 @@ DType Weights::storage_for(DType stored, int64_t columns) const {
 
 // `pack` writes the parameter's values; what it reads from stays open as long as it.
 Tensor Weights::add(const std::string& name, Shape shape, DType dtype, Weight::Pack pack) {
-    const uint64_t bytes = uint64_t(shape.count()) * size_of(dtype);
+    const uint64_t bytes = stored_bytes(dtype, shape);
     if (options_.deferred) {
         pack = [files = files_, pack = std::move(pack)](std::byte* target) { pack(target); };
         deferred_.push_back(std::make_shared<Weight>(bytes, std::move(pack)));
@@ -222,14 +230,25 @@ std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t
     Shape packed{std::vector<int64_t>(kernel)};
     packed.dims.push_back(in);
     const int64_t rows = packed.count(), window = rows / in;
-    const DType dtype = storage_for(found.dtype, out);
-    const size_t column_bytes = size_t(rows) * size_of(dtype);
+    const bool quantised = kernel.empty() && !found.transposed &&
+                           options_.storage == Storage::as_file &&
+                           can_quantise(found.dtype, in, out);
+    const DType dtype = quantised ? found.dtype : storage_for(found.dtype, out);
+    // What reads no quantised matrix needs room for it in f16.
+    const size_t column_bytes = size_t(rows) * size_of(quantised ? DType::f16 : dtype);
     std::vector<Tensor> parts;
     const int64_t part = part_of(out, column_bytes, device_->caps());
     for (int64_t first = 0; first < out; first += part) {
         const int64_t count = std::min(part, out - first);
         Shape shape = packed;
         shape.dims.push_back(count);
+        if (quantised) {
+            const Tensor weight = add(name, std::move(shape), dtype, [=](std::byte* target) {
+                found.read_quantised(first, count, in, target);
+            });
+            parts.push_back(found.scale == 1 ? weight : scaled(weight, found.scale));
+            continue;
+        }
         parts.push_back(add(name, std::move(shape), dtype, [=](std::byte* target) {
             pack_as(dtype, target, [&](auto* values) {
                 if (found.transposed)

@@ -30,11 +30,13 @@ struct Stored {
 };
 using NameMap = std::unordered_map<std::string, Stored>;   // by the name that the model asks for
 
-enum class Storage : uint8_t { as_file, f32, f16 };   // of matrices; vectors are always f32
+// Of matrices; vectors are always f32. as_file: f32 for f32 and f16 for 16-bit types; linear layers
+// stay quantised as they are, while tables, convolutions and what cannot be packed become f16.
+enum class Storage : uint8_t { as_file, f32, f16 };
 
 struct WeightsOptions {
-    Storage storage = Storage::as_file;   // as_file: f16 for every 16- and 8-bit type, f32 for f32
-    NameMap names;                        // empty: the model's names are the files'
+    Storage storage = Storage::as_file;
+    NameMap names;   // empty: the model's names are the files'
     // Nothing is read yet: parameters are Weights (runtime/tensor/weight.h) that the graphs which
     // use them load. Values that are not finite are then found only there.
     bool deferred = false;

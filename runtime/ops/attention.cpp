@@ -219,7 +219,9 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
         if (!fits) model_error("attention", "the bias is [1 or n, 1 or heads, s, t]", {q, k, bias});
     }
     int64_t width = q[2] / options.heads;
-    if (q.dtype() == DType::f16 && width % 4)
+    if (bias && bias.dtype() == DType::bf16)
+        return attention(q, k, v, options, cast(bias, DType::f32));
+    if (q.dtype() == DType::bf16 || (q.dtype() == DType::f16 && width % 4))
         return in_f32(q, [&](const Tensor& x) { return attention(x, k, v, options, bias); });
     AttentionOptions scaled = options;
     if (scaled.scale == 0) scaled.scale = 1 / std::sqrt(float(width));

@@ -128,9 +128,9 @@ Tensor binary(Binary function, const Tensor& a, const Tensor& b) {
     auto apply = [&](const Tensor& x, const Tensor& y) {
         return compute(std::make_shared<BinaryOp>(function), {x, y}, shape, x.dtype());
     };
-    if (a.dtype() == DType::f16 &&
-        (odd_f16(a) || odd_f16(b) || !in_fours(b.shape()) || !in_fours(shape)))
-        return cast(apply(cast(a, DType::f32), cast(b, DType::f32)), DType::f16);
+    if (is_16_bit(a.dtype()) &&
+        (odd_16_bit(a) || odd_16_bit(b) || !in_fours(b.shape()) || !in_fours(shape)))
+        return cast(apply(cast(a, DType::f32), cast(b, DType::f32)), a.dtype());
     return apply(a, cast(b, a.dtype()));
 }
 

@@ -34,7 +34,7 @@ Tensor broadcast_to(const Tensor& x, Shape shape) {
     for (int i = 1; fits && i <= x.rank(); i++) fits = x[-i] == shape[-i] || x[-i] == 1;
     if (!fits) model_error("broadcast_to", "does not broadcast to " + to_string(shape), {x});
     if (shape.count() == x.shape().count()) return reshape(x, shape);
-    if (x.dtype() == DType::f16 && !in_fours(shape))
+    if (is_16_bit(x.dtype()) && !in_fours(shape))
         return in_f32(x, [&](const Tensor& v) { return broadcast_to(v, shape); });
     return compute(std::make_shared<BroadcastOp>(), {x}, shape, x.dtype());
 }

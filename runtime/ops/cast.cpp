@@ -2,6 +2,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/ops/checks.h"
+#include "runtime/ops/dequantise.h"
 #include "runtime/ops/spread.h"
 
 namespace kiln {
@@ -60,6 +61,7 @@ public:
 
 Tensor cast(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;
+    if (is_block(x.dtype()) || x.value().scale != 1) return dequantise(x, dtype);
     if (code_of(x.dtype()) < 0 || code_of(dtype) < 0 || dtype == DType::i32 ||
         (x.dtype() == DType::i32 && dtype != DType::f32))
         model_error(

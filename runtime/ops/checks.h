@@ -6,8 +6,8 @@
 namespace kiln {
 
 inline void require_float(std::string_view op, const Tensor& x) {
-    if (x.dtype() != DType::f32 && x.dtype() != DType::f16)
-        model_error(op, "takes f32 or f16, not " + std::string(name_of(x.dtype())), {x});
+    if (x.dtype() != DType::f32 && !is_16_bit(x.dtype()))
+        model_error(op, "takes f32, f16 or bf16, not " + std::string(name_of(x.dtype())), {x});
 }
 
 // `axis` counted from the front, for a negative one counted from the end.
@@ -20,8 +20,8 @@ inline int axis_of(std::string_view op, const Tensor& x, int axis) {
 
 inline bool in_fours(const Shape& shape) { return shape.rank() > 0 && shape[-1] % 4 == 0; }
 
-// Kernels read f16 in fours along the last axis.
-inline bool odd_f16(const Tensor& x) { return x.dtype() == DType::f16 && !in_fours(x.shape()); }
+// Kernels read 16-bit types in fours along the last axis.
+inline bool odd_16_bit(const Tensor& x) { return is_16_bit(x.dtype()) && !in_fours(x.shape()); }
 
 // f(x) through f32 storage, with the result in the dtype of x.
 template <class F>

@@ -51,7 +51,7 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
         wanted[axis] = 0;
         if (other != wanted)
             model_error("concat", "parts differ off axis " + std::to_string(axis), parts);
-        odd = odd || (dtype == DType::f16 && !in_fours(part.shape()));
+        odd = odd || (is_16_bit(dtype) && !in_fours(part.shape()));
     }
     if (parts.size() == 1) return parts[0];
     std::vector<Tensor> same;

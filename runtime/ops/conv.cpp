@@ -138,9 +138,11 @@ Tensor conv(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOpti
     if (groups < 1 || x[-1] % groups || w[-1] % groups || w[-2] != x[-1] / groups)
         model_error("conv", "w is [kernel..., c_in / groups, c_out]", {x, w});
     check_operands("conv", x, w, bias, w[-1]);
-    if (x.dtype() == DType::f16 && (w[-1] % 4 || x[-1] % 4))
+    const auto is_bf16 = [](const Tensor& t) { return t && t.dtype() == DType::bf16; };
+    if (is_bf16(x) || (x.dtype() == DType::f16 && (w[-1] % 4 || x[-1] % 4)))
         return in_f32(x, [&](const Tensor& y) { return conv(y, w, bias, options); });
-    if (w.dtype() == DType::f16 && w.shape().count() % 2)
+    if (is_bf16(bias)) return conv(x, w, cast(bias, DType::f32), options);
+    if (is_bf16(w) || (w.dtype() == DType::f16 && w.shape().count() % 2))
         return conv(x, cast(w, DType::f32), bias, options);
     Shape out{x[0]};
     for (int i = 0; i < shape.axes(); i++) {

@@ -91,9 +91,11 @@ Tensor conv_transpose(const Tensor& x, const Tensor& w, const Tensor& bias,
     if (groups < 1 || x[-1] % groups || w[-2] != x[-1])
         model_error("conv_transpose", "w is [kernel..., c_in, c_out / groups]", {x, w});
     check_operands("conv_transpose", x, w, bias, w[-1] * groups);
-    if (x.dtype() == DType::f16 && (w[-1] % 4 || x[-1] / groups % 4))
+    const auto is_bf16 = [](const Tensor& t) { return t && t.dtype() == DType::bf16; };
+    if (is_bf16(x) || (x.dtype() == DType::f16 && (w[-1] % 4 || x[-1] / groups % 4)))
         return in_f32(x, [&](const Tensor& y) { return conv_transpose(y, w, bias, options); });
-    if (w.dtype() == DType::f16 && w.shape().count() % 2)
+    if (is_bf16(bias)) return conv_transpose(x, w, cast(bias, DType::f32), options);
+    if (is_bf16(w) || (w.dtype() == DType::f16 && w.shape().count() % 2))
         return conv_transpose(x, cast(w, DType::f32), bias, options);
     if (groups == 1) return one_group(x, w, bias, shape);
     std::vector<Tensor> parts, xs = split(x, groups), ws = split(w, groups, -2);

@@ -77,10 +77,11 @@ void set_epilogue(Lowering& lowering, Product& product, const Epilogue& epilogue
 
 void check_operands(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& bias,
                     int64_t columns) {
-    for (const Tensor& t : {x, w, bias}) {
+    const bool quantised = w.rank() == 2 && can_quantise(w.dtype(), w[0], w[1]);
+    for (const Tensor& t : {x, quantised ? Tensor() : w, bias}) {
         if (!t) continue;
-        if (t.dtype() != DType::f32 && t.dtype() != DType::f16)
-            model_error(op, "operands are f32 or f16", {x, w, bias});
+        if (t.dtype() != DType::f32 && !is_16_bit(t.dtype()))
+            model_error(op, "operands are f32, f16 or bf16", {x, w, bias});
     }
     if (bias && bias.shape() != Shape{columns})
         model_error(op, "a bias has one value a column", {x, w, bias});

@@ -32,7 +32,8 @@ Tensor apply(Activation activation, const Tensor& x);
 // Bias, residual and activation of a lowered product.
 void set_epilogue(Lowering& lowering, Product& product, const Epilogue& epilogue, const Node& node);
 
-// Throws ModelError unless x and w have storage that kernels read and bias fits `columns`.
+// Throws ModelError unless x and w have storage that kernels read and bias fits `columns`. A w of
+// two axes may be quantised.
 void check_operands(std::string_view op, const Tensor& x, const Tensor& w, const Tensor& bias,
                     int64_t columns);
 

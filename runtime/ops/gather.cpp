@@ -44,7 +44,7 @@ Tensor gather(const Tensor& table, const Tensor& indices) {
     if (indices.dtype() != DType::i32) model_error("gather", "indices are i32", {table, indices});
     Shape shape = indices.shape();
     shape.dims.push_back(table[1]);
-    Tensor rows = odd_f16(table) ? cast(table, DType::f32) : table;
+    Tensor rows = odd_16_bit(table) ? cast(table, DType::f32) : table;
     return compute(std::make_shared<GatherOp>(), {rows, indices}, shape, DType::f32);
 }
 

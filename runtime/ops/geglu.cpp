@@ -48,7 +48,7 @@ Tensor geglu(const Tensor& x) {
     if (x.rank() < 1 || x[-1] % 2) model_error("geglu", "the last axis has two halves", {x});
     Shape shape = x.shape();
     shape[-1] /= 2;
-    if (x.dtype() == DType::f16 && !in_fours(shape))
+    if (is_16_bit(x.dtype()) && !in_fours(shape))
         return in_f32(x, [](const Tensor& v) { return geglu(v); });
     return compute(std::make_shared<GegluOp>(), {x}, shape, x.dtype());
 }

@@ -189,7 +189,7 @@ Tensor group_norm(const Tensor& x, int groups, const Tensor& weight, const Tenso
     if (bool(weight) != bool(bias) ||
         (weight && (weight.shape() != channels || bias.shape() != channels)))
         model_error("group_norm", "weight and bias are [c], or both absent", {x, weight, bias});
-    if (odd_f16(x))
+    if (odd_16_bit(x))
         return in_f32(x, [&](const Tensor& v) { return group_norm(v, groups, weight, bias, eps); });
     auto as_f32 = [](const Tensor& t) { return t ? cast(t, DType::f32) : t; };
     return compute(std::make_shared<GroupNormOp>(groups, eps), {x, as_f32(weight), as_f32(bias)},

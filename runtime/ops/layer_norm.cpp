@@ -20,7 +20,7 @@ void launch_row_norm(Lowering& lowering, const RowNorm& norm, const Tensor& x, c
         Window in = window(caps, from, band.begin * row, count * row, bytes_of(unit));
         Window into = window(caps, to, band.begin * row, count * row, bytes_of(unit));
         RowGroup group = row_group(caps, count, width);
-        Launch norm_rows = launch(variant<Variant>(unit, group.subgroup ? 3 : 0),
+        Launch norm_rows = launch(variant<Variant>(unit, group.subgroup ? kUnits : 0),
                                   {.x = in.operand,
                                    .weight = weight ? lowering.operand(weight) : in.operand,
                                    .bias = bias ? lowering.operand(bias) : in.operand,
@@ -78,7 +78,7 @@ private:
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps) {
     check_row_norm("layer_norm", x, weight, bias);
-    if (odd_f16(x))
+    if (odd_16_bit(x))
         return in_f32(x, [&](const Tensor& v) { return layer_norm(v, weight, bias, eps); });
     auto as_f32 = [](const Tensor& t) { return t ? cast(t, DType::f32) : t; };
     return compute(std::make_shared<LayerNormOp>(eps), {x, as_f32(weight), as_f32(bias)}, x.shape(),

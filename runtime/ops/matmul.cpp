@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "runtime/ops/checks.h"
+#include "runtime/ops/dequantise.h"
 #include "runtime/ops/epilogue.h"
 
 namespace kiln {
@@ -79,6 +80,7 @@ public:
                   .pitch_a = k,
                   .pitch_b = transposed_ ? k : n,
                   .pitch_d = n,
+                  .alpha = b.value().scale,
                   .transposed = transposed_};
         std::vector<Batch::Loop> loops = batch_of(a.shape(), b.shape()).loops;
         if (b.shape().count() == k * n) {   // one matrix for all rows
@@ -95,6 +97,10 @@ public:
             p.inner_d = m * n, p.outer_d = inner.extent * m * n;
         }
         set_epilogue(lowering, p, epilogue_, node);
+        if (is_quantised(b.dtype())) {
+            p.b = lowering.scratch(uint64_t(k * n) * size_of(DType::f16), DType::f16);
+            launch_dequantise(lowering, lowering.operand(b), p.b, k, n, 1);
+        }
         launch_any_product(lowering, p, name());
     }
 
@@ -116,7 +122,10 @@ public:
         Tensor d_b =
             transposed_ ? matmul(d, a, {.transpose_a = true}) : matmul(a, d, {.transpose_a = true});
         if (b.rank() == 2)
-            return {reshape(d_a, node.inputs[0].shape()), cast(d_b, b.dtype()), {}, {}};
+            return {reshape(d_a, node.inputs[0].shape()),
+                    is_quantised(b.dtype()) ? Tensor() : cast(d_b, b.dtype()),
+                    {},
+                    {}};
         return {reduced_to(d_a, a), reduced_to(d_b, b), {}, {}};
     }
 
@@ -140,6 +149,14 @@ private:
     Epilogue epilogue_;
 };
 
+// What product kernels take only through f32: bf16, and f16 whose rows are not whole fours.
+bool odd(const Tensor& a, int64_t columns) {
+    return a.dtype() == DType::bf16 || (a.dtype() == DType::f16 && columns % 4);
+}
+bool odd_weight(const Tensor& b) {
+    return b.dtype() == DType::bf16 || (b.dtype() == DType::f16 && b.shape().count() % 2);
+}
+
 }   // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
@@ -153,10 +170,10 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
             model_error("matmul", "the leading axes do not broadcast", {a, b});
     }
     check_operands("matmul", a, b, {}, n);
-    if (a.dtype() == DType::f16 && n % 4)
-        return in_f32(a, [&](const Tensor& x) { return matmul(x, b, options); });
-    if (b.dtype() == DType::f16 && b.shape().count() % 2)
+    if (is_quantised(b.dtype()) && options.transpose_b)
         return matmul(a, cast(b, DType::f32), options);
+    if (odd(a, n)) return in_f32(a, [&](const Tensor& x) { return matmul(x, b, options); });
+    if (odd_weight(b)) return matmul(a, cast(b, DType::f32), options);
     Shape batch = leading(a.shape(), b.shape());
     bool one_b = b.shape().count() == k * n && a.shape().count() == batch.count() * a[-2] * k;
     if (!one_b && batch_of(a.shape(), b.shape()).loops.size() > 2)
@@ -170,10 +187,11 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Activation a
     if (w.rank() != 2 || x.rank() < 1 || x[-1] != w[0])
         model_error("linear", "x [..., k] and w [k, n] do not fit", {x, w});
     check_operands("linear", x, w, bias, w[1]);
-    if (x.dtype() == DType::f16 && w[1] % 4)
+    if (odd(x, w[1]))
         return in_f32(x, [&](const Tensor& y) { return linear(y, w, bias, activation); });
-    if (w.dtype() == DType::f16 && w.shape().count() % 2)
-        return linear(x, cast(w, DType::f32), bias, activation);
+    if (odd_weight(w)) return linear(x, cast(w, DType::f32), bias, activation);
+    if (bias && bias.dtype() == DType::bf16)
+        return linear(x, w, cast(bias, DType::f32), activation);
     Shape shape = x.shape();
     shape[-1] = w[1];
     return compute(std::make_shared<MatmulOp>(false, Epilogue{activation, Product::Residual::none}),

@@ -113,7 +113,7 @@ Tensor pad(const Tensor& x, const Amounts& amounts, PadMode mode) {
     }
     if (shape == x.shape()) return x;
     bool inner = amounts.back().first != 0 || amounts.back().second != 0;
-    if (x.dtype() == DType::f16 && (inner || odd_f16(x)))
+    if (is_16_bit(x.dtype()) && (inner || odd_16_bit(x)))
         return in_f32(x, [&](const Tensor& v) { return pad(v, amounts, mode); });
     return compute(std::make_shared<PadOp>(amounts, mode), {x}, shape, x.dtype());
 }

@@ -48,7 +48,7 @@ Tensor permute(const Tensor& x, const std::vector<int>& order) {
     if (int(order.size()) != x.rank())
         model_error("permute", "an entry for every axis is needed", {x});
     if (!moves) return reshape(x, shape);
-    if (x.dtype() == DType::f16 && !in_fours(shape))
+    if (is_16_bit(x.dtype()) && !in_fours(shape))
         return in_f32(x, [&](const Tensor& v) { return permute(v, order); });
     return compute(std::make_shared<PermuteOp>(axes), {x}, shape, x.dtype());
 }

@@ -97,7 +97,7 @@ Tensor pool(const char* op, bool maximum, const Tensor& x, const PoolOptions& o)
             model_error(op, "the window does not fit", {x});
         shape[i + 1] = (x[i + 1] + 2 * o.pad[k] - o.kernel[k]) / o.stride[k] + 1;
     }
-    if (odd_f16(x)) return in_f32(x, [&](const Tensor& v) { return pool(op, maximum, v, o); });
+    if (odd_16_bit(x)) return in_f32(x, [&](const Tensor& v) { return pool(op, maximum, v, o); });
     return compute(std::make_shared<PoolOp>(maximum, o), {x}, shape, x.dtype());
 }
 

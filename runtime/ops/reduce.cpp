@@ -58,7 +58,7 @@ private:
             Unit unit = unit_of(from.dtype, e.count % 4 == 0);
             RowGroup group = row_group(lowering.caps(), count, chunk / width_of(unit));
             Launch stage =
-                launch(variant<Variant>(unit, group.subgroup ? 3 : 0), {.x = from, .y = to},
+                launch(variant<Variant>(unit, group.subgroup ? kUnits : 0), {.x = from, .y = to},
                        {.count = uint32_t(count),
                         .width = uint32_t(e.count / width_of(unit)),
                         .splits = uint32_t(splits),
@@ -89,7 +89,7 @@ private:
 Tensor reduce_run(const Tensor& x, Shape view, bool maximum, bool average) {
     Tensor v = reshape(x, view);
     int64_t along = view[2] == 1 ? view[1] : view[2];
-    if (v.dtype() == DType::f16 && along % 4) v = cast(v, DType::f32);
+    if (is_16_bit(v.dtype()) && along % 4) v = cast(v, DType::f32);
     float scale = average ? 1.0f / float(view[1]) : 1.0f;
     return compute(std::make_shared<ReduceOp>(maximum, scale), {v}, {view[0], 1, view[2]},
                    DType::f32);

@@ -28,7 +28,7 @@ private:
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps) {
     check_row_norm("rms_norm", x, weight, {});
-    if (odd_f16(x)) return in_f32(x, [&](const Tensor& v) { return rms_norm(v, weight, eps); });
+    if (odd_16_bit(x)) return in_f32(x, [&](const Tensor& v) { return rms_norm(v, weight, eps); });
     Tensor factors = weight ? cast(weight, DType::f32) : weight;
     return compute(std::make_shared<RmsNormOp>(eps), {x, factors}, x.shape(), x.dtype());
 }

@@ -56,7 +56,7 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t stri
     Shape shape = x.shape();
     shape[axis] = (end - begin + stride - 1) / stride;
     if (shape == x.shape()) return x;
-    if (x.dtype() == DType::f16 && !in_fours(shape))
+    if (is_16_bit(x.dtype()) && !in_fours(shape))
         return in_f32(x, [&](const Tensor& v) { return slice(v, axis, begin, end, stride); });
     return compute(std::make_shared<SliceOp>(axis, begin, stride), {x}, shape, x.dtype());
 }

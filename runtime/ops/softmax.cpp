@@ -23,7 +23,7 @@ public:
                 window(caps, lowering.operand(node.inputs[0]), begin, count * row, bytes_of(unit));
             Window to = window(caps, lowering.operand(out), begin, count * row, bytes_of(unit));
             RowGroup group = row_group(caps, count, width);
-            Launch rows_of = launch(variant<Variant>(unit, group.subgroup ? 3 : 0),
+            Launch rows_of = launch(variant<Variant>(unit, group.subgroup ? kUnits : 0),
                                     {.x = in.operand, .y = to.operand},
                                     {.rows = uint32_t(count),
                                      .width = uint32_t(width),
@@ -45,7 +45,7 @@ public:
 Tensor softmax(const Tensor& x) {
     require_float("softmax", x);
     if (x.rank() < 1) model_error("softmax", "takes at least one axis", {x});
-    if (odd_f16(x)) return in_f32(x, [](const Tensor& v) { return softmax(v); });
+    if (odd_16_bit(x)) return in_f32(x, [](const Tensor& v) { return softmax(v); });
     return compute(std::make_shared<SoftmaxOp>(), {x}, x.shape(), x.dtype());
 }
 

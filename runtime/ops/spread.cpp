@@ -8,8 +8,9 @@
 namespace kiln {
 
 Unit unit_of(DType dtype, bool fours) {
-    ensure(dtype == DType::f32 || (dtype == DType::f16 && fours), "f32, or f16 in fours");
-    return dtype == DType::f16 ? Unit::f16 : fours ? Unit::f32 : Unit::f32_scalar;
+    ensure(dtype == DType::f32 || (is_16_bit(dtype) && fours), "f32, or 16-bit types in fours");
+    if (dtype == DType::f32) return fours ? Unit::f32 : Unit::f32_scalar;
+    return dtype == DType::f16 ? Unit::f16 : Unit::bf16;
 }
 
 Grid fold(const Caps& caps, uint64_t groups) {

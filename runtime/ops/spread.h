@@ -6,16 +6,20 @@
 
 namespace kiln {
 
-// The storage variants of every kernel that works in units: f32 and f16 in four-vectors, and f32
-// one element at a time for extents that are not multiples of four. In the order of the variants.
-enum class Unit : uint8_t { f32, f32_scalar, f16 };
+// The storage variants of every kernel that works in units: f32, f16 and bf16 in four-vectors, and
+// f32 one element at a time for extents that are not multiples of four. In the order of the
+// variants.
+enum class Unit : uint8_t { f32, f32_scalar, f16, bf16 };
+constexpr int kUnits = 4;
 
-// f16 needs `fours`: operators take other f16 tensors through f32 (in_f32).
+// 16-bit types need `fours`: operators take other tensors of them through f32 (in_f32).
 Unit unit_of(DType dtype, bool fours);
 inline uint32_t width_of(Unit unit) { return unit == Unit::f32_scalar ? 1 : 4; }   // elements
-inline uint32_t bytes_of(Unit unit) { return unit == Unit::f32 ? 16 : unit == Unit::f16 ? 8 : 4; }
+inline uint32_t bytes_of(Unit unit) {
+    return unit == Unit::f32 ? 16 : unit == Unit::f32_scalar ? 4 : 8;
+}
 
-// `variants` begin with those of Unit in order; `offset` skips to a later group of the same three.
+// `variants` begin with those of Unit in order; `offset` skips to a later group of kUnits.
 template <class Variant>
 Variant variant(Unit unit, int offset = 0) {
     return Variant(int(unit) + offset);

@@ -120,7 +120,7 @@ Tensor resize(const char* op, Resize mode, const Tensor& x, int64_t h, int64_t w
     require_float(op, x);
     if (x.rank() != 4 || h < 1 || w < 1)
         model_error(op, "takes [n, h, w, c] to a positive size", {x});
-    if (odd_f16(x)) return in_f32(x, [&](const Tensor& v) { return resize(op, mode, v, h, w); });
+    if (odd_16_bit(x)) return in_f32(x, [&](const Tensor& v) { return resize(op, mode, v, h, w); });
     return compute(std::make_shared<UpsampleOp>(mode, h, w), {x}, {x[0], h, w, x[3]}, x.dtype());
 }
 

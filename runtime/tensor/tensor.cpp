@@ -19,8 +19,7 @@ Tensor input(std::string name, Shape shape, DType dtype) {
 }
 
 Tensor parameter(std::string path, Shape shape, DType dtype, Buffer storage) {
-    ensure(storage.size() >= uint64_t(shape.count()) * size_of(dtype),
-           "storage that holds the parameter");
+    ensure(storage.size() >= stored_bytes(dtype, shape), "storage that holds the parameter");
     return Tensor({.kind = Tensor::Kind::parameter,
                    .dtype = dtype,
                    .shape = std::move(shape),
@@ -29,13 +28,20 @@ Tensor parameter(std::string path, Shape shape, DType dtype, Buffer storage) {
 }
 
 Tensor parameter(std::string path, Shape shape, DType dtype, std::shared_ptr<Weight> weight) {
-    ensure(weight && weight->bytes() >= uint64_t(shape.count()) * size_of(dtype),
+    ensure(weight && weight->bytes() >= stored_bytes(dtype, shape),
            "a weight that holds the parameter");
     return Tensor({.kind = Tensor::Kind::parameter,
                    .dtype = dtype,
                    .shape = std::move(shape),
                    .path = std::move(path),
                    .weight = std::move(weight)});
+}
+
+Tensor scaled(const Tensor& parameter, float scale) {
+    ensure(is_quantised(parameter.dtype()), "a quantised parameter");
+    Tensor::Value value = parameter.value();
+    value.scale *= scale;
+    return Tensor(std::move(value));
 }
 
 template <class T>

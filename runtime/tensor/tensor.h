@@ -10,6 +10,7 @@
 
 #include "runtime/base/dtype.h"
 #include "runtime/base/shape.h"
+#include "runtime/tensor/quantised.h"
 #include "runtime/tensor/weight.h"
 #include "runtime/vk/buffer.h"
 
@@ -27,6 +28,7 @@ public:
         std::string path;                   // module path or input name, for messages
         Buffer storage;                     // parameter that lies in device memory
         std::shared_ptr<Weight> weight;     // parameter that a graph finds memory for
+        float scale = 1;                    // of a quantised parameter: of all its values
         std::vector<std::byte> data;        // constant
         std::shared_ptr<const Node> node;   // computed
     };
@@ -41,7 +43,7 @@ public:
     const Shape& shape() const { return value().shape; }
     int rank() const { return shape().rank(); }
     int64_t operator[](int axis) const { return shape()[axis]; }
-    uint64_t bytes() const { return uint64_t(shape().count()) * size_of(dtype()); }
+    uint64_t bytes() const { return stored_bytes(dtype(), shape()); }
     const std::string& path() const { return value().path; }
     const void* id() const { return value_.get(); }   // identity: equal for copies of one handle
 
@@ -53,10 +55,14 @@ private:
 Tensor input(std::string name, Shape shape, DType dtype = DType::f32);
 
 // Device memory that holds `shape` densely, such as a weight; `path` is its name in the checkpoint.
+// Block types hold a matrix as runtime/tensor/quantised.h says.
 Tensor parameter(std::string path, Shape shape, DType dtype, Buffer storage);
 
 // The same without memory yet: a graph that uses it makes it resident or streams it.
 Tensor parameter(std::string path, Shape shape, DType dtype, std::shared_ptr<Weight> weight);
+
+// The same parameter with every value times `scale`: fp8 weights often have one.
+Tensor scaled(const Tensor& parameter, float scale);
 
 // Host values, uploaded once when a graph is compiled. For small tables.
 Tensor constant(Shape shape, const std::vector<float>& values);

@@ -26,8 +26,8 @@ STORED store(vec4 v) { return store4(v); }
 float total(vec4 v) { return (v.x + v.y) + (v.z + v.w); }
 float largest(vec4 v) { return max(max(v.x, v.y), max(v.z, v.w)); }
 bvec4 less_than(vec4 a, vec4 b) { return lessThan(a, b); }
-#ifdef STORAGE_F16
-float element_of(uvec2 v, uint i) { return half_of((i & 2u) == 0u ? v.x : v.y, i); }
+#if defined(STORAGE_F16) || defined(STORAGE_BF16)
+float element_of(uvec2 v, uint i) { return load4(v)[i & 3u]; }
 #else
 float element_of(vec4 v, uint i) { return v[i & 3u]; }
 #endif

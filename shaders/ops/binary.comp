@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : enable
 // A function of two values with numpy's broadcasting. A_SPLAT, B_SPLAT: the operand's last axis is
 // broadcast, so its strides and base are in elements; otherwise everything is in units.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 

@@ -3,7 +3,7 @@
 // Copies between strided layouts: permute, slice, concat, broadcast. MODE: how X is addressed.
 // 0: in units. 1: in elements, each filling a unit (its last axis is broadcast). 2: in elements,
 // those of a unit `inner` apart. Y is in units.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 

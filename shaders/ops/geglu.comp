@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 // x [rows, 2 * width] -> x[:, :width] * gelu(x[:, width:]), in units.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/special.glsl"
 #include "lib/spread.glsl"
 

@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : enable
 // Last step of group norm: (x - mean) * scale + bias and the activation, by channel. One invocation
 // a (image, chunk of rows, unit of channels), so that each reads its three factors once.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/special.glsl"
 #include "lib/spread.glsl"
 

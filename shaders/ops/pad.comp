@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : enable
 // Zeros or a mirror image around a tensor. `before` and `inside` are, per axis, where X begins in Y
 // and its extent; with REFLECT the edge itself is not repeated.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 

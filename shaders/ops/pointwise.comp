@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : enable
 // A function of one value, applied to every element. OP: 0 to 8 as Activation, then as Unary in
 // runtime/ops/pointwise.cpp.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/special.glsl"
 #include "lib/spread.glsl"
 

@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : enable
 // Mean or maximum over windows of [n, h, w, c]. Padding is zeros that count for the mean and never
 // win the maximum. Axes of the walk: channel units, w, h, n.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 

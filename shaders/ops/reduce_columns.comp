@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : enable
 // Sum or maximum over the middle axis of x [outer, rows, width], cut into `splits` runs of `chunk`
 // rows: y [outer, splits, width] in f32. One invocation a unit of results.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 

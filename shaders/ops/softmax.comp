@@ -2,9 +2,9 @@
 #extension GL_GOOGLE_include_directive : enable
 // Softmax over rows, the largest value subtracted first. One workgroup takes rows_each rows in
 // turn.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 // variants: f32_subgroup: SUBGROUP; f32_scalar_subgroup: SUBGROUP SCALAR
-// variants: f16_subgroup: SUBGROUP STORAGE_F16
+// variants: f16_subgroup: SUBGROUP STORAGE_F16; bf16_subgroup: SUBGROUP STORAGE_BF16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 

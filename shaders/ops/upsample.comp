@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : enable
 // Resizes [n, h, w, c]. MODE 0: nearest, floor(i * scale). 1: bilinear between pixel centres.
 // 2: bilinear, corners aligned. Axes of the walk: channel units, w, h, n.
-// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16
+// variants: f32: ; f32_scalar: SCALAR; f16: STORAGE_F16; bf16: STORAGE_BF16
 #include "lib/unit.glsl"
 #include "lib/spread.glsl"
 

@@ -7,7 +7,10 @@
 #include <filesystem>
 #include <unistd.h>
 
+#include "runtime/graph/graph.h"
+#include "runtime/io/gguf.h"
 #include "runtime/io/safetensors.h"
+#include "runtime/ops/ops.h"
 #include "tests/support/device.h"
 
 using namespace kiln;
@@ -141,8 +144,61 @@ TEST_CASE("scaled 8-bit weights are multiplied by their scale", "[gpu]") {
     file.add("layer.scale_weight", DType::f32, {1}, 2);
     file.add("scaled_fp8", DType::f8_e4m3, {1});
     Weights weights = file.open(device);
-    CHECK(values_of(*device, weights.matrix("layer.weight", 4, 8).at(0))[1] == 2 * 4 / 8.0f);
+    const Tensor weight = weights.matrix("layer.weight", 4, 8).at(0);
+    CHECK(weight.dtype() == DType::f8_e4m3);
+    CHECK(weight.value().scale == 2);
+    CHECK(values_of(*device, weight)[1] == 4 / 8.0f);
+    Weights plain = file.open(device, {.storage = Storage::f16});
+    CHECK(values_of(*device, plain.matrix("layer.weight", 4, 8).at(0))[1] == 2 * 4 / 8.0f);
     CHECK(unclaimed(TensorFiles(take(TensorFiles::open(file.path))), weights.claimed()).empty());
+}
+
+TEST_CASE("linear layers stay quantised in device memory, all else becomes f16", "[gpu]") {
+    const auto device = test_device();
+    const std::string path = (std::filesystem::temp_directory_path() /
+                              ("kiln-weights-" + std::to_string(getpid()) + ".gguf"))
+                                 .string();
+    const int64_t in = 1024, out = 768;
+    std::vector<float> values(size_t(in * out));
+    for (size_t i = 0; i < values.size(); i++) values[i] = float(i * 37 % 101) / 50 - 1;
+    const std::vector<GgufTensor> tensors = {{"fused.weight", DType::q4_k, {out, in}},
+                                             {"table.weight", DType::q8_0, {out, in}},
+                                             {"bad.weight", DType::q8_0, {4, 32}}};
+    std::vector<std::byte> fused;
+    take(write_gguf(path, tensors, {}, [&](size_t i) {
+        std::vector<std::byte> bytes(bytes_of(tensors[i].dtype, tensors[i].shape.count()));
+        from_f32(tensors[i].dtype, values.data(), bytes.data(), size_t(tensors[i].shape.count()));
+        if (i == 0) fused = bytes;
+        if (i == 2) bytes[1] = std::byte(0x7e);
+        return bytes;
+    }));
+    const auto files = std::make_shared<TensorFiles>(take(TensorFiles::open(path)));
+    std::filesystem::remove(path);
+    Weights weights(device, files,
+                    {.names = {{"q", {"fused.weight", 0, 3}},
+                               {"k", {"fused.weight", 1, 3}},
+                               {"table", {"table.weight"}},
+                               {"bad", {"bad.weight"}}}});
+    std::vector<float> kept(values.size());
+    to_f32(DType::q4_k, fused.data(), kept.data(), kept.size());
+
+    const Tensor k = weights.matrix("k", in, out / 3).at(0);
+    CHECK(k.dtype() == DType::q4_k);
+    CHECK(k.value().storage.size() < uint64_t(in * out / 3) * 5 / 8);
+    const auto dense = take(evaluate(device, cast(k, DType::f32)));
+    for (int64_t i = 0; i < in; i += 7)
+        for (int64_t o = 0; o < out / 3; o += 5)
+            REQUIRE(std::abs(dense[size_t(i * (out / 3) + o)] -
+                             kept[size_t((out / 3 + o) * in + i)]) < 1e-6f);
+
+    const Tensor table = weights.table("table", out, in).at(0);
+    CHECK(table.dtype() == DType::f16);
+    CHECK(std::abs(values_of(*device, table)[5] - values[5]) < 0.01f);
+    CHECK(failure_of([&] { weights.matrix("bad", 32, 4); }).status == Status::not_finite);
+    Weights plain(device, files,
+                  {.storage = Storage::f32, .names = {{"q", {"fused.weight", 0, 3}}}});
+    CHECK(plain.matrix("q", in, out / 3).at(0).dtype() == DType::f32);
+    check_silent(*device);
 }
 
 TEST_CASE("a tensor larger than a binding comes in parts, side by side", "[gpu][.nightly]") {

@@ -59,11 +59,13 @@ void check_values(const OpCase& test, const std::string& profile, DType dtype) {
     std::vector<float> first = take(graph.read());
     Array expected = test.reference(inputs.arrays);
     CHECK(y.shape() == expected.shape);
-    double tolerance = dtype == DType::f32 ? test.tolerance : test.half_tolerance;
+    double tolerance = dtype == DType::f32   ? test.tolerance
+                       : dtype == DType::f16 ? test.half_tolerance
+                                             : 8 * test.half_tolerance;   // bf16: three bits less
     CHECK(difference(first, expected.values, tolerance) == "");
     if (outputs.size() > 1)
         CHECK(difference(take(graph.read(1)), expected.values,
-                         dtype == DType::f32 ? 4 * tolerance : 1e-2) == "");
+                         dtype == DType::f32 ? 4 * tolerance : std::max(1e-2, tolerance)) == "");
     take(graph.run());
     CHECK(take(graph.read()) == first);
 }
@@ -97,6 +99,8 @@ void check(const OpCase& test) {
         check_values(test, profile, DType::f32);
         check_values(test, profile, DType::f16);
     }
+    check_values(test, "", DType::bf16);
+    check_values(test, "minimal", DType::bf16);
     if (test.gradient) check_gradients(test, "");
     for (const char* profile : kProfiles) check_silent(*test_device(profile));
 }

@@ -1,0 +1,60 @@
+// Networks at full size with random weights in half precision, by the goldens full_NAME.json.
+#pragma once
+#include "modalities/image/config.h"
+#include "modalities/image/layout.h"
+#include "runtime/nn/weights.h"
+#include "tests/image/models.h"
+#include "tests/support/device.h"
+
+namespace kiln::test {
+
+// A network's weights in a file that goes with it, one f16 tensor at a time in memory before that.
+struct FullSize {
+    nlohmann::json document;
+    TemporaryFolder folder;
+    std::shared_ptr<Device> device = test_device();
+    Safetensors goldens;
+
+    explicit FullSize(const std::string& name)
+        : document(golden_document("full_" + name)),
+          folder("full-" + name),
+          goldens(take(
+              Safetensors::open((kImageGoldens / ("full_" + name + ".safetensors")).string()))) {
+        std::vector<TensorToWrite> tensors;
+        std::vector<std::vector<std::byte>> storage;
+        add(document.at("tensors"), "", tensors, storage);
+        for (size_t i = 0; i < tensors.size(); i++) tensors[i].bytes = storage[i];
+        take(write_safetensors(path(), tensors));
+    }
+    std::string path() const { return (folder.path / "weights.safetensors").string(); }
+    Weights weights() const {
+        return {device, std::make_shared<TensorFiles>(take(TensorFiles::open(path())))};
+    }
+    JsonObject config() const { return {document.at("config"), "config"}; }
+
+    // Subtrees that are equal stand once in "parts", by "#n".
+    void add(const nlohmann::json& tree, const std::string& name,
+             std::vector<TensorToWrite>& tensors, std::vector<std::vector<std::byte>>& storage) {
+        if (tree.is_string())
+            return add(document.at("parts").at(std::stoul(tree.get<std::string>().substr(1))), name,
+                       tensors, storage);
+        if (tree.is_object()) {
+            for (const auto& [part, below] : tree.items())
+                add(below, name.empty() ? part : name + "." + part, tensors, storage);
+            return;
+        }
+        const Shape shape(tree.get<std::vector<int64_t>>());
+        const std::vector<float> values = weight(name, shape);
+        auto& bytes = storage.emplace_back(values.size() * sizeof(uint16_t));
+        from_f32(DType::f16, values.data(), bytes.data(), values.size());
+        tensors.push_back({name, DType::f16, shape, {}});
+    }
+};
+
+inline std::vector<float> channels_last(const std::vector<float>& x, int64_t c) {
+    std::vector<float> result(x.size());
+    to_channels_last(x, result.data(), 1, c, int64_t(x.size()) / c, c);
+    return result;
+}
+
+}   // namespace kiln::test

@@ -1,0 +1,127 @@
+// Matrices that stay quantised in device memory: products with them, and what they hold.
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+
+#include "runtime/graph/graph.h"
+#include "runtime/tensor/quantised.h"
+#include "tests/ops/products.h"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+constexpr DType kTypes[] = {DType::q8_0, DType::q4_0, DType::q4_1, DType::q5_0,    DType::q5_1,
+                            DType::q4_k, DType::q5_k, DType::q6_k, DType::f8_e4m3, DType::f8_e5m2};
+
+// A matrix [in, out] as a file would hold it, in device memory and as the values that it stands
+// for.
+struct Quantised {
+    Tensor tensor;
+    Doubles values;   // [in, out]
+
+    Quantised(Device& device, DType dtype, int64_t in, int64_t out, uint32_t seed) {
+        const std::vector<float> given = fractions(in * out, seed);
+        std::vector<std::byte> rows(bytes_of(dtype, in * out));
+        from_f32(dtype, given.data(), rows.data(), given.size());
+        std::vector<float> kept(given.size());
+        to_f32(dtype, rows.data(), kept.data(), kept.size());
+        for (int64_t k = 0; k < in; k++)
+            for (int64_t n = 0; n < out; n++) values.push_back(kept[size_t(n * in + k)]);
+        std::vector<std::byte> packed(stored_bytes(dtype, {in, out}));
+        REQUIRE(pack_quantised(dtype, rows.data(), in, out, packed.data()));
+        Buffer buffer = take(device.allocate(packed.size(), Intent::device));
+        take(device.write(buffer, packed.data(), packed.size()));
+        tensor = parameter("w", {in, out}, dtype, buffer);
+    }
+};
+
+}   // namespace
+
+TEST_CASE("a quantised matrix takes as much device memory as its file", "[quantised]") {
+    for (DType dtype : kTypes) {
+        const double ratio =
+            double(stored_bytes(dtype, {512, 64})) / double(bytes_of(dtype, 512 * 64));
+        CAPTURE(name_of(dtype));
+        // The six-bit scales and minima of q4_k and q5_k take a byte each.
+        CHECK(ratio >= 1);
+        CHECK(ratio <= (dtype == DType::q4_k ? 1.03 : dtype == DType::q5_k ? 1.025 : 1.0));
+    }
+    CHECK_FALSE(can_quantise(DType::q4_k, 320, 64));
+    CHECK_FALSE(can_quantise(DType::q8_0, 320, 6));
+    CHECK_FALSE(can_quantise(DType::f16, 320, 64));
+}
+
+TEST_CASE("a scale that is not finite is refused", "[quantised]") {
+    std::vector<std::byte> rows(4 * 34), packed(rows.size());
+    CHECK(pack_quantised(DType::q8_0, rows.data(), 32, 4, packed.data()));
+    rows[34 + 1] = std::byte(0x7c);
+    CHECK_FALSE(pack_quantised(DType::q8_0, rows.data(), 32, 4, packed.data()));
+    std::vector<std::byte> bytes(16);
+    CHECK(pack_quantised(DType::f8_e4m3, bytes.data(), 4, 4, packed.data()));
+    bytes[5] = std::byte(0xff);
+    CHECK_FALSE(pack_quantised(DType::f8_e4m3, bytes.data(), 4, 4, packed.data()));
+}
+
+TEST_CASE("dequantising on the device gives the values that the blocks stand for",
+          "[gpu][quantised]") {
+    const auto device = test_device(GENERATE(from_range(kProfiles)));
+    for (DType dtype : kTypes)
+        for (auto [in, out] : {std::pair<int64_t, int64_t>{256, 4}, {512, 20}, {768, 64}}) {
+            CAPTURE(name_of(dtype), in, out);
+            const Quantised w(*device, dtype, in, out, 3);
+            CHECK(difference(values_of(device, cast(w.tensor, DType::f32)), w.values) < 1e-6);
+            CHECK(difference(values_of(device, cast(w.tensor, DType::f16)), w.values) < 5e-4);
+        }
+    check_silent(*device);
+}
+
+TEST_CASE("products with a quantised matrix equal the double reference", "[gpu][quantised]") {
+    const auto device = test_device(GENERATE(from_range(kProfiles)));
+    const DType type_a = GENERATE(DType::f32, DType::f16);
+    for (DType dtype : kTypes)
+        for (auto [rows, in, out] :
+             {std::tuple<int64_t, int64_t, int64_t>{1, 256, 4}, {37, 512, 68}, {130, 256, 132}}) {
+            CAPTURE(name_of(dtype), rows, in, out, name_of(type_a));
+            const Quantised w(*device, dtype, in, out, 5);
+            const std::vector<float> x = fractions(rows * in, 7), bias = fractions(out, 9);
+            const Doubles product = matmul_reference(doubles(x), w.values, 1, rows, in, out);
+            const Tensor a = operand(*device, {rows, in}, x, type_a);
+            const double limit =
+                type_a == DType::f16 || device->caps().kind == DeviceKind::cpu ? 1e-3 : 1e-5;
+            CHECK(difference(values_of(device, matmul(a, w.tensor)), product) < limit);
+            Doubles expected = product;
+            for (size_t i = 0; i < expected.size(); i++)
+                expected[i] = std::max(0.0, expected[i] + bias[i % size_t(out)]);
+            const Tensor b = operand(*device, {out}, bias);
+            CHECK(difference(values_of(device, linear(a, w.tensor, b, Activation::relu)),
+                             expected) < limit);
+        }
+    check_silent(*device);
+}
+
+TEST_CASE("the scale of an fp8 matrix reaches products, gradients and casts", "[gpu][quantised]") {
+    const auto device = test_device();
+    const Quantised w(*device, DType::f8_e4m3, 32, 8, 11);
+    const Tensor half = scaled(w.tensor, 0.5f);
+    const std::vector<float> x = fractions(5 * 32, 7), ones(5 * 8, 1);
+    Doubles product = matmul_reference(doubles(x), w.values, 1, 5, 32, 8), sums(5 * 32), values;
+    for (double& v : product) v /= 2;
+    for (size_t i = 0; i < sums.size(); i++)
+        for (size_t n = 0; n < 8; n++) sums[i] += w.values[i % 32 * 8 + n] / 2;
+    for (double v : w.values) values.push_back(v / 2);
+    const Tensor a = operand(*device, {5, 32}, x), d = operand(*device, {5, 8}, ones);
+    CHECK(difference(values_of(device, matmul(a, half)), product) < 1e-3);
+    CHECK(difference(values_of(device, cast(half, DType::f32)), values) < 1e-6);
+    CHECK(difference(values_of(device, gradient(matmul(a, half), d, {a})[0]), sums) < 1e-3);
+    check_silent(*device);
+}
+
+TEST_CASE("what takes no quantised matrix says so", "[gpu][quantised]") {
+    const auto device = test_device();
+    const Quantised w(*device, DType::q8_0, 32, 4, 11);
+    const Tensor x = operand(*device, {4, 32}, fractions(4 * 32, 7));
+    CHECK_THROWS_AS(matmul(w.tensor, x), ModelError);
+    CHECK_THROWS_AS(conv(reshape(x, {1, 4, 32}), w.tensor), ModelError);
+    CHECK_THROWS_AS(w.tensor + w.tensor, ModelError);
+}
