@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "runtime/ops/checks.h"
-#include "runtime/ops/dequantise.h"
 #include "runtime/ops/epilogue.h"
+#include "runtime/ops/product_quantised.h"
 
 namespace kiln {
 namespace {
@@ -97,10 +97,7 @@ public:
             p.inner_d = m * n, p.outer_d = inner.extent * m * n;
         }
         set_epilogue(lowering, p, epilogue_, node);
-        if (is_quantised(b.dtype())) {
-            p.b = lowering.scratch(uint64_t(k * n) * size_of(DType::f16), DType::f16);
-            launch_dequantise(lowering, lowering.operand(b), p.b, k, n, 1);
-        }
+        if (is_quantised(b.dtype())) return launch_quantised_product(lowering, p, name());
         launch_any_product(lowering, p, name());
     }
 

@@ -1,7 +1,7 @@
 // Storage types. Tensors are f32, f16 or bf16; arithmetic is f32 always. 16-bit types travel as
 // packed pairs in uint words, so no 16-bit capability is needed. f16 saturates at +-65504 instead
-// of overflowing; bf16 rounds to nearest even; NaN stays NaN. STORAGE_F16 or STORAGE_BF16 picks what
-// load4 and store4 mean; the *_f16 and *_bf16 functions always exist.
+// of overflowing; bf16 rounds to nearest even; NaN stays NaN. STORAGE_F16 or STORAGE_BF16 picks
+// what load4 and store4 mean; the *_f16 and *_bf16 functions always exist.
 #ifndef KILN_STORAGE_GLSL
 #define KILN_STORAGE_GLSL
 
