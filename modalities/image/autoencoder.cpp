@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "modalities/image/layout.h"
+#include "modalities/image/tiles.h"
 
 namespace kiln {
 namespace {
@@ -32,9 +33,12 @@ Autoencoder::Autoencoder(std::shared_ptr<Device> device, const Checkpoint& model
       log_(std::move(log)),
       config_(model.vae),
       part_(model.vae_part),
-      weights_({.storage = weights.storage, .names = model.vae_part.names}) {
-    Weights source(device_, part_.files, weights_);
+      options_({.storage = weights.storage,
+                .names = model.vae_part.names,
+                .deferred = weights.deferred}) {
+    Weights source(device_, part_.files, options_);
     decoder_.emplace(source, config_);
+    weights_ = source.deferred();
     claimed.insert(source.claimed().begin(), source.claimed().end());
     const auto of_encoder = [](std::string_view name) {
         return name.starts_with("encoder.") || name.starts_with("quant_conv.");
@@ -68,35 +72,60 @@ void Autoencoder::to_model(std::span<float> z) const {
     }
 }
 
-std::vector<float> Autoencoder::decode_raw(std::span<const float> z, int height, int width,
-                                           DType dtype, const std::function<bool()>& cancelled) {
-    Compiled& c = decoding_;
-    if (!c.graph || c.height != height || c.width != width || c.dtype != dtype) {
-        c.graph.reset();
-        c.in = input("latent", {1, height, width, config_.latent_channels});
-        c.graph =
-            take(Graph::compile(device_, {(*decoder_)(c.in, dtype)}, {.workspace = workspace_}));
-        c.height = height, c.width = width, c.dtype = dtype;
+// One run of the graph for inputs of this shape. The graphs for the tiles of one picture, of at
+// most four shapes, are kept side by side.
+template <class Network>
+std::vector<float> Autoencoder::pass(std::vector<Compiled>& graphs, const Network& network,
+                                     std::span<const float> values, const Shape& shape, DType dtype,
+                                     int tile, const std::function<bool()>& cancelled) {
+    constexpr size_t kShapes = 4;
+    auto found = std::find_if(graphs.begin(), graphs.end(), [&](const Compiled& c) {
+        return c.shape == shape && c.dtype == dtype && c.tile == tile;
+    });
+    if (found == graphs.end()) {
+        const bool beside =
+            tile && !graphs.empty() && graphs[0].tile == tile && graphs[0].dtype == dtype;
+        if (!beside || graphs.size() == kShapes) graphs.clear();
+        Tensor in = input("autoencoder", shape);
+        Graph graph =
+            take(Graph::compile(device_, {network(in, dtype)}, {.workspace = workspace_}));
+        graphs.push_back({shape, dtype, tile, std::move(in), std::move(graph)});
+        found = std::prev(graphs.end());
     }
+    take(found->graph.write(found->in, values));
+    take(found->graph.run(cancelled));
+    return take(found->graph.read());
+}
+
+std::vector<float> Autoencoder::decode_raw(std::span<const float> z, int height, int width,
+                                           DType dtype, int tile,
+                                           const std::function<bool()>& cancelled) {
+    const int c = config_.latent_channels;
     std::vector<float> latent(z.size());
-    to_channels_last(z, latent.data(), 1, config_.latent_channels, int64_t(height) * width,
-                     config_.latent_channels);
-    take(c.graph->write(c.in, latent));
-    take(c.graph->run(cancelled));
-    return take(c.graph->read());
+    to_channels_last(z, latent.data(), 1, c, int64_t(height) * width, c);
+    const auto decode = [&](std::span<const float> part, int64_t h, int64_t w) {
+        return pass(decoding_, *decoder_, part, {1, h, w, c}, dtype, tile, cancelled);
+    };
+    if (!tile) return decode(latent, height, width);
+    return in_tiles(latent, height, width,
+                    {.tile_in = tile / config_.factor(),
+                     .tile_out = tile,
+                     .channels_in = c,
+                     .channels_out = config_.out_channels},
+                    decode);
 }
 
 Image Autoencoder::decode(std::span<const float> latent, int height, int width, DType dtype,
-                          const std::function<bool()>& cancelled) {
+                          int tile, const std::function<bool()>& cancelled) {
     std::vector<float> z(latent.begin(), latent.end());
     from_model(z);
     if (config_.force_upcast) dtype = DType::f32;
-    std::vector<float> pixels = decode_raw(z, height, width, dtype, cancelled);
+    std::vector<float> pixels = decode_raw(z, height, width, dtype, tile, cancelled);
     if (dtype != DType::f32 && !finite(pixels)) {
         if (log_)
             log_(LogLevel::warning,
                  "the autoencoder overflowed in half precision; decoding again in f32");
-        pixels = decode_raw(z, height, width, DType::f32, cancelled);
+        pixels = decode_raw(z, height, width, DType::f32, tile, cancelled);
     }
     if (!finite(pixels))
         throw ResultError({Status::not_finite, "the autoencoder produced NaN or infinity"});
@@ -104,22 +133,37 @@ Image Autoencoder::decode(std::span<const float> latent, int height, int width, 
                       config_.out_channels);
 }
 
+GraphNeeds Autoencoder::needs(int height, int width) {
+    const Tensor in = input("latent", {1, height, width, config_.latent_channels});
+    return Graph::needs(*device_, {(*decoder_)(in)});
+}
+
+bool Autoencoder::release() {
+    const bool held = !decoding_.empty() || !encoding_.empty();
+    decoding_.clear();
+    encoding_.clear();
+    return evict(weights_) || held;
+}
+
 LatentDistribution Autoencoder::encode(std::span<const float> pixels, int height, int width,
-                                       const std::function<bool()>& cancelled) {
+                                       int tile, const std::function<bool()>& cancelled) {
     if (!encoder_) {
-        Weights source(device_, part_.files, weights_);
+        Weights source(device_, part_.files, options_);
         encoder_.emplace(source, config_);
+        weights_.insert(weights_.end(), source.deferred().begin(), source.deferred().end());
     }
-    Compiled& c = encoding_;
-    if (!c.graph || c.height != height || c.width != width) {
-        c.graph.reset();
-        c.in = input("picture", {1, height, width, config_.in_channels});
-        c.graph = take(Graph::compile(device_, {(*encoder_)(c.in)}, {.workspace = workspace_}));
-        c.height = height, c.width = width;
-    }
-    take(c.graph->write(c.in, pixels));
-    take(c.graph->run(cancelled));
-    const std::vector<float> moments = take(c.graph->read());
+    const auto run = [&](std::span<const float> part, int64_t h, int64_t w) {
+        const Shape shape{1, h, w, config_.in_channels};
+        return pass(encoding_, *encoder_, part, shape, DType::f32, tile, cancelled);
+    };
+    const std::vector<float> moments = tile
+                                           ? in_tiles(pixels, height, width,
+                                                      {.tile_in = tile,
+                                                       .tile_out = tile / config_.factor(),
+                                                       .channels_in = config_.in_channels,
+                                                       .channels_out = 2 * config_.latent_channels},
+                                                      run)
+                                           : run(pixels, height, width);
     if (!finite(moments))
         throw ResultError({Status::not_finite, "the autoencoder produced NaN or infinity"});
     const size_t half = moments.size() / 2;

@@ -7,11 +7,14 @@ namespace kiln {
 namespace {
 
 ClipText load(const std::shared_ptr<Device>& device, const CheckpointText& text,
-              const WeightsOptions& options, std::unordered_set<std::string>& claimed) {
-    Weights weights(device, text.part.files,
-                    {.storage = options.storage, .names = text.part.names});
+              const WeightsOptions& options, std::unordered_set<std::string>& claimed,
+              std::vector<std::shared_ptr<Weight>>& deferred) {
+    Weights weights(
+        device, text.part.files,
+        {.storage = options.storage, .names = text.part.names, .deferred = options.deferred});
     ClipText model(weights, text.config);
     claimed.insert(weights.claimed().begin(), weights.claimed().end());
+    deferred = weights.deferred();
     return model;
 }
 
@@ -23,8 +26,25 @@ TextEncoders::TextEncoders(std::shared_ptr<Device> device, const Checkpoint& mod
     : device_(std::move(device)),
       workspace_(std::move(workspace)),
       pooled_(model.unet.addition_time_width > 0) {
-    for (const CheckpointText& text : model.texts)
-        encoders_.push_back({.text = text, .model = load(device_, text, weights, claimed)});
+    for (const CheckpointText& text : model.texts) {
+        std::vector<std::shared_ptr<Weight>> deferred;
+        ClipText network = load(device_, text, weights, claimed, deferred);
+        weights_.insert(weights_.end(), deferred.begin(), deferred.end());
+        encoders_.push_back(
+            {.text = text, .weights = std::move(deferred), .model = std::move(network)});
+    }
+}
+
+bool TextEncoders::release_all_but(const Encoder* kept) {
+    bool any = false;
+    for (Encoder& encoder : encoders_) {
+        if (&encoder == kept) continue;
+        any |= encoder.graph.has_value();
+        encoder.graph.reset();
+        encoder.compiled_skip = -1;
+        any |= evict(encoder.weights);
+    }
+    return any;
 }
 
 int TextEncoders::width() const {
@@ -33,23 +53,45 @@ int TextEncoders::width() const {
     return width;
 }
 
-void TextEncoders::compile(Encoder& encoder, int clip_skip) {
-    if (encoder.compiled_skip == clip_skip) return;
+std::vector<Tensor> TextEncoders::build(const Encoder& encoder, int clip_skip, const Tensor& ids,
+                                        const Tensor& end) const {
     const int from_end = clip_skip + (encoder.text.penultimate ? 1 : 0);
     if (clip_skip < 0 || from_end > encoder.text.config.layers)
         throw ResultError({Status::usage, "clip skip " + std::to_string(clip_skip) +
                                               ": the text encoder has only " +
                                               std::to_string(encoder.text.config.layers) +
                                               " layers"});
-    encoder.ids = input("ids", {1, encoder.text.config.positions}, DType::i32);
-    encoder.end = input("end", {1}, DType::i32);
-    const std::vector<Tensor> states = encoder.model(encoder.ids);
+    const std::vector<Tensor> states = encoder.model(ids);
     const Tensor& seen = states[states.size() - 1 - size_t(from_end)];
     std::vector<Tensor> outputs = {encoder.text.penultimate ? seen
                                                             : encoder.model.final_norm(seen)};
-    if (pools(encoder)) outputs.push_back(encoder.model.pooled(states.back(), encoder.end));
-    encoder.graph = take(Graph::compile(device_, outputs, {.workspace = workspace_}));
+    if (pools(encoder)) outputs.push_back(encoder.model.pooled(states.back(), end));
+    return outputs;
+}
+
+void TextEncoders::compile(Encoder& encoder, int clip_skip) {
+    if (encoder.compiled_skip == clip_skip) return;
+    encoder.graph.reset();
+    encoder.compiled_skip = -1;
+    encoder.ids = input("ids", {1, encoder.text.config.positions}, DType::i32);
+    encoder.end = input("end", {1}, DType::i32);
+    const std::vector<Tensor> outputs = build(encoder, clip_skip, encoder.ids, encoder.end);
+    auto graph = Graph::compile(device_, outputs, {.workspace = workspace_});
+    if (!graph && graph.error().status == Status::out_of_memory && release_all_but(&encoder))
+        graph = Graph::compile(device_, outputs, {.workspace = workspace_});
+    encoder.graph = take(std::move(graph));
     encoder.compiled_skip = clip_skip;
+}
+
+uint64_t TextEncoders::least_memory(int clip_skip) const {
+    uint64_t bytes = 0;
+    for (const Encoder& encoder : encoders_) {
+        const Tensor ids = input("ids", {1, encoder.text.config.positions}, DType::i32);
+        const Tensor end = input("end", {1}, DType::i32);
+        const GraphNeeds needs = Graph::needs(*device_, build(encoder, clip_skip, ids, end));
+        bytes = std::max(bytes, needs.least());
+    }
+    return bytes;
 }
 
 Conditioning TextEncoders::encode(const std::string& prompt, int clip_skip,

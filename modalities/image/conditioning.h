@@ -19,7 +19,8 @@ struct Conditioning {
 
 class TextEncoders {
 public:
-    // Loads the encoders; what they claim from the files is added to `claimed`.
+    // Loads the encoders, or leaves that to the first prompt if `weights` says deferred. What they
+    // claim from the files is added to `claimed`.
     TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model,
                  const WeightsOptions& weights, std::shared_ptr<Workspace> workspace,
                  std::unordered_set<std::string>& claimed);
@@ -27,6 +28,10 @@ public:
     // `clip_skip` layers before the states that the model was trained on.
     Conditioning encode(const std::string& prompt, int clip_skip,
                         const std::function<bool()>& cancelled = {});
+    uint64_t least_memory(int clip_skip) const;   // bytes that encode() cannot do without
+    // Gives back all device memory until the next prompt. False: it held none.
+    bool release() { return release_all_but(nullptr); }
+    const std::vector<std::shared_ptr<Weight>>& weights() const { return weights_; }
     // What diffusers takes in place of a negative prompt where the model says so.
     Conditioning zeros() const;
 
@@ -36,16 +41,21 @@ public:
 private:
     struct Encoder {
         CheckpointText text;
+        std::vector<std::shared_ptr<Weight>> weights;
         ClipText model;
         int compiled_skip = -1;
         Tensor ids, end;
         std::optional<Graph> graph;   // states and, where pooled, the pooled text
     };
     void compile(Encoder& encoder, int clip_skip);
+    bool release_all_but(const Encoder* kept);
+    std::vector<Tensor> build(const Encoder& encoder, int clip_skip, const Tensor& ids,
+                              const Tensor& end) const;
     bool pools(const Encoder& encoder) const { return pooled_ && &encoder == &encoders_.back(); }
 
     std::shared_ptr<Device> device_;
     std::shared_ptr<Workspace> workspace_;
+    std::vector<std::shared_ptr<Weight>> weights_;
     std::vector<Encoder> encoders_;
     bool pooled_;
 };

@@ -9,11 +9,14 @@ namespace kiln {
 namespace {
 
 UNet load(const std::shared_ptr<Device>& device, const Checkpoint& model,
-          const WeightsOptions& options, std::unordered_set<std::string>& claimed) {
-    Weights weights(device, model.unet_part.files,
-                    {.storage = options.storage, .names = model.unet_part.names});
+          const WeightsOptions& options, std::unordered_set<std::string>& claimed,
+          std::vector<std::shared_ptr<Weight>>& deferred) {
+    Weights weights(
+        device, model.unet_part.files,
+        {.storage = options.storage, .names = model.unet_part.names, .deferred = options.deferred});
     UNet unet(weights, model.unet);
     claimed.insert(weights.claimed().begin(), weights.claimed().end());
+    deferred = weights.deferred();
     return unet;
 }
 
@@ -36,25 +39,49 @@ UNetDenoiser::UNetDenoiser(std::shared_ptr<Device> device, const Checkpoint& mod
                            std::unordered_set<std::string>& claimed)
     : device_(std::move(device)),
       workspace_(std::move(workspace)),
-      unet_(load(device_, model, weights, claimed)) {}
+      unet_(load(device_, model, weights, claimed, weights_)) {}
+
+bool UNetDenoiser::release() {
+    const bool held = graph_.has_value();
+    compiled_.reset();
+    graph_.reset();
+    return evict(weights_) || held;
+}
 
 void UNetDenoiser::compile(const Signature& s) {
     if (compiled_ == s) return;
     compiled_.reset();
     graph_.reset();
-    const UNetConfig& c = unet_.config;
-    const int64_t tokens = int64_t(job_.positive.context.size()) / c.context[0];
-    inputs_ = {.latent = input("latent", {s.batch, s.height, s.width, c.in_channels}),
-               .timestep = input("timestep", {s.batch}),
-               .context = input("context", {s.batch, tokens, c.context[0]}),
-               .dtype = s.dtype};
-    if (c.guidance_width) inputs_.guidance = input("guidance", {s.batch, c.guidance_width});
-    if (c.addition_time_width) {
-        inputs_.pooled = input("pooled", {s.batch, int64_t(job_.positive.pooled.size())});
-        inputs_.time_ids = input("time_ids", {s.batch, int64_t(job_.positive_ids.size())});
-    }
-    graph_ = take(Graph::compile(device_, {unet_(inputs_)}, {.workspace = workspace_}));
+    const Tensor prediction = build(s, job_, inputs_);
+    graph_ = take(
+        Graph::compile(device_, {prediction}, {.workspace = workspace_, .weights = s.weights}));
     compiled_ = s;
+}
+
+GraphNeeds UNetDenoiser::needs(const DenoiserJob& job) const {
+    UNetInputs inputs;
+    return Graph::needs(*device_, {build(signature_of(job), job, inputs)});
+}
+
+UNetDenoiser::Signature UNetDenoiser::signature_of(const DenoiserJob& job) {
+    const bool both = job.guided && !job.two_passes;
+    return {(both ? 2 : 1) * job.samples, job.height, job.width, job.dtype, job.weights};
+}
+
+// The network over new inputs.
+Tensor UNetDenoiser::build(const Signature& s, const DenoiserJob& job, UNetInputs& inputs) const {
+    const UNetConfig& c = unet_.config;
+    const int64_t tokens = int64_t(job.positive.context.size()) / c.context[0];
+    inputs = {.latent = input("latent", {s.batch, s.height, s.width, c.in_channels}),
+              .timestep = input("timestep", {s.batch}),
+              .context = input("context", {s.batch, tokens, c.context[0]}),
+              .dtype = s.dtype};
+    if (c.guidance_width) inputs.guidance = input("guidance", {s.batch, c.guidance_width});
+    if (c.addition_time_width) {
+        inputs.pooled = input("pooled", {s.batch, int64_t(job.positive.pooled.size())});
+        inputs.time_ids = input("time_ids", {s.batch, int64_t(job.positive_ids.size())});
+    }
+    return unet_(inputs);
 }
 
 void UNetDenoiser::write_conditions(std::span<const Conditioning* const> conditions,
@@ -78,7 +105,7 @@ void UNetDenoiser::prepare(DenoiserJob job, const std::function<bool()>& cancell
     job_ = std::move(job);
     cancelled_ = cancelled;
     const bool both = job_.guided && !job_.two_passes;
-    compile({(both ? 2 : 1) * job_.samples, job_.height, job_.width, job_.dtype});
+    compile(signature_of(job_));
     if (both)
         write_conditions(std::array{&job_.negative, &job_.positive},
                          std::array{&job_.negative_ids, &job_.positive_ids});

@@ -18,6 +18,7 @@ struct DenoiserJob {
     bool guided = true;
     bool two_passes = false;    // the conditions one after the other: half the memory
     DType dtype = DType::f32;   // of activations
+    Placing weights = Placing::automatic;
     Conditioning positive, negative;
     std::vector<float> positive_ids,
         negative_ids;           // time_ids(); empty unless the model takes them
@@ -34,6 +35,10 @@ public:
     // Compiles unless the shape is that of the last job. The job is kept.
     void prepare(DenoiserJob job, const std::function<bool()>& cancelled = {});
     Result<NetworkOutput> operator()(const NetworkCall& call);
+    GraphNeeds needs(const DenoiserJob& job) const;   // what prepare(job) would take, if released
+    // Gives back all device memory until the next job. False: it held none.
+    bool release();
+    const std::vector<std::shared_ptr<Weight>>& weights() const { return weights_; }
     const GraphStats& stats() const { return graph_->stats(); }
     std::vector<KernelTime> times() const { return graph_->times(); }
 
@@ -41,15 +46,19 @@ private:
     struct Signature {
         int64_t batch, height, width;
         DType dtype;
+        Placing weights;
         bool operator==(const Signature&) const = default;
     };
+    static Signature signature_of(const DenoiserJob& job);
     void compile(const Signature& signature);
+    Tensor build(const Signature& signature, const DenoiserJob& job, UNetInputs& inputs) const;
     void write_conditions(std::span<const Conditioning* const> conditions,
                           std::span<const std::vector<float>* const> ids);
     Latent pass(const NetworkCall& call, int copies);
 
     std::shared_ptr<Device> device_;
     std::shared_ptr<Workspace> workspace_;
+    std::vector<std::shared_ptr<Weight>> weights_;
     UNet unet_;
     std::optional<Signature> compiled_;
     UNetInputs inputs_;

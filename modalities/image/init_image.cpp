@@ -36,16 +36,14 @@ std::vector<float> to_mask(const Image& image) {
 }   // namespace
 
 InitImage::InitImage(const ImageRequest& r, const ImageInfo& info, const Checkpoint& model,
-                     Autoencoder& vae, int samples, NoiseSource& noise,
-                     const std::function<bool()>& cancelled)
+                     const Autoencoder& vae, const Encode& encode, int samples, NoiseSource& noise)
     : vae_(vae),
       from_noise_(r.mask && r.strength == 1),
       channels_(size_t(model.vae.latent_channels)) {
     const int width = r.width / info.factor, height = r.height / info.factor;
     const std::vector<float> pixels = to_pixels(fitted(*r.init, r.width, r.height));
     const bool trained_to_repaint = info.inpainting;
-    if (!trained_to_repaint || !from_noise_)
-        latent_ = sampled(vae.encode(pixels, r.height, r.width, cancelled), samples, noise);
+    if (!trained_to_repaint || !from_noise_) latent_ = sampled(encode(pixels), samples, noise);
     noise_.resize(channels_ * size_t(width) * size_t(height) * size_t(samples));
     noise.fill(noise_);
     if (!r.mask) return;
@@ -58,7 +56,7 @@ InitImage::InitImage(const ImageRequest& r, const ImageInfo& info, const Checkpo
     std::vector<float> masked = pixels;
     for (size_t i = 0; i < masked.size(); i++)
         if (full[i / 3] > 0.5f) masked[i] = 0;
-    const Latent seen = sampled(vae.encode(masked, r.height, r.width, cancelled), samples, noise);
+    const Latent seen = sampled(encode(masked), samples, noise);
     if (!trained_to_repaint) return;
     const size_t each = seen.size() / size_t(samples);
     for (int i = 0; i < samples; i++) {

@@ -13,11 +13,12 @@ namespace kiln {
 
 class InitImage {
 public:
+    using Encode = std::function<LatentDistribution(std::span<const float> pixels)>;
+
     // Encodes the picture, scaled to the size of the request. Draws from the generator what
     // diffusers' pipelines draw, in their order.
     InitImage(const ImageRequest& request, const ImageInfo& info, const Checkpoint& model,
-              Autoencoder& vae, int samples, NoiseSource& noise,
-              const std::function<bool()>& cancelled);
+              const Autoencoder& vae, const Encode& encode, int samples, NoiseSource& noise);
 
     // x at the level of the sampler's first step.
     void start(const Sampler& sampler, Latent& x) const;

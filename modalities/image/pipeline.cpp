@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "modalities/image/autoencoder.h"
 #include "modalities/image/checkpoint.h"
-#include "modalities/image/conditioning.h"
-#include "modalities/image/denoiser.h"
+#include "modalities/image/fallback.h"
 #include "modalities/image/init_image.h"
+#include "modalities/image/networks.h"
 
 namespace kiln {
 namespace {
@@ -89,19 +88,14 @@ struct ImagePipeline::State {
     Checkpoint model;
     ImageInfo info;
     DType dtype;
-    std::shared_ptr<Workspace> workspace;
     std::unordered_set<std::string> claimed;
-    TextEncoders texts;
-    UNetDenoiser denoiser;
-    Autoencoder vae;
+    Networks networks;
 
     State(std::shared_ptr<Device> d, Checkpoint m, const ImageOptions& o);
     ImageRequest checked(ImageRequest request) const;
     Conditioning condition(const std::optional<std::string>& prompt, int clip_skip,
                            const ImageEvents& events);
     DenoiserJob job(const ImageRequest& request, const ImageEvents& events);
-    Latent denoise_as_possible(const ImageRequest& request, DenoiserJob& job, int first,
-                               const ImageEvents& events);
     Latent denoise(const ImageRequest& request, DenoiserJob job, int first,
                    const ImageEvents& events);
     std::vector<Picture> run(const ImageRequest& request, const ImageEvents& events);
@@ -116,10 +110,7 @@ ImagePipeline::State::State(std::shared_ptr<Device> d, Checkpoint m, const Image
       options(o),
       model(std::move(m)),
       dtype(activations(o.precision, model, device->caps())),
-      workspace(std::make_shared<Workspace>(device)),
-      texts(device, model, {}, workspace, claimed),
-      denoiser(device, model, {}, workspace, claimed),
-      vae(device, model, {}, workspace, o.log, claimed) {
+      networks(device, model, o.log, claimed) {
     const int size = model.sample_size * model.vae.factor();
     info = {.family = model.family,
             .width = size,
@@ -146,6 +137,7 @@ ImageRequest ImagePipeline::State::checked(ImageRequest r) const {
     check_range("count", r.count, 1, 1 << 20);
     check_range("batch", r.batch, 1, 1024);
     check_range("cfg", *r.cfg, 0, 1000);
+    if (r.vae_tile && *r.vae_tile) check_size("VAE tile", *r.vae_tile, 4 * info.factor);
     check_range("guidance rescale", r.guidance_rescale, 0, 1);
     if (r.mask && !r.init) usage("a mask needs the picture that it masks");
     if (info.inpainting && !(r.init && r.mask))
@@ -163,8 +155,8 @@ ImageRequest ImagePipeline::State::checked(ImageRequest r) const {
 
 Conditioning ImagePipeline::State::condition(const std::optional<std::string>& prompt,
                                              int clip_skip, const ImageEvents& events) {
-    if (!prompt && model.zero_negative) return texts.zeros();
-    Conditioning result = texts.encode(prompt.value_or(""), clip_skip, events.cancelled);
+    if (!prompt && model.zero_negative) return networks.texts().zeros();
+    Conditioning result = networks.encode(prompt.value_or(""), clip_skip, events.cancelled);
     if (!result.dropped.empty() && options.log)
         options.log(LogLevel::warning, "the prompt is too long; left out: " + result.dropped);
     return result;
@@ -206,7 +198,10 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
     Latent x(latent_size(r) * size_t(job.samples));
     std::optional<InitImage> init;
     if (r.init) {
-        init.emplace(r, info, model, vae, job.samples, *noise, events.cancelled);
+        const InitImage::Encode encode = [&](std::span<const float> pixels) {
+            return networks.encode(pixels, events.cancelled);
+        };
+        init.emplace(r, info, model, networks.autoencoder(), encode, job.samples, *noise);
         init->start(*sampler, x);
         job.extra = init->extra();
     } else {
@@ -214,73 +209,55 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
         sampler->scale_initial_noise(x);
     }
     const Guidance guidance{.scale = job.guided ? *r.cfg : 1, .rescale = r.guidance_rescale};
-    const int samples = job.samples, height = job.height, width = job.width;
-    denoiser.prepare(std::move(job), events.cancelled);
+    UNetDenoiser& denoiser = networks.prepare(job, events.cancelled);
     LoopHooks hooks{.cancelled = events.cancelled, .progress = {}, .blend = {}};
     hooks.progress = [&](const LoopEvent& event) {
         if (events.progress) events.progress("denoising", event.step, event.steps);
         if (!events.preview || r.preview_every < 1 || event.step % r.preview_every ||
             event.step == event.steps)
             return;
-        for (int i = 0; i < samples; i++)
-            events.preview(
-                first + i,
-                vae.decode(
+        for (int i = 0; i < job.samples; i++)
+            if (const auto image = networks.preview(
                     std::span(event.denoised).subspan(size_t(i) * latent_size(r), latent_size(r)),
-                    height, width, dtype));
+                    dtype))
+                events.preview(first + i, *image);
     };
     if (init && init->blends())
         hooks.blend = [&](const Sampler& s, Latent& latent) { init->blend(s, latent); };
     take(run_denoising(
-        *sampler, x, guidance, samples, [&](const NetworkCall& call) { return denoiser(call); },
+        *sampler, x, guidance, job.samples, [&](const NetworkCall& call) { return denoiser(call); },
         hooks));
     return x;
-}
-
-// Falls back where it can: f32 for what overflows in half precision, and the conditions one after
-// the other where memory does not hold both. `job` tells what it came to.
-Latent ImagePipeline::State::denoise_as_possible(const ImageRequest& r, DenoiserJob& job, int first,
-                                                 const ImageEvents& events) {
-    for (;;) {
-        try {
-            return denoise(r, job, first, events);
-        } catch (const ResultError& failure) {
-            const bool overflowed =
-                failure.error.status == Status::not_finite && job.dtype != DType::f32;
-            const bool too_large =
-                failure.error.status == Status::out_of_memory && job.guided && !job.two_passes;
-            if (!overflowed && !too_large) throw;
-            if (options.log)
-                options.log(
-                    LogLevel::warning,
-                    failure.error.message + (overflowed ? "; computing again in f32"
-                                                        : "; guidance in two passes instead"));
-            if (overflowed)
-                job.dtype = DType::f32;
-            else
-                job.two_passes = true;
-        }
-    }
 }
 
 std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
                                                const ImageEvents& events) {
     const ImageRequest r = checked(request);
-    const DenoiserJob prepared = job(r, events);
+    networks.begin(r.width, r.height, r.vae_tile);
+    DenoiserJob prepared = job(r, events);
+    prepared.samples = r.batch;
+    prepared.weights = networks.best_placing();
     std::vector<Picture> pictures;
     while (int(pictures.size()) < r.count) {
         const int first = int(pictures.size());
         DenoiserJob job = prepared;
-        job.samples = std::min(r.batch, r.count - first);
-        const Latent latents = denoise_as_possible(r, job, first, events);
+        const int asked = job.samples = std::min(prepared.samples, r.count - first);
+        const Latent latents = networks.denoise(
+            job, [&](const DenoiserJob& j) { return denoise(r, j, first, events); });
+        prepared.two_passes = job.two_passes, prepared.weights = job.weights;
+        if (job.samples < asked) prepared.samples = job.samples;
         for (int i = 0; i < job.samples; i++) {
             if (events.progress) events.progress("decoding", i, job.samples);
             const auto latent =
                 std::span(latents).subspan(size_t(i) * latent_size(r), latent_size(r));
-            pictures.push_back(
-                {vae.decode(latent, job.height, job.width, job.dtype, events.cancelled),
-                 r.seed + uint64_t(first + i)});
+            pictures.push_back({networks.decode(latent, job.dtype, events.cancelled),
+                                r.seed + uint64_t(first + i)});
         }
+    }
+    if (options.log) {
+        const MemoryUse use = device->memory();
+        options.log(LogLevel::debug, "device memory: " + mebibytes(use.peak) +
+                                         " held at most, of " + mebibytes(use.limit));
     }
     return pictures;
 }

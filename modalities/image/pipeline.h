@@ -49,7 +49,11 @@ struct ImageRequest {
     int batch = 1;       // pictures computed together; does not change them
     int clip_skip = 0;   // layers left out at the end of the text encoders
     double guidance_rescale = 0;
-    bool two_passes = false;     // guidance in two passes instead of one batch: less memory
+    bool two_passes = false;   // guidance in two passes instead of one batch: less memory
+    // Side in pixels of the tiles in which the autoencoder works, a multiple of 4 *
+    // ImageInfo::factor; 0: never in tiles; none: in tiles where the whole does not fit. Tiles
+    // change the picture a little: the network's statistics are those of a tile.
+    std::optional<int> vae_tile;
     std::string rng = "torch";   // or "philox"
     std::optional<Image> init;   // start from this picture,
     double strength = 0.8;       // with this share of the steps
@@ -79,8 +83,9 @@ struct ImageInfo {
 
 class ImagePipeline {
 public:
-    // Reads the model and loads it onto the device. bad_file: not recognised, a tensor missing or
-    // misshapen, ...; not_finite: NaN in the weights.
+    // Reads the model and loads it onto the device; where that cannot hold all of it at once, each
+    // network is loaded when it is its turn. bad_file: not recognised, a tensor missing or
+    // misshapen, ...; not_finite: NaN in the weights, which run() says where it loads them.
     static Result<ImagePipeline> open(std::shared_ptr<Device> device, const std::string& path,
                                       const ImageOptions& options = {});
     ImagePipeline(ImagePipeline&&) noexcept;
@@ -90,7 +95,8 @@ public:
     const ImageInfo& info() const;
 
     // usage: the request cannot be met, and what could; interrupted: cancelled; not_finite: the
-    // model produced NaN or infinity, in f32 too.
+    // model produced NaN or infinity, in f32 too; out_of_memory: after all that takes less memory
+    // was tried (fallback.h), and what would fit.
     Result<std::vector<Picture>> run(const ImageRequest& request, const ImageEvents& events = {});
 
 private:

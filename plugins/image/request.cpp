@@ -1,5 +1,6 @@
 #include "plugins/image/request.h"
 
+#include <charconv>
 #include <random>
 
 namespace kiln::image_plugin {
@@ -14,6 +15,19 @@ ImageOptions image_options(const Json& r) {
     if (precision == "f16") o.precision = Precision::f16;
     if (precision == "bf16") o.precision = Precision::bf16;
     return o;
+}
+
+// "auto", "off" or a number of pixels.
+static std::optional<int> vae_tile(const std::string& text) {
+    if (text == "auto") return {};
+    if (text == "off") return 0;
+    int pixels = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pixels);
+    if (error != std::errc() || end != text.data() + text.size() || pixels < 1)
+        throw ResultError(
+            {Status::usage,
+             "vae_tile: expected auto, off or a number of pixels; found \"" + text + '"'});
+    return pixels;
 }
 
 ImageRequest image_request(Json& r, const sdk::Request& blobs, const ImageInfo& info) {
@@ -40,6 +54,7 @@ ImageRequest image_request(Json& r, const sdk::Request& blobs, const ImageInfo& 
     i.clip_skip = r.value("clip_skip", i.clip_skip);
     i.guidance_rescale = r.value("guidance_rescale", i.guidance_rescale);
     i.two_passes = r.value("two_passes", i.two_passes);
+    i.vae_tile = vae_tile(r.value("vae_tile", "auto"));
     i.rng = r.value("rng", i.rng);
     i.init = picture("init", 3), i.mask = picture("mask", 1);
     i.strength = r.value("strength", i.strength);

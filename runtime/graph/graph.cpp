@@ -69,31 +69,44 @@ static std::vector<Lifetime> lifetimes_of(const Program& program) {
     return lifetimes;
 }
 
+// Those that live within a run only, and where they lie.
+struct PlacedIntermediates {
+    std::vector<uint32_t> slots;
+    Placement placement;
+};
+
+static bool lives_on(const Slot& slot) {
+    return slot.kind != Slot::Kind::intermediate || slot.output;
+}
+
+static PlacedIntermediates place_intermediates(const Program& program, const Caps& caps) {
+    const std::vector<Lifetime> all = lifetimes_of(program);
+    std::vector<Lifetime> shared;
+    PlacedIntermediates result;
+    for (uint32_t i = 0; i < program.slots.size(); i++) {
+        if (lives_on(program.slots[i]) || all[i].first < 0) continue;
+        shared.push_back(all[i]);
+        result.slots.push_back(i);
+    }
+    result.placement =
+        place(shared, std::max<uint64_t>(256, caps.offset_alignment), caps.allocation);
+    return result;
+}
+
 Result<void> Graph::State::place_slots(const GraphOptions& options) {
     buffers.resize(program.slots.size());
-    std::vector<Lifetime> all = lifetimes_of(program), shared;
-    std::vector<uint32_t> shared_slots;
-    for (uint32_t i = 0; i < program.slots.size(); i++) {
-        const Slot& slot = program.slots[i];
-        if (slot.kind == Slot::Kind::intermediate && !slot.output) {
-            if (all[i].first < 0) continue;
-            shared.push_back(all[i]);
-            shared_slots.push_back(i);
-            stats.unshared_bytes += slot.bytes;
-        } else if (auto done = own_memory(i); !done) {
-            return done;
-        }
-    }
-    const Caps& caps = device->caps();
-    Placement placement =
-        place(shared, std::max<uint64_t>(256, caps.offset_alignment), caps.allocation);
+    for (uint32_t i = 0; i < program.slots.size(); i++)
+        if (lives_on(program.slots[i]))
+            if (auto done = own_memory(i); !done) return done;
+    const auto [slots, placement] = place_intermediates(program, device->caps());
+    for (uint32_t slot : slots) stats.unshared_bytes += program.slots[slot].bytes;
     for (uint64_t bytes : placement.blocks) stats.intermediate_bytes += bytes;
     auto workspace = options.workspace ? options.workspace : std::make_shared<Workspace>(device);
     auto blocks = workspace->blocks(placement.blocks);
     if (!blocks) return blocks.error();
-    for (size_t i = 0; i < shared.size(); i++)
-        buffers[shared_slots[i]] =
-            (*blocks)[placement.places[i].block].slice(placement.places[i].offset, shared[i].bytes);
+    for (size_t i = 0; i < slots.size(); i++)
+        buffers[slots[i]] = (*blocks)[placement.places[i].block].slice(
+            placement.places[i].offset, program.slots[slots[i]].bytes);
     return {};
 }
 
@@ -145,6 +158,21 @@ Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor>
     state->weights = std::move(*weights);
     if (auto recorded = state->record(options.timed); !recorded) return recorded.error();
     return Graph(std::move(state));
+}
+
+GraphNeeds Graph::needs(Device& device, std::vector<Tensor> outputs, const GraphOptions& options) {
+    State state;
+    state.outputs = options.fuse ? fuse(outputs) : std::move(outputs);
+    state.program = lower(device.caps(), state.outputs);
+    GraphNeeds needs{};
+    for (const Slot& slot : state.program.slots)
+        if (slot.kind != Slot::Kind::parameter && lives_on(slot)) needs.values += slot.bytes;
+    for (uint64_t bytes : place_intermediates(state.program, device.caps()).placement.blocks)
+        needs.values += bytes;
+    const std::vector<uint32_t> slots = missing_weights(state.program);
+    for (uint32_t slot : slots) needs.weights += state.program.slots[slot].bytes;
+    needs.least_weights = least_room(state.program, slots);
+    return needs;
 }
 
 Graph::Graph(std::unique_ptr<State> state) : state_(std::move(state)) {}

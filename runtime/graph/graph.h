@@ -1,10 +1,12 @@
 // Graph: the launches for one shape signature. Compiled once (fused, lowered, placed in memory,
 // recorded), then replayed; a replay writes inputs, runs, and reads outputs.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/graph/node.h"
@@ -20,7 +22,8 @@ public:
     explicit Workspace(std::shared_ptr<Device> device) : device_(std::move(device)) {}
     // Blocks of at least the given sizes, grown when needed; earlier graphs keep what they had.
     Result<std::vector<Buffer>> blocks(const std::vector<uint64_t>& sizes);
-    void release() { blocks_.clear(); }   // memory goes back when the last graph using it does
+    // Memory goes back when the last graph using it does. False: there was none.
+    bool release() { return !std::exchange(blocks_, {}).empty(); }
 
 private:
     std::shared_ptr<Device> device_;
@@ -39,6 +42,14 @@ struct GraphOptions {
     Placing weights = Placing::automatic;
 };
 
+// Device memory that a graph would take beyond what is resident already, in bytes.
+struct GraphNeeds {
+    uint64_t values;          // intermediates, inputs, constants and outputs
+    uint64_t weights;         // all of them resident
+    uint64_t least_weights;   // streamed as far as can be
+    uint64_t least() const { return values + std::min(weights, least_weights); }
+};
+
 struct GraphStats {
     size_t launches = 0, barriers = 0, pipelines = 0;
     uint64_t intermediate_bytes = 0;   // of the planned arena
@@ -53,6 +64,9 @@ public:
     // failures are Results. Distinct inputs keep their names; writing an unknown one is an error.
     static Result<Graph> compile(std::shared_ptr<Device> device, std::vector<Tensor> outputs,
                                  const GraphOptions& options = {});
+    // What compile() would take; nothing is allocated.
+    static GraphNeeds needs(Device& device, std::vector<Tensor> outputs,
+                            const GraphOptions& options = {});
     Graph(Graph&&) noexcept;
     Graph& operator=(Graph&&) noexcept;
     ~Graph();

@@ -62,6 +62,15 @@ Result<std::vector<Buffer>> allocate_together(Device& device, std::span<const ui
     return ranges;
 }
 
+bool evict(std::span<const std::shared_ptr<Weight>> weights) {
+    bool any = false;
+    for (const auto& weight : weights) {
+        any |= bool(weight->resident());
+        weight->evict();
+    }
+    return any;
+}
+
 uint64_t missing_bytes(std::span<const std::shared_ptr<Weight>> weights) {
     uint64_t bytes = 0;
     for (const auto& weight : weights)

@@ -52,6 +52,9 @@ Result<std::vector<Buffer>> allocate_together(Device& device, std::span<const ui
 // All or none of those that are not resident yet. Status::out_of_memory: they do not fit.
 Result<void> make_resident(Device& device, std::span<const std::shared_ptr<Weight>> weights);
 
+// Whether any was resident.
+bool evict(std::span<const std::shared_ptr<Weight>> weights);
+
 // What make_resident() would allocate.
 uint64_t missing_bytes(std::span<const std::shared_ptr<Weight>> weights);
 

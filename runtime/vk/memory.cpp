@@ -5,7 +5,8 @@
 namespace kiln::vk {
 namespace {
 
-constexpr uint64_t kAlign = 256;   // of every block; the largest that drivers ask for
+constexpr uint64_t kAlign = 256;        // of every block; the largest that drivers ask for
+constexpr uint64_t kShareOfLeft = 16;   // an arena takes at most this part more than is asked for
 constexpr uint64_t kSmallArena = 16u << 20, kLargeArena = 256u << 20;
 
 uint64_t round_up(uint64_t value) { return (value + kAlign - 1) / kAlign * kAlign; }
@@ -158,6 +159,7 @@ Result<Arena*> Memory::grow(uint64_t bytes, Intent intent, Sharing sharing) {
         left = this->left(intent);
     }
     if (left < bytes) return exhausted(bytes, left);
+    wanted = std::min(wanted, left / kShareOfLeft);
     const bool apart = sharing == Sharing::apart;
     uint64_t size = apart || bytes > wanted / 2 || left < wanted ? bytes : wanted;
     Result<std::unique_ptr<Arena>> arena = make_arena(size, intent);

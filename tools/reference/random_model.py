@@ -1,0 +1,99 @@
+"""A model of the shape of Stable Diffusion 1.5 or XL with random f16 weights, to measure memory and
+time with: it draws nothing, but takes what the real one takes.
+
+    python tools/reference/random_model.py sd15|sdxl FOLDER
+
+Writes 2 or 7 GB as diffusers would, in a minute: every weight repeats one block of noise.
+"""
+
+import json
+import math
+import shutil
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+import full_size
+import models
+
+BLOCK = np.random.default_rng(1).uniform(-1, 1, 1 << 20).astype(np.float32)
+
+SD15 = dict(
+    pipeline="StableDiffusionPipeline",
+    unet=full_size.SD15,
+    vae=full_size.VAE,
+    scheduler=models.SD1_SCHEDULER,
+    texts=[full_size.text(768, 12, "quick_gelu")],
+)
+XL = dict(
+    pipeline="StableDiffusionXLPipeline",
+    unet=full_size.XL,
+    vae=dict(full_size.VAE, sample_size=1024, scaling_factor=0.13025, force_upcast=True),
+    scheduler=models.XL_SCHEDULER,
+    options=dict(force_zeros_for_empty_prompt=True),
+    texts=[full_size.text(768, 12, "quick_gelu"), full_size.text(1280, 32, "gelu")],
+)
+
+
+def values(name, shape):
+    """As models.weight() sizes them."""
+    if name.endswith("embedding.weight"):
+        return BLOCK * 0.5
+    if len(shape) >= 2:
+        return BLOCK * math.sqrt(3.0 / math.prod(shape[1:]))
+    return 1 + BLOCK * 0.25 if name.endswith("weight") else BLOCK * 0.125
+
+
+def write(path, shapes):
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 2 * math.prod(shape)
+        header[name] = dict(dtype="F16", shape=list(shape), data_offsets=[begin, end])
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for name, shape in shapes.items():
+            block = values(name, shape).astype(np.float16)
+            left = math.prod(shape)
+            while left > 0:
+                file.write(block[:left].tobytes())
+                left -= len(block)
+
+
+def add(folder, index, component, library, cls, config, stem):
+    with torch.device("meta"):
+        model = cls(CLIPTextConfig(**config)) if "Text" in cls.__name__ else cls.from_config(config)
+    shapes = {k: tuple(v.shape) for k, v in model.state_dict().items() if v.is_floating_point()}
+    write(folder / component / f"{stem}.safetensors", shapes)
+    text = json.dumps(dict(config, _class_name=cls.__name__), indent=1)
+    (folder / component / "config.json").write_text(text)
+    index[component] = [library, cls.__name__]
+
+
+def main(name, folder):
+    spec = dict(sd15=SD15, sdxl=XL)[name]
+    index = dict(_class_name=spec["pipeline"], **spec.get("options", {}))
+    stem = "diffusion_pytorch_model"
+    add(folder, index, "unet", "diffusers", UNet2DConditionModel, spec["unet"], stem)
+    add(folder, index, "vae", "diffusers", AutoencoderKL, spec["vae"], stem)
+    classes = (CLIPTextModel, CLIPTextModelWithProjection)
+    for suffix, config, cls in zip(("", "_2"), spec["texts"], classes):
+        add(folder, index, "text_encoder" + suffix, "transformers", cls, config, "model")
+        index["tokenizer" + suffix] = ["transformers", "CLIPTokenizer"]
+        source = models.ROOT / "modalities/text/clip_bpe"
+        shutil.copytree(source, folder / ("tokenizer" + suffix), dirs_exist_ok=True)
+    index["scheduler"] = ["diffusers", spec["scheduler"]["_class_name"]]
+    (folder / "scheduler").mkdir(exist_ok=True)
+    (folder / "scheduler/scheduler_config.json").write_text(json.dumps(spec["scheduler"]))
+    (folder / "model_index.json").write_text(json.dumps(index, indent=1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
