@@ -38,7 +38,8 @@ void to_mobile(Caps& caps) {
         at_most(caps.workgroup_count[axis], 65535u);
     }
     caps.offset_alignment = std::max(caps.offset_alignment, 256u);
-    caps.int64 = caps.float_atomics = caps.storage_8bit = caps.mixed_dot = false;
+    caps.int64 = caps.float_atomics = caps.storage_8bit = false;
+    caps.packed_dot = caps.fast_dot = caps.mixed_dot = false;
     caps.matrices.clear();
     without_workgroup_matrices(caps);
 }
@@ -232,6 +233,7 @@ void query_properties(Physical& physical) {
     caps.driver = driver.driverName;
     caps.driver_info = driver.driverInfo;
     caps.loop_iterations = loop_limit(driver);
+    caps.fast_dot = dot.integerDotProduct4x8BitPackedSignedAccelerated;
     caps.mixed_dot = dot.integerDotProduct4x8BitPackedMixedSignednessAccelerated;
 }
 
@@ -244,6 +246,7 @@ void query_features(const Instance& instance, Physical& physical) {
     caps.fp16 = features.float16.shaderFloat16;
     caps.int64 = features.core.features.shaderInt64;
     caps.float_atomics = features.atomic_float.shaderBufferFloat32AtomicAdd;
+    caps.packed_dot = features.dot.shaderIntegerDotProduct;
     caps.subgroup_size_control = caps.subgroup_size_control &&
                                  features.subgroup_size.subgroupSizeControl &&
                                  features.subgroup_size.computeFullSubgroups;
@@ -297,6 +300,8 @@ Features::Features(const Physical& physical) {
     if (physical.has(VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME)) chain(executables);
     if (promoted(physical, VK_API_VERSION_1_2, VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME))
         chain(memory_model);
+    if (promoted(physical, VK_API_VERSION_1_3, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
+        chain(dot);
     if (physical.has(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) chain(matrices);
     if (physical.has(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) chain(workgroup_matrices);
 }

@@ -67,7 +67,9 @@ struct Caps {
     uint32_t matrix_extent = 0;        // the largest extent of a workgroup's matrix
     uint32_t matrix_invocations = 0;   // of a workgroup that shares in one, at most
     uint32_t matrix_shared = 0;        // bytes of shared memory that the driver needs for them
-    bool mixed_dot = false;            // packed 8-bit dot products of mixed signs in hardware
+    bool packed_dot = false;           // packed 8-bit dot products can be computed,
+    bool fast_dot = false;             // in hardware those of signed bytes,
+    bool mixed_dot = false;            // and those of mixed signs
 };
 
 // Whether cooperative matrices are units of the device. Some drivers emulate them, slower than

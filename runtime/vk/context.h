@@ -111,6 +111,9 @@ struct Features {
     VkPhysicalDeviceCooperativeMatrix2FeaturesNV workgroup_matrices{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV};
 
+    VkPhysicalDeviceShaderIntegerDotProductFeatures dot{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
+
     explicit Features(const Physical& physical);
     Features(const Features&) = delete;
 };

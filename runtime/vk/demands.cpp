@@ -157,6 +157,9 @@ const char* lacking(uint32_t capability, const Caps& caps) {
             return caps.subgroup_shuffle ? nullptr : "subgroup shuffle";
         case spv::CapabilityAtomicFloat32AddEXT:
             return caps.float_atomics ? nullptr : "float atomics";
+        case spv::CapabilityDotProductKHR:
+        case spv::CapabilityDotProductInput4x8BitPackedKHR:
+            return caps.packed_dot ? nullptr : "packed dot products";
         case kCooperativeMatrix: return caps.matrices.empty() ? "cooperative matrices" : nullptr;
         case kReductions:
         case kConversions:

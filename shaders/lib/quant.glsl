@@ -4,12 +4,7 @@
 // matrix, before including this.
 #ifndef KILN_QUANT_GLSL
 #define KILN_QUANT_GLSL
-#include "lib/storage.glsl"
-
-// As product_format() in runtime/ops/product.h numbers them.
-const uint kF32 = 0, kF16 = 1, kBF16 = 2, kE4M3 = 3, kE5M2 = 4;
-const uint kQ8_0 = 8, kQ4_0 = 9, kQ4_1 = 10, kQ5_0 = 11, kQ5_1 = 12, kQ4_K = 13, kQ5_K = 14,
-           kQ6_K = 15;
+#include "lib/format.glsl"
 
 uint code_bits(uint format) {
     if (format == kQ8_0) return 8;
@@ -66,6 +61,11 @@ uvec4 quant_codes(uint format, uint k4, uint column, uint depth, uint columns, i
     return codes;
 }
 
+// The pair where the plane of d begins.
+uint scale_plane(uint format, uint depth, uint columns) {
+    return (format == kQ8_0 ? 2 : 1) * depth * columns;
+}
+
 // Row q of the result holds the four columns of k = 4 k4 + q.
 mat4 dequantise(uint format, uint k4, uint column, uint depth, uint columns) {
     mat4 m;
@@ -77,7 +77,7 @@ mat4 dequantise(uint format, uint k4, uint column, uint depth, uint columns) {
         return m;
     }
     uint of_blocks = depth / block_fours(format) * columns;   // pairs of each plane of d and dmin
-    uint pair = (format == kQ8_0 ? 2 : 1) * depth * columns;
+    uint pair = scale_plane(format, depth, columns);
     uint block = k4 / block_fours(format) * columns + column;
     vec4 scale = unpack_f16(QUANT_PAIR(pair + block)), minimum = vec4(0.0);
     if (has_minima(format)) minimum = unpack_f16(QUANT_PAIR(pair + of_blocks + block));

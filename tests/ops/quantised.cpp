@@ -107,6 +107,62 @@ TEST_CASE("products with a quantised matrix equal the double reference", "[gpu][
     check_silent(*device);
 }
 
+// A product computed in one given way.
+class ProductIn : public Op {
+public:
+    explicit ProductIn(QuantisedWay way) : way_(way) {}
+    std::string_view name() const override { return "product"; }
+    void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
+        const int64_t k = node.inputs[0][-1], n = out[-1];
+        const Product p{.a = lowering.operand(node.inputs[0]),
+                        .b = lowering.operand(node.inputs[1]),
+                        .d = lowering.operand(out),
+                        .bias = lowering.operand(node.inputs[2]),
+                        .map = line_of(out[0]),
+                        .columns = n,
+                        .channels = k,
+                        .pitch_a = k,
+                        .pitch_b = n,
+                        .pitch_d = n};
+        launch_quantised_product(lowering, p, name(), way_);
+    }
+
+private:
+    QuantisedWay way_;
+};
+
+// The error is that of rows in eight bits, of which the largest value in 32 has 127 steps.
+TEST_CASE("packed dot products come near, exactly so on whole numbers", "[gpu][quantised]") {
+    const auto device = test_device();
+    if (!device->caps().packed_dot) SKIP("no packed dot products");
+    const DType type_a = GENERATE(DType::f32, DType::f16);
+    for (DType dtype : {DType::q8_0, DType::q4_0, DType::q5_0})
+        for (auto [rows, in, out] :
+             {std::tuple<int64_t, int64_t, int64_t>{1, 32, 4}, {37, 320, 68}, {130, 96, 132}}) {
+            CAPTURE(name_of(dtype), rows, in, out, name_of(type_a));
+            const Quantised w(*device, dtype, in, out, 5);
+            std::vector<float> x = integers(rows * in, 7, 100);
+            for (size_t i = 0; i < x.size(); i += 32) x[i] = 127;   // so that a step is one
+            const std::vector<float> bias = fractions(out, 9);
+            const Tensor b = operand(*device, {out}, bias);
+            const auto product = [&](const std::vector<float>& values, QuantisedWay way) {
+                const Tensor a = operand(*device, {rows, in}, values, type_a);
+                return values_of(device, compute(std::make_shared<ProductIn>(way), {a, w.tensor, b},
+                                                 {rows, out}, DType::f32));
+            };
+            const auto reference = [&](const std::vector<float>& values) {
+                Doubles y = matmul_reference(doubles(values), w.values, 1, rows, in, out);
+                for (size_t i = 0; i < y.size(); i++) y[i] += bias[i % size_t(out)];
+                return y;
+            };
+            CHECK(difference(product(x, QuantisedWay::dot), reference(x)) < 1e-6);
+            const std::vector<float> f = fractions(rows * in, 8);
+            CHECK(difference(product(f, QuantisedWay::dot), reference(f)) < 2e-2);
+            CHECK(difference(product(f, QuantisedWay::tile), reference(f)) < 1e-5);
+        }
+    check_silent(*device);
+}
+
 TEST_CASE("residuals are added to products with a quantised matrix", "[gpu][quantised]") {
     const auto device = test_device(GENERATE("", "minimal"));
     const Quantised w(*device, DType::q6_k, 256, 20, 5);

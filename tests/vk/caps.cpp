@@ -24,7 +24,7 @@ Caps rich() {
     caps.subgroup_ballot = caps.subgroup_arithmetic = caps.subgroup_shuffle = true;
     caps.subgroup_size_control = caps.storage_16bit = caps.storage_8bit = true;
     caps.fp16 = caps.int64 = caps.float_atomics = caps.unified_memory = true;
-    caps.mixed_dot = true;
+    caps.packed_dot = caps.fast_dot = caps.mixed_dot = true;
     caps.kind = DeviceKind::discrete;
     caps.matrices = {{.m = 16, .n = 16, .k = 16}};
     caps.workgroup_matrices = {{.m = 32, .n = 16, .k = 16, .invocations = 256}};
@@ -51,7 +51,8 @@ TEST_CASE("the minimal profile is what Vulkan 1.1 promises") {
     CHECK_FALSE((caps.subgroup_ballot || caps.subgroup_arithmetic || caps.subgroup_shuffle));
     CHECK_FALSE((caps.subgroup_size_control || caps.storage_16bit || caps.storage_8bit));
     CHECK_FALSE((caps.fp16 || caps.int64 || caps.float_atomics || caps.unified_memory));
-    CHECK((caps.matrices.empty() && caps.workgroup_matrices.empty() && !caps.mixed_dot));
+    CHECK((caps.matrices.empty() && caps.workgroup_matrices.empty() && !caps.mixed_dot &&
+           !caps.fast_dot && !caps.packed_dot));
 }
 
 TEST_CASE("mobile keeps subgroups and f16, desktop the rest within its sizes") {
