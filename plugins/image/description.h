@@ -79,7 +79,7 @@ inline constexpr const char* kDescription = R"json({
   "description": "Guidance in two passes instead of one batch: slower, for less memory"},
 "vae_tile": {"type": "string", "title": "VAE tiles", "group": "Model", "default": "auto",
   "metavar": "auto|off|N",
-  "description": "Decode in tiles of N pixels: less memory, nearly the same picture (auto: if need be)"},
+  "description": "Decode in tiles of N pixels: less memory, nearly the same picture"},
 "preview_every": {"type": "integer", "title": "Previews", "group": "Run",
   "default": 0, "minimum": 0, "maximum": 1000,
   "description": "Steps between previews, for programs that listen; 0: none"}

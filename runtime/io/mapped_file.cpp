@@ -54,6 +54,16 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
     return *this;
 }
 
+void MappedFile::drop(std::span<const std::byte> bytes) const {
+    ensure(bytes.data() >= data_ && bytes.data() + bytes.size() <= data_ + size_,
+           "bytes of the mapped file");
+    const size_t page = size_t(::sysconf(_SC_PAGESIZE));
+    const size_t begin = size_t(bytes.data() - data_) / page * page;
+    const size_t end = size_t(bytes.data() - data_) + bytes.size();
+    // Advice only: where it is not taken, the pages stay until the system wants them.
+    if (end > begin) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
     if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }

@@ -25,6 +25,10 @@ public:
     std::span<const std::byte> bytes() const { return {data_, size_}; }
     const std::string& path() const { return path_; }
 
+    // Lets the memory go that holds these of bytes(): they are not needed soon. Reading them again
+    // is allowed at any time, and brings them back.
+    void drop(std::span<const std::byte> bytes) const;
+
 private:
     std::string path_;
     const std::byte* data_ = nullptr;

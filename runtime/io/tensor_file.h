@@ -44,6 +44,8 @@ public:
 
     // The bytes of one of this file's tensors, possibly misaligned for its type: copy, don't cast.
     std::span<const std::byte> bytes(const TensorInfo& info) const;
+    // They are not needed soon, see MappedFile::drop().
+    void drop(const TensorInfo& info) const { file_.drop(bytes(info)); }
     // Its values; bad_file for a type that Kiln does not read.
     Result<std::vector<float>> values(const TensorInfo& info) const;
     Result<DType> dtype(const TensorInfo& info) const;

@@ -53,6 +53,7 @@ struct Weights::Found {
     float scale;   // of scaled 8-bit formats, else 1
     std::string file, name;
     bool transposed;
+    TensorFiles::Entry entry;
 
     // Values [first, first + count), as f32 or as f16.
     void read(int64_t first, int64_t count, float* target) const {
@@ -171,7 +172,8 @@ Weights::Found Weights::find(const std::string& name, Shape expected) {
             is_fp8 ? scale_of(stored.name) : 1.0f,
             file,
             stored.name,
-            stored.transposed};
+            stored.transposed,
+            *entry};
 }
 
 // The factor that "scaled fp8" files keep beside a weight: <layer>.scale_weight or .weight_scale.
@@ -197,11 +199,15 @@ DType Weights::storage_for(DType stored, int64_t columns) const {
     return half && columns % 4 == 0 ? DType::f16 : DType::f32;
 }
 
-// `pack` writes the parameter's values; what it reads from stays open as long as it.
-Tensor Weights::add(const std::string& name, Shape shape, DType dtype, Weight::Pack pack) {
+// `read` writes the parameter's values; what it reads from stays open as long as it.
+Tensor Weights::add(const Found& found, const std::string& name, Shape shape, DType dtype,
+                    Weight::Pack read) {
     const uint64_t bytes = stored_bytes(dtype, shape);
+    auto pack = [files = files_, from = found.entry, read = std::move(read)](std::byte* target) {
+        read(target);
+        from.file->drop(*from.info);
+    };
     if (options_.deferred) {
-        pack = [files = files_, pack = std::move(pack)](std::byte* target) { pack(target); };
         deferred_.push_back(std::make_shared<Weight>(bytes, std::move(pack)));
         return parameter(name, std::move(shape), dtype, deferred_.back());
     }
@@ -214,7 +220,7 @@ Tensor Weights::add(const std::string& name, Shape shape, DType dtype, Weight::P
 
 Tensor Weights::vector(const std::string& name, int64_t count) {
     const Found found = find(name, {count});
-    return add(name, {count}, DType::f32, [found, count](std::byte* target) {
+    return add(found, name, {count}, DType::f32, [found, count](std::byte* target) {
         found.read(0, count, reinterpret_cast<float*>(target));
     });
 }
@@ -243,13 +249,13 @@ std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t
         Shape shape = packed;
         shape.dims.push_back(count);
         if (quantised) {
-            const Tensor weight = add(name, std::move(shape), dtype, [=](std::byte* target) {
+            const Tensor weight = add(found, name, std::move(shape), dtype, [=](std::byte* target) {
                 found.read_quantised(first, count, in, target);
             });
             parts.push_back(found.scale == 1 ? weight : scaled(weight, found.scale));
             continue;
         }
-        parts.push_back(add(name, std::move(shape), dtype, [=](std::byte* target) {
+        parts.push_back(add(found, name, std::move(shape), dtype, [=](std::byte* target) {
             pack_as(dtype, target, [&](auto* values) {
                 if (found.transposed)
                     pack_straight(found, first, count, in, out, values);
@@ -269,7 +275,7 @@ std::vector<Tensor> Weights::table(const std::string& name, int64_t rows, int64_
     const int64_t part = part_of(columns, column_bytes, device_->caps());
     for (int64_t first = 0; first < columns; first += part) {
         const int64_t count = std::min(part, columns - first);
-        parts.push_back(add(name, {rows, count}, dtype, [=](std::byte* target) {
+        parts.push_back(add(found, name, {rows, count}, dtype, [=](std::byte* target) {
             pack_as(dtype, target, [&](auto* values) {
                 pack_straight(found, first, count, rows, columns, values);
             });

@@ -68,7 +68,8 @@ private:
     Found find(const std::string& name, Shape expected);
     float scale_of(const std::string& stored_name);
     DType storage_for(DType stored, int64_t columns) const;
-    Tensor add(const std::string& name, Shape shape, DType dtype, Weight::Pack pack);
+    Tensor add(const Found& found, const std::string& name, Shape shape, DType dtype,
+               Weight::Pack pack);
 
     std::shared_ptr<Device> device_;
     std::shared_ptr<const TensorFiles> files_;

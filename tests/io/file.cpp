@@ -19,6 +19,8 @@ TEST_CASE("a mapped file has the file's bytes and outlives moves") {
     CHECK(as_text(moved.bytes()) == "hello");
     CHECK(moved.path() == path);
     CHECK(file.bytes().empty());
+    moved.drop(moved.bytes().subspan(1, 3));
+    CHECK(as_text(moved.bytes()) == "hello");
 }
 
 TEST_CASE("what cannot be mapped is refused") {
