@@ -4,6 +4,7 @@
 #pragma once
 #include "runtime/kernel/kernel.h"
 #include "runtime/tensor/tensor.h"
+#include "runtime/vk/tuning.h"
 
 namespace kiln {
 
@@ -11,6 +12,7 @@ class Lowering {
 public:
     virtual ~Lowering() = default;
     virtual const Caps& caps() const = 0;
+    virtual const Tuning& tuning() const = 0;   // of the device, by which variants are chosen
 
     // The memory of a tensor, whole; use Operand::window for a part. Its size is rounded up to 16
     // bytes, except for a parameter whose storage ends before that.

@@ -11,9 +11,10 @@ namespace {
 
 class ProgramBuilder : public Lowering {
 public:
-    explicit ProgramBuilder(const Caps& caps) : caps_(caps) {}
+    ProgramBuilder(const Caps& caps, const Tuning& tuning) : caps_(caps), tuning_(tuning) {}
 
     const Caps& caps() const override { return caps_; }
+    const Tuning& tuning() const override { return tuning_; }
 
     Operand operand(const Tensor& tensor) override {
         auto found = program_.slot_of.find(tensor.id());
@@ -90,14 +91,15 @@ private:
     }
 
     const Caps& caps_;
+    const Tuning& tuning_;
     Program program_;
     std::string path_;
 };
 
 }   // namespace
 
-Program lower(const Caps& caps, const std::vector<Tensor>& outputs) {
-    ProgramBuilder builder(caps);
+Program lower(const Caps& caps, const Tuning& tuning, const std::vector<Tensor>& outputs) {
+    ProgramBuilder builder(caps, tuning);
     for (const Tensor& t : topological_order(outputs)) builder.add(t);
     return builder.finish(outputs);
 }

@@ -23,6 +23,6 @@ struct Program {
 };
 
 // Lowers everything that `outputs` need, in topological order.
-Program lower(const Caps& caps, const std::vector<Tensor>& outputs);
+Program lower(const Caps& caps, const Tuning& tuning, const std::vector<Tensor>& outputs);
 
 }   // namespace kiln

@@ -3,136 +3,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include "kernels/matmul.h"
-#include "kernels/matmul_cpu.h"
 #include "kernels/repack.h"
 #include "runtime/base/check.h"
+#include "runtime/ops/product_variants.h"
 
 namespace kiln {
 namespace {
-
-// How one workgroup covers D, and how fast it is relative to the best when nothing is wasted.
-struct Tile {
-    uint32_t rows, columns;   // of an invocation (or lane), columns in fours
-    uint32_t threads, across;
-    double speed;
-
-    int64_t tall(bool cpu) const { return cpu ? 8 * rows : rows * (threads / across); }
-    int64_t wide(bool cpu) const { return 4 * columns * (cpu ? 8 : across); }
-};
-
-constexpr Tile kCpuTiles[] = {
-    {2, 2, 8, 8, 1.0}, {2, 1, 8, 8, 0.9}, {1, 2, 8, 8, 0.65}, {1, 1, 8, 8, 0.55}};
-constexpr Tile kTiles[] = {{4, 2, 128, 8, 1.0}, {4, 1, 128, 8, 0.75}, {1, 2, 128, 8, 0.45}};
-constexpr Tile kLargeTile = {8, 2, 256, 16,
-                             1.5};   // of GPUs with registers for 64 sums an invocation
-
-const Tile& choose(std::span<const Tile> tiles, bool cpu, int64_t rows, int64_t columns) {
-    auto cost = [&](const Tile& t) {
-        return double(div_up(rows, t.tall(cpu))) * t.tall(cpu) * div_up(columns, t.wide(cpu)) *
-               t.wide(cpu) / t.speed;
-    };
-    return *std::min_element(tiles.begin(), tiles.end(),
-                             [&](const Tile& a, const Tile& b) { return cost(a) < cost(b); });
-}
-
-bool runs_on_cpu(const Caps& caps, const Product& p) {
-    if (caps.kind != DeviceKind::cpu || !caps.subgroup_ballot || caps.subgroup_size != 8)
-        return false;
-    for (const Operand* o : {&p.a, &p.b, &p.bias, &p.residual})
-        if (present(*o) && o->size / (4 * size_of(o->dtype)) > caps.texel_elements) return false;
-    return true;
-}
-
-bool has_large_registers(const Caps& caps) {
-    return caps.kind == DeviceKind::discrete && caps.vendor_id != 0x8086 && caps.invocations >= 256;
-}
-
-Tile tile_of(const Caps& caps, const Product& p, bool cpu) {
-    if (cpu) return choose(kCpuTiles, true, p.rows(), p.columns);
-    int64_t large =
-        div_up(p.rows(), kLargeTile.tall(false)) * div_up(p.columns, kLargeTile.wide(false));
-    if (has_large_registers(caps) && large * p.outer * p.inner >= 64) return kLargeTile;
-    return choose(kTiles, false, p.rows(), p.columns);
-}
-
-template <class Args>
-Args args_of(const Product& p) {
-    auto in_fours = [](int64_t n) {
-        ensure(n % 4 == 0 && n / 4 <= int64_t(~0u), "extents of a product are multiples of four");
-        return uint32_t(n / 4);
-    };
-    Args args{.rows = uint32_t(p.rows()),
-              .columns = in_fours(p.columns),
-              .channels = in_fours(p.channels),
-              .pitch_a = in_fours(p.pitch_a),
-              .pitch_b = in_fours(p.pitch_b),
-              .pitch_d = in_fours(p.pitch_d),
-              .inner = uint32_t(p.inner),
-              .base_a = in_fours(p.base_a),
-              .base_b = in_fours(p.base_b),
-              .base_d = in_fours(p.base_d),
-              .outer_a = in_fours(p.outer_a),
-              .inner_a = in_fours(p.inner_a),
-              .outer_b = in_fours(p.outer_b),
-              .inner_b = in_fours(p.inner_b),
-              .outer_d = in_fours(p.outer_d),
-              .inner_d = in_fours(p.inner_d),
-              .alpha = p.alpha};
-    for (int i = 0; i < 3; i++) {
-        ensure(p.map.stride[i] < 256 && p.map.up[i] < 256 && std::abs(p.map.dilation[i]) < 32768,
-               "steps fit");
-        args.in_size[i] = int32_t(p.map.in[i]);
-        args.out_size[i] = uint32_t(p.map.out[i]);
-        args.taps[i] = uint32_t(p.map.taps[i]);
-        args.step[i] = p.map.stride[i] | p.map.up[i] << 8 | p.map.dilation[i] * 65536;
-        args.pad[i] = int32_t(p.map.pad[i]);
-    }
-    return args;
-}
-
-uint32_t is_half(const Operand& o) { return o.dtype == DType::f16; }
-
-void launch_band(Lowering& lowering, const Product& p, const Tile& tile, bool cpu) {
-    const Operand &bias = present(p.bias) ? p.bias : p.a,
-                  &residual = present(p.residual) ? p.residual : p.a;
-    Grid grid{div_up(p.rows(), tile.tall(cpu)), div_up(p.columns, tile.wide(cpu)),
-              uint32_t(p.outer * p.inner)};
-    if (cpu) {
-        using namespace kernels::matmul_cpu;
-        Launch launch = kernels::matmul_cpu::launch(
-            Variant::main, {.a = p.a, .b = p.b, .bias = bias, .residual = residual, .d = p.d},
-            args_of<Args>(p),
-            {.rows = tile.rows,
-             .columns = tile.columns,
-             .transposed = p.transposed,
-             .bias = present(p.bias),
-             .activation = uint32_t(p.activation),
-             .residual = uint32_t(p.residual_kind),
-             .half = is_half(p.d)},
-            grid);
-        if (lowering.caps().subgroup_size_control) launch.subgroup_size = 8;
-        return lowering.launch(std::move(launch));
-    }
-    using namespace kernels::matmul;
-    ensure(!present(p.residual) || p.residual.dtype == p.d.dtype,
-           "a residual is stored as the result is");
-    lowering.launch(kernels::matmul::launch(
-        Variant::main, {.a = p.a, .b = p.b, .bias = bias, .residual = residual, .d = p.d},
-        args_of<Args>(p),
-        {.local_x = tile.threads,
-         .rows = tile.rows,
-         .columns = tile.columns,
-         .across = tile.across,
-         .a_half = is_half(p.a),
-         .b_half = is_half(p.b),
-         .d_half = is_half(p.d),
-         .transposed = p.transposed,
-         .bias = present(p.bias) ? 1 + is_half(p.bias) : 0,
-         .activation = uint32_t(p.activation),
-         .residual = uint32_t(p.residual_kind)},
-        grid));
-}
 
 // The rows [begin, end) of the outermost axis of one image's output, as a product of its own.
 Product band_of(const Product& p, int axis, int64_t image, int64_t begin, int64_t end,
@@ -180,7 +56,7 @@ Product band_of(const Product& p, int axis, int64_t image, int64_t begin, int64_
 }
 
 // Bands along the outermost axis with more than one row, as tall as the limits allow.
-void launch_bands(Lowering& lowering, const Product& p, const Tile& tile, bool cpu,
+void launch_bands(Lowering& lowering, const Product& p, const ProductVariant& variant,
                   std::string_view op) {
     const Caps& caps = lowering.caps();
     const PixelMap& map = p.map;
@@ -196,7 +72,7 @@ void launch_bands(Lowering& lowering, const Product& p, const Tile& tile, bool c
         int64_t(caps.offset_alignment / std::gcd<uint64_t>(a_line, caps.offset_alignment));
     int64_t halo = std::abs(int64_t(map.taps[axis] - 1) * map.dilation[axis]) + step_a + 1;
     int64_t by_a = int64_t(caps.binding_range / a_line) - halo;
-    int64_t by_grid = int64_t(caps.workgroup_count[0]) * tile.tall(cpu) / out_line;
+    int64_t by_grid = int64_t(caps.workgroup_count[0]) * variant.tile->rows / out_line;
     int64_t height = std::min(
         {int64_t(caps.binding_range / d_line), by_a * map.up[axis] / map.stride[axis], by_grid});
     height = std::min(height / step * step, (map.out[axis] + step - 1) / step * step);
@@ -205,10 +81,10 @@ void launch_bands(Lowering& lowering, const Product& p, const Tile& tile, bool c
                          "] a row of the tensor exceeds the device's binding range");
     for (int64_t image = 0; image < map.images; image++)
         for (int64_t y = 0; y < map.out[axis]; y += height)
-            launch_band(lowering,
-                        band_of(p, axis, image, y, std::min(y + height, map.out[axis]),
-                                caps.offset_alignment),
-                        tile, cpu);
+            variant.family->launch(lowering,
+                                   band_of(p, axis, image, y, std::min(y + height, map.out[axis]),
+                                           caps.offset_alignment),
+                                   *variant.tile);
 }
 
 // One launch or more for each matrix of a batch that is too large as a whole.
@@ -251,14 +127,14 @@ void launch_product(Lowering& lowering, const Product& p, std::string_view op) {
         uint64_t(p.map.tap_count() * (p.channels / 4 + 1)) >= caps.loop_iterations)
         throw ModelError("[" + std::string(op) +
                          "] too many channels for a driver that limits loops");
-    bool cpu = runs_on_cpu(caps, p);
-    Tile tile = tile_of(caps, p, cpu);
+    ProductVariant variant = choose_product(lowering, p, op);
+    if (variant.parts > 1) return launch_split(lowering, p, variant);
     bool fits = std::max(p.a.size, p.d.size) <= caps.binding_range &&
-                div_up(p.rows(), tile.tall(cpu)) <= caps.workgroup_count[0];
+                div_up(p.rows(), variant.tile->rows) <= caps.workgroup_count[0];
     if (fits)
-        launch_band(lowering, p, tile, cpu);
+        variant.family->launch(lowering, p, *variant.tile);
     else
-        launch_bands(lowering, p, tile, cpu, op);
+        launch_bands(lowering, p, variant, op);
 }
 
 void launch_repack(Lowering& lowering, const Operand& from, const Operand& to, const Repack& s) {

@@ -32,6 +32,7 @@ struct Product {
     int64_t columns = 0, channels = 0;
     int64_t pitch_a = 0, pitch_b = 0, pitch_d = 0;
     int64_t base_a = 0, base_b = 0, base_d = 0;
+    int64_t skip_b = 0;   // after the channels of a tap in B, to those of the next
     int64_t outer = 1, inner = 1;
     int64_t outer_a = 0, inner_a = 0, outer_b = 0, inner_b = 0, outer_d = 0, inner_d = 0;
     float alpha = 1;
@@ -40,6 +41,9 @@ struct Product {
     Residual residual_kind = Residual::none;
 
     int64_t rows() const { return map.images * map.pixels(); }
+    // What is bound where there is no bias or residual to bind.
+    const Operand& bias_or_any() const { return bias.slot != ~0u ? bias : a; }
+    const Operand& residual_or_any() const { return residual.slot != ~0u ? residual : a; }
 };
 
 // `columns`, `channels`, pitches and strides must be multiples of four. Splits what exceeds the

@@ -78,12 +78,11 @@ std::string_view name_of(MatrixEntry entry) {
 }
 
 bool matrix_hardware(const Caps& caps) {
-    constexpr uint32_t kAmd = 0x1002, kIntel = 0x8086, kQualcomm = 0x5143;
     if (caps.matrices.empty() || caps.kind == DeviceKind::cpu) return false;
-    if (caps.vendor_id == kQualcomm) return false;
-    if (caps.vendor_id == kAmd) return caps.driver == "radv" || caps.mixed_dot;
+    if (caps.vendor_id == vendor::qualcomm) return false;
+    if (caps.vendor_id == vendor::amd) return caps.driver == "radv" || caps.mixed_dot;
     bool dg2 = caps.device_id >> 8 == 0x56 || caps.device_id >> 4 == 0x4f8;
-    return caps.vendor_id != kIntel || caps.subgroup_min >= 16 || dg2;
+    return caps.vendor_id != vendor::intel || caps.subgroup_min >= 16 || dg2;
 }
 
 std::string_view name_of(DeviceKind kind) {

@@ -11,6 +11,12 @@
 
 namespace kiln {
 
+// Vendor ids: of PCI, or those that Khronos gave.
+namespace vendor {
+constexpr uint32_t amd = 0x1002, arm = 0x13b5, broadcom = 0x14e4, imagination = 0x1010,
+                   intel = 0x8086, nvidia = 0x10de, qualcomm = 0x5143;
+}   // namespace vendor
+
 enum class DeviceKind : uint8_t { discrete, integrated, virtual_gpu, cpu, other };
 std::string_view name_of(DeviceKind kind);
 

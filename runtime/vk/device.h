@@ -11,6 +11,7 @@
 #include "runtime/vk/buffer.h"
 #include "runtime/vk/caps.h"
 #include "runtime/vk/pipeline.h"
+#include "runtime/vk/tuning.h"
 
 namespace kiln {
 
@@ -55,6 +56,9 @@ public:
 
     ~Device();
     const Caps& caps() const;
+    // What operators choose their kernels by; graphs compiled later see what is set.
+    const Tuning& tuning() const { return tuning_; }
+    void set_tuning(Tuning tuning) { tuning_ = std::move(tuning); }
     MemoryUse memory() const;
     uint64_t room() const;   // bytes that limit and driver leave for more; UINT64_MAX: unknown
     uint64_t validation_messages() const;   // so far; tests assert zero
@@ -85,6 +89,7 @@ public:
 private:
     explicit Device(std::shared_ptr<vk::Context> context);
     std::shared_ptr<vk::Context> context_;
+    Tuning tuning_;
 };
 
 }   // namespace kiln

@@ -19,10 +19,13 @@ layout(push_constant) uniform Args {
     float alpha;
     int in_size[3];                     // depth, height, width
     uint out_size[3];
-    uint taps[3];
+    int window[3];                      // bits 0..15: taps, 16..31: padding before
     int step[3];                        // bits 0..7: stride, 8..15: upsampling, 16..31: dilation
-    int pad[3];
+    uint skip_b;                        // after the rows of a tap in B, to those of the next
 };
+
+uint taps(int axis) { return uint(window[axis]) & 0xffffu; }
+uint tap_count() { return taps(0) * taps(1) * taps(2); }
 
 // What the result is added to after the activation.
 const uint kNone = 0, kSame = 1, kImage = 2;   // nothing; a tensor like D; a row for each image
@@ -39,7 +42,8 @@ Pixel pixel_of(uint row) {
     rest /= out_size[1];
     uint z = rest % out_size[0];
     ivec3 stride = ivec3(step[0], step[1], step[2]) & 0xff;
-    return Pixel(rest / out_size[0], ivec3(z, y, x) * stride - ivec3(pad[0], pad[1], pad[2]));
+    ivec3 pad = ivec3(window[0], window[1], window[2]) >> 16;
+    return Pixel(rest / out_size[0], ivec3(z, y, x) * stride - pad);
 }
 
 // The index of a tap's pixel in A, in pixels; negative where it lies in the padding or, with
@@ -49,8 +53,11 @@ int tap_of(Pixel pixel, uvec3 tap) {
     ivec3 at = pixel.at + ivec3(tap) * (steps >> 16);
     ivec3 size = ivec3(in_size[0], in_size[1], in_size[2]);
     if (any(lessThan(at, ivec3(0))) || any(greaterThanEqual(at, size * up))) return -1;
-    ivec3 source = at / up;
-    if (source * up != at) return -1;
+    ivec3 source = at;
+    if (up != ivec3(1)) {
+        source = at / up;
+        if (source * up != at) return -1;
+    }
     return ((int(pixel.image) * size.x + source.x) * size.y + source.y) * size.z + source.z;
 }
 

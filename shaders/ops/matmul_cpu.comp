@@ -62,9 +62,9 @@ void main() {
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) acc[i][j] = vec4(0.0);
 
     int pitch = int(pitch_b);
-    for (uint z = 0; z < taps[0]; z++)
-    for (uint y = 0; y < taps[1]; y++)
-    for (uint x = 0; x < taps[2]; x++) {
+    for (uint z = 0; z < taps(0); z++)
+    for (uint y = 0; y < taps(1); y++)
+    for (uint x = 0; x < taps(2); x++) {
         int a_at[ROWS];
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             int at = tap_of(pixel[r], uvec3(z, y, x));
@@ -93,6 +93,7 @@ void main() {
             [[unroll]] for (uint q = 0; q < 4; q++)
                 [[unroll]] for (uint r = 0; r < ROWS; r++) multiply(r, q, row, values);
         }
+        [[unroll]] for (uint j = 0; j < COLUMNS; j++) b_at[j] += int(skip_b);
     }
 
     uint d0 = base_d + outer * outer_d + index * inner_d;

@@ -70,12 +70,12 @@ int source[kLoadsA];                                    // of `pixel` at the tap
 void advance(uint by) {
     bool moved = by == 0;
     cursor.channel += by;
-    while (cursor.channel >= channels / 2 && cursor.tap.x < taps[0]) {
+    while (cursor.channel >= channels / 2 && cursor.tap.x < taps(0)) {
         cursor.channel -= channels / 2;
         moved = true;
-        if (++cursor.tap.z < taps[2]) continue;
+        if (++cursor.tap.z < taps(2)) continue;
         cursor.tap.z = 0;
-        if (++cursor.tap.y < taps[1]) continue;
+        if (++cursor.tap.y < taps(1)) continue;
         cursor.tap.y = 0;
         cursor.tap.x++;                                 // at the end: the tile is filled with zeros
     }
@@ -88,7 +88,7 @@ uvec4 next_a[kLoadsA], next_b[kLoadsB];
 void load_a(uint base) {
     [[unroll]] for (uint i = 0; i < kLoadsA; i++) {
         next_a[i] = uvec4(0);
-        if (cursor.tap.x < taps[0] && source[i] >= 0)
+        if (cursor.tap.x < taps(0) && source[i] >= 0)
             next_a[i] = a[base + uint(source[i]) * (pitch_a / 2) + cursor.channel];
     }
 }
@@ -198,7 +198,7 @@ void main() {
             sum[r][c] = MATRIX(float, M, N, Accumulator)(0.0);
 
     uint row0 = share / kAcross * SHARE_ROWS, column0 = share % kAcross * SHARE_COLUMNS;
-    uint depth = 4 * channels * taps[0] * taps[1] * taps[2];
+    uint depth = 4 * channels * tap_count();
     advance(0);
     advance(thread % kDepth);
     load_a(a0);

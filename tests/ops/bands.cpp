@@ -19,6 +19,7 @@ public:
     }
 
     const Caps& caps() const override { return caps_; }
+    const Tuning& tuning() const override { return device_->tuning(); }
 
     Operand operand(const Tensor& t) override {
         auto [found, added] = slots_.try_emplace(t.id(), uint32_t(buffers_.size()));

@@ -1,0 +1,40 @@
+// What the families whose kernels include lib/product_storage.glsl have in common: operands in
+// storage buffers. Within runtime/ops only.
+#pragma once
+#include "runtime/ops/product_variants.h"
+
+namespace kiln {
+
+// The variant WIDE: every extent, pitch and stride along the last axis is a multiple of eight.
+inline bool is_wide(const Product& p) {
+    for (int64_t extent : {p.channels, p.columns, p.pitch_a, p.pitch_b, p.skip_b, p.base_a,
+                           p.base_b, p.outer_a, p.inner_a, p.outer_b, p.inner_b})
+        if (extent % 8) return false;
+    return true;
+}
+
+// A residual is read as the result is stored.
+inline bool stores_as_residual(const Product& p) {
+    return !present(p.residual) || p.residual.dtype == p.d.dtype;
+}
+
+template <class Bindings>
+Bindings storage_bindings(const Product& p) {
+    return {.a = p.a, .b = p.b, .bias = p.bias_or_any(), .residual = p.residual_or_any(), .d = p.d};
+}
+
+// Constants 1 to 7.
+template <class Constants>
+Constants storage_constants(const Product& p) {
+    Constants constants;
+    constants.a_half = is_half(p.a);
+    constants.b_half = is_half(p.b);
+    constants.d_half = is_half(p.d);
+    constants.transposed = p.transposed;
+    constants.bias = present(p.bias) ? 1 + is_half(p.bias) : 0;
+    constants.activation = uint32_t(p.activation);
+    constants.residual = uint32_t(p.residual_kind);
+    return constants;
+}
+
+}   // namespace kiln

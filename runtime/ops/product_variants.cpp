@@ -1,0 +1,82 @@
+// THE table of product kernels, best first where speeds are equal, and the choice among them.
+#include "runtime/ops/product_variants.h"
+
+#include <algorithm>
+
+namespace kiln {
+namespace {
+
+// How many workgroups it takes to keep the device busy.
+double places(const Caps& caps) {
+    if (caps.cores) return 2.0 * caps.cores;
+    return caps.kind == DeviceKind::discrete ? 64 : caps.kind == DeviceKind::cpu ? 2 : 16;
+}
+
+// In the multiplications that one invocation in all places does meanwhile at a speed of one. What
+// the device could do beside too few workgroups counts as done.
+double time_of(const Caps& caps, const Product& p, const ProductVariant& variant, double speed) {
+    constexpr double kPartial = 100;   // multiplications in the time of writing and reading a sum
+    constexpr double kLaunch = 5e5;    // the same of a place during another launch
+    const ProductTile& tile = *variant.tile;
+    double parts = double(variant.parts), depth = double(p.channels * p.map.tap_count()) / parts;
+    double groups = double(div_up(p.rows(), tile.rows)) * div_up(p.columns, tile.columns) *
+                    double(p.outer * p.inner) * parts;
+    double time = std::max(groups, places(caps)) * tile.rows * tile.columns * depth / speed;
+    if (parts == 1) return time;
+    return time + kPartial * parts * double(p.rows() * p.columns) + kLaunch * places(caps);
+}
+
+}   // namespace
+
+std::span<const ProductFamily* const> product_families() {
+    static const ProductFamily* const families[] = {&kProductCpu, &kProductShared,
+                                                    &kProductRegisters};
+    return families;
+}
+
+std::string ProductVariant::name() const {
+    std::string name = "matmul." + std::string(family->name) + " " + std::to_string(tile->rows) +
+                       "x" + std::to_string(tile->columns);
+    return parts == 1 ? name : name + " k" + std::to_string(parts);
+}
+
+std::vector<ProductVariant> product_variants(const Caps& caps, const Product& product) {
+    std::vector<ProductVariant> variants;
+    for (const ProductFamily* family : product_families()) {
+        if (!family->fits(caps, product)) continue;
+        for (const ProductTile& tile : family->tiles)
+            if (!tile.fits || tile.fits(caps, product)) variants.push_back({family, &tile});
+    }
+    return variants;
+}
+
+ProductVariant choose_product(const Lowering& lowering, const Product& p, std::string_view op) {
+    ProductVariant best;
+    double least = 0;
+    for (ProductVariant variant : product_variants(lowering.caps(), p)) {
+        auto found = lowering.tuning().measured().find(variant.name());
+        double guess =
+            found == lowering.tuning().measured().end() ? variant.tile->speed : found->second.speed;
+        for (int64_t parts : {1, 2, 4, 8, 16}) {
+            if (parts > 1 && !can_split(lowering.caps(), p, variant, parts)) break;
+            variant.parts = parts;
+            double speed = lowering.tuning().speed(variant.name(), guess);
+            if (speed <= 0) continue;
+            double time = time_of(lowering.caps(), p, variant, speed);
+            if (best.family && time >= least) continue;
+            best = variant, least = time;
+        }
+    }
+    if (!best.family)
+        throw ModelError("[" + std::string(op) + "] no kernel variant is left for this product");
+    return best;
+}
+
+bool reads_texels(const Caps& caps, const Product& p) {
+    auto reaches = [&](const Operand& o) {
+        return !present(o) || o.size / (4 * size_of(o.dtype)) <= caps.texel_elements;
+    };
+    return reaches(p.a) && reaches(p.b) && reaches(p.bias) && reaches(p.residual);
+}
+
+}   // namespace kiln

@@ -1,0 +1,99 @@
+// The ways to compute a matrix product: families of kernels, each with tiles, in one table.
+// Within runtime/ops only.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/ops/product.h"
+
+namespace kiln {
+
+// How one workgroup covers D.
+struct ProductTile {
+    uint32_t rows, columns;            // of D, in elements
+    std::array<uint32_t, 4> shape{};   // what the family's kernel makes of it
+    double speed = 1;                  // a guess, relative to the best of the device's families
+    bool (*fits)(const Caps&, const Product&) = nullptr;   // beyond what the family asks for
+};
+
+struct ProductFamily {
+    std::string_view name;
+    bool (*fits)(const Caps&, const Product&);   // device and operands
+    std::span<const ProductTile> tiles;
+    // One launch, whose operands are within the limits of the device.
+    void (*launch)(Lowering&, const Product&, const ProductTile&);
+};
+
+extern const ProductFamily kProductCpu, kProductRegisters, kProductShared;
+std::span<const ProductFamily* const> product_families();
+
+struct ProductVariant {
+    const ProductFamily* family = nullptr;
+    const ProductTile* tile = nullptr;
+    int64_t parts = 1;   // along K
+
+    std::string name() const;   // as Tuning knows it: "matmul.shared 64x64", " k4" in four parts
+};
+
+// Those in one part that the device and the operands allow, whatever the tuning says of them.
+std::vector<ProductVariant> product_variants(const Caps& caps, const Product& product);
+
+// The one whose padded work takes the least time. Throws ModelError in the name of `op` when the
+// tuning leaves none.
+ProductVariant choose_product(const Lowering& lowering, const Product& product,
+                              std::string_view op);
+
+// Whether a variant computes this product in `parts` along K, and how: product_split.cpp.
+bool can_split(const Caps& caps, const Product& product, const ProductVariant& variant,
+               int64_t parts);
+void launch_split(Lowering& lowering, const Product& product, const ProductVariant& variant);
+
+// Texel buffers reach all that this product reads.
+bool reads_texels(const Caps& caps, const Product& product);
+
+// The push constants that every family's kernel takes: Args of lib/product.glsl.
+template <class Args>
+Args product_args(const Product& p) {
+    auto in_fours = [](int64_t n) {
+        ensure(n % 4 == 0 && n / 4 <= int64_t(~0u), "extents of a product are multiples of four");
+        return uint32_t(n / 4);
+    };
+    Args args{.rows = uint32_t(p.rows()),
+              .columns = in_fours(p.columns),
+              .channels = in_fours(p.channels),
+              .pitch_a = in_fours(p.pitch_a),
+              .pitch_b = in_fours(p.pitch_b),
+              .pitch_d = in_fours(p.pitch_d),
+              .inner = uint32_t(p.inner),
+              .base_a = in_fours(p.base_a),
+              .base_b = in_fours(p.base_b),
+              .base_d = in_fours(p.base_d),
+              .outer_a = in_fours(p.outer_a),
+              .inner_a = in_fours(p.inner_a),
+              .outer_b = in_fours(p.outer_b),
+              .inner_b = in_fours(p.inner_b),
+              .outer_d = in_fours(p.outer_d),
+              .inner_d = in_fours(p.inner_d),
+              .alpha = p.alpha,
+              .skip_b = in_fours(p.skip_b)};
+    for (int i = 0; i < 3; i++) {
+        ensure(p.map.stride[i] < 256 && p.map.up[i] < 256 && std::abs(p.map.dilation[i]) < 32768 &&
+                   p.map.taps[i] < 65536 && std::abs(p.map.pad[i]) < 32768,
+               "windows and steps fit");
+        args.in_size[i] = int32_t(p.map.in[i]);
+        args.out_size[i] = uint32_t(p.map.out[i]);
+        args.window[i] = int32_t(p.map.taps[i] + p.map.pad[i] * 65536);
+        args.step[i] = p.map.stride[i] | p.map.up[i] << 8 | p.map.dilation[i] * 65536;
+    }
+    return args;
+}
+
+inline uint32_t is_half(const Operand& o) { return o.dtype == DType::f16; }
+
+inline Grid product_grid(const Product& p, const ProductTile& tile) {
+    return {div_up(p.rows(), tile.rows), div_up(p.columns, tile.columns),
+            uint32_t(p.outer * p.inner)};
+}
+
+}   // namespace kiln
