@@ -69,10 +69,11 @@ Result<void> WeightStream::stream(const Program& program, const std::vector<uint
     for (uint32_t slot : plan_.kept) sizes.push_back(program.slots[slot].bytes);
     auto places = allocate_together(*device_, sizes);
     if (!places) return places.error();
+    std::vector<Weight*> kept;
+    for (uint32_t slot : plan_.kept) kept.push_back(weight_of(program.slots[slot]).get());
+    if (auto loaded = load(*device_, kept, *places); !loaded) return loaded;
     for (size_t i = 0; i < plan_.kept.size(); i++) {
         const uint32_t slot = plan_.kept[i];
-        const Weight& weight = *weight_of(program.slots[slot]);
-        if (auto loaded = weight.load(*device_, (*places)[i]); !loaded) return loaded;
         buffers[slot] = (*places)[i].slice(0, program.slots[slot].bytes);
     }
     for (const Streaming::Segment& segment : plan_.segments)

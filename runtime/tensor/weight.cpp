@@ -1,11 +1,16 @@
 #include "runtime/tensor/weight.h"
 
 #include <algorithm>
+#include <deque>
+#include <future>
+#include <thread>
 
 namespace kiln {
 namespace {
 
 constexpr uint64_t kSlab = 256u << 20;
+constexpr uint64_t kSmall = 1u << 20;   // packed sooner than a thread begins
+constexpr unsigned kMostThreads = 8;    // more than memory can feed
 
 uint64_t rounded(uint64_t bytes) {
     return (bytes + kWeightAlignment - 1) / kWeightAlignment * kWeightAlignment;
@@ -22,11 +27,34 @@ Result<void> packed(const Weight::Pack& pack, std::byte* target) {
 
 }   // namespace
 
-Result<void> Weight::load(Device& device, const Buffer& target) const {
-    if (std::byte* mapped = target.mapped()) return packed(pack_, mapped);
-    std::vector<std::byte> values(bytes_);
-    if (auto done = packed(pack_, values.data()); !done) return done;
-    return device.write(target, values.data(), bytes_);
+Result<void> load(Device& device, std::span<Weight* const> weights,
+                  std::span<const Buffer> targets) {
+    struct Packed {
+        std::vector<std::byte> values;   // unless they went to the target at once
+        Result<void> done;
+    };
+    const auto pack = [&](size_t i) -> Packed {
+        const Weight& weight = *weights[i];
+        if (std::byte* mapped = targets[i].mapped()) return {{}, packed(weight.pack_, mapped)};
+        Packed result{std::vector<std::byte>(weight.bytes_), {}};
+        result.done = packed(weight.pack_, result.values.data());
+        return result;
+    };
+    const size_t width = std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads);
+    std::deque<std::future<Packed>> ahead;
+    for (size_t i = 0, next = 0; i < weights.size(); i++) {
+        for (; next < std::min(weights.size(), i + width); next++)
+            ahead.push_back(std::async(
+                weights[next]->bytes_ > kSmall ? std::launch::async : std::launch::deferred, pack,
+                next));
+        const Packed now = ahead.front().get();
+        ahead.pop_front();
+        if (!now.done) return now.done;
+        if (now.values.empty()) continue;
+        auto written = device.write(targets[i], now.values.data(), now.values.size());
+        if (!written) return written;
+    }
+    return {};
 }
 
 Result<std::shared_ptr<const Weight::OnHost>> Weight::on_host(Device& device) {
@@ -88,8 +116,7 @@ Result<void> make_resident(Device& device, std::span<const std::shared_ptr<Weigh
     }
     auto ranges = allocate_together(device, sizes);
     if (!ranges) return ranges.error();
-    for (size_t i = 0; i < missing.size(); i++)
-        if (auto loaded = missing[i]->load(device, (*ranges)[i]); !loaded) return loaded;
+    if (auto loaded = load(device, missing, *ranges); !loaded) return loaded;
     for (size_t i = 0; i < missing.size(); i++) missing[i]->resident_ = (*ranges)[i];
     return {};
 }

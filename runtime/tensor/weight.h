@@ -16,13 +16,13 @@ namespace kiln {
 class Weight {
 public:
     // Writes the values in the order of the device, `bytes` of them. May throw a ResultError: the
-    // file holds NaN, say. May be called several times, and keeps alive what it reads.
+    // file holds NaN, say. May be called several times, from any thread, and keeps alive what it
+    // reads.
     using Pack = std::function<void(std::byte* target)>;
 
     Weight(uint64_t bytes, Pack pack) : bytes_(bytes), pack_(std::move(pack)) {}
 
     uint64_t bytes() const { return bytes_; }
-    Result<void> load(Device& device, const Buffer& target) const;   // target holds bytes()
 
     // In device memory until evict(); graphs that were compiled in between keep that memory.
     const Buffer& resident() const { return resident_; }
@@ -37,6 +37,7 @@ public:
     Result<std::shared_ptr<const OnHost>> on_host(Device& device);
 
 private:
+    friend Result<void> load(Device&, std::span<Weight* const>, std::span<const Buffer>);
     friend Result<void> make_resident(Device&, std::span<const std::shared_ptr<Weight>>);
     uint64_t bytes_;
     Pack pack_;
@@ -48,6 +49,10 @@ private:
 // up to kWeightAlignment.
 constexpr uint64_t kWeightAlignment = 256;
 Result<std::vector<Buffer>> allocate_together(Device& device, std::span<const uint64_t> sizes);
+
+// Each into its target, which holds its bytes(); several are packed at a time.
+Result<void> load(Device& device, std::span<Weight* const> weights,
+                  std::span<const Buffer> targets);
 
 // All or none of those that are not resident yet. Status::out_of_memory: they do not fit.
 Result<void> make_resident(Device& device, std::span<const std::shared_ptr<Weight>> weights);

@@ -64,7 +64,11 @@ TEST_CASE("streamed weights give the same bits as resident ones, run after run",
     CHECK(streamed.stats().segments >= kLayers / 2);
     CHECK(streamed.stats().streamed_bytes == (kLayers + 1) * kWidth * kWidth * sizeof(float));
     CHECK(missing_bytes(chain.weights) == total(chain));
-    const auto first = chain.run(streamed, 0.3f), second = chain.run(streamed, 0.7f);
+    const auto first = chain.run(streamed, 0.3f);
+    const uint64_t held = device->memory().held, pipelines = device->pipelines_created();
+    const auto second = chain.run(streamed, 0.7f);
+    CHECK(device->memory().held == held);
+    CHECK(device->pipelines_created() == pipelines);
     Graph resident = take(Graph::compile(device, {chain.y}, {.weights = Placing::resident}));
     CHECK(resident.stats().segments == 0);
     CHECK(missing_bytes(chain.weights) == 0);

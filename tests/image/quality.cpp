@@ -23,11 +23,11 @@ struct Limits {
 
 // About twice the measured errors, and 6 dB below the measured PSNR.
 constexpr Limits kLimits[] = {
-    {DType::f16, 1e-3, 2e-3, 60},     {DType::bf16, 1e-2, 1e-2, 40},
-    {DType::f8_e4m3, 1e-1, 1e-1, 20}, {DType::f8_e5m2, 2e-1, 2e-1, 15},
-    {DType::q8_0, 1e-2, 1e-2, 40},    {DType::q6_k, 2e-2, 3e-2, 35},
-    {DType::q5_k, 5e-2, 1e-1, 30},    {DType::q5_0, 5e-2, 1e-1, 30},
-    {DType::q4_k, 1e-1, 2e-1, 25},    {DType::q4_0, 1e-1, 2e-1, 20},
+    {DType::f16, 1e-6, 1e-6, 80},     {DType::bf16, 2.5e-3, 7e-3, 54},
+    {DType::f8_e4m3, 4e-2, 1e-1, 26}, {DType::f8_e5m2, 6e-2, 2e-1, 28},
+    {DType::q8_0, 7e-3, 1.4e-2, 44},  {DType::q6_k, 9e-3, 3e-2, 45},
+    {DType::q5_k, 1e-1, 1e-1, 29},    {DType::q5_0, 1e-1, 1.2e-1, 30},
+    {DType::q4_k, 1e-1, 1.4e-1, 28},  {DType::q4_0, 1.2e-1, 2.2e-1, 24},
 };
 
 bool is_gguf(DType type) { return is_block(type) || type == DType::f16; }

@@ -4,6 +4,7 @@
 
 #include "modalities/image/checkpoint.h"
 #include "modalities/image/pipeline.h"
+#include "runtime/io/quantise.h"
 #include "tests/image/models.h"
 #include "tests/image/pictures.h"
 #include "tests/support/device.h"
@@ -64,6 +65,32 @@ TEST_CASE("a checkpoint in one file gives the picture of diffusers", "[gpu]") {
     const Safetensors goldens =
         take(Safetensors::open((kImageGoldens / "single_files.safetensors").string()));
     check_pictures(*pictures, goldens, family);
+}
+
+TEST_CASE("a GGUF file of the same tensors gives nearly the same picture", "[gpu]") {
+    const std::string family = GENERATE("sd1", "sdxl");
+    CAPTURE(family);
+    const SingleFile file(family, file_tensors(family));
+    const std::string gguf = (file.folder.path / "model.gguf").string();
+    take(write_quantised(gguf, take(TensorFiles::open(file.path)), DType::q8_0));
+    CHECK(fs::file_size(gguf) < fs::file_size(file.path) * 2 / 3);
+    const auto draw = [&](const std::string& path) {
+        std::vector<std::string> warnings;
+        const ImageOptions options{
+            .tokenizer = kTokenizer,
+            .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
+        ImagePipeline pipeline = take(ImagePipeline::open(test_device(), path, options));
+        CHECK(warnings.empty());
+        CHECK(pipeline.info().family.ends_with("(one file)"));
+        return take(pipeline.run(request_of(family))).at(0).image.pixels;
+    };
+    const auto exact = draw(file.path), near = draw(gguf);
+    REQUIRE(exact.size() == near.size());
+    double squares = 0;
+    for (size_t i = 0; i < exact.size(); i++)
+        squares += std::pow(double(exact[i]) - double(near[i]), 2);
+    CHECK(std::sqrt(squares / double(exact.size())) < 4);   // of 255
+    CHECK(squares > 0);
 }
 
 TEST_CASE("what a single file predicts follows from it, and can be said otherwise") {

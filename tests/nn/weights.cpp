@@ -50,6 +50,21 @@ std::vector<float> values_of(Device& device, const Tensor& tensor) {
     return values;
 }
 
+// One GGUF file, opened and then removed.
+struct TemporaryGguf {
+    std::shared_ptr<const TensorFiles> files;
+
+    TemporaryGguf(const std::vector<GgufTensor>& tensors,
+                  const std::function<std::vector<std::byte>(size_t)>& bytes) {
+        const std::string path = (std::filesystem::temp_directory_path() /
+                                  ("kiln-weights-" + std::to_string(getpid()) + ".gguf"))
+                                     .string();
+        take(write_gguf(path, tensors, {}, bytes));
+        files = std::make_shared<TensorFiles>(take(TensorFiles::open(path)));
+        std::filesystem::remove(path);
+    }
+};
+
 Error failure_of(const std::function<void()>& work) {
     try {
         work();
@@ -155,9 +170,6 @@ TEST_CASE("scaled 8-bit weights are multiplied by their scale", "[gpu]") {
 
 TEST_CASE("linear layers stay quantised in device memory, all else becomes f16", "[gpu]") {
     const auto device = test_device();
-    const std::string path = (std::filesystem::temp_directory_path() /
-                              ("kiln-weights-" + std::to_string(getpid()) + ".gguf"))
-                                 .string();
     const int64_t in = 1024, out = 768;
     std::vector<float> values(size_t(in * out));
     for (size_t i = 0; i < values.size(); i++) values[i] = float(i * 37 % 101) / 50 - 1;
@@ -165,16 +177,14 @@ TEST_CASE("linear layers stay quantised in device memory, all else becomes f16",
                                              {"table.weight", DType::q8_0, {out, in}},
                                              {"bad.weight", DType::q8_0, {4, 32}}};
     std::vector<std::byte> fused;
-    take(write_gguf(path, tensors, {}, [&](size_t i) {
+    const TemporaryGguf file(tensors, [&](size_t i) {
         std::vector<std::byte> bytes(bytes_of(tensors[i].dtype, tensors[i].shape.count()));
         from_f32(tensors[i].dtype, values.data(), bytes.data(), size_t(tensors[i].shape.count()));
         if (i == 0) fused = bytes;
         if (i == 2) bytes[1] = std::byte(0x7e);
         return bytes;
-    }));
-    const auto files = std::make_shared<TensorFiles>(take(TensorFiles::open(path)));
-    std::filesystem::remove(path);
-    Weights weights(device, files,
+    });
+    Weights weights(device, file.files,
                     {.names = {{"q", {"fused.weight", 0, 3}},
                                {"k", {"fused.weight", 1, 3}},
                                {"table", {"table.weight"}},
@@ -195,10 +205,25 @@ TEST_CASE("linear layers stay quantised in device memory, all else becomes f16",
     CHECK(table.dtype() == DType::f16);
     CHECK(std::abs(values_of(*device, table)[5] - values[5]) < 0.01f);
     CHECK(failure_of([&] { weights.matrix("bad", 32, 4); }).status == Status::not_finite);
-    Weights plain(device, files,
+    Weights plain(device, file.files,
                   {.storage = Storage::f32, .names = {{"q", {"fused.weight", 0, 3}}}});
     CHECK(plain.matrix("q", in, out / 3).at(0).dtype() == DType::f32);
     check_silent(*device);
+}
+
+TEST_CASE("device memory holds a quantised matrix in the bits of its file", "[gpu]") {
+    const auto device = test_device();
+    const int64_t in = 8192, out = 8192;   // 37.7 MB in q4_0, 134 MB in f16
+    const TemporaryGguf file({{"w", DType::q4_0, {out, in}}}, [&](size_t) {
+        std::vector<std::byte> bytes(bytes_of(DType::q4_0, in * out));
+        for (size_t i = 0; i < bytes.size(); i++) bytes[i] = std::byte(i % 18 == 1 ? 0x20 : i);
+        return bytes;
+    });
+    const uint64_t before = device->memory().held;
+    Weights weights(device, file.files);
+    const Tensor w = weights.matrix("w", in, out).at(0);
+    CHECK(w.dtype() == DType::q4_0);
+    CHECK(device->memory().held - before < uint64_t(64) << 20);
 }
 
 TEST_CASE("a tensor larger than a binding comes in parts, side by side", "[gpu][.nightly]") {
