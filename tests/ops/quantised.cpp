@@ -107,6 +107,11 @@ TEST_CASE("products with a quantised matrix equal the double reference", "[gpu][
     check_silent(*device);
 }
 
+// Extents of a product.
+struct Size {
+    int64_t rows, in, out;
+};
+
 // A product computed in one given way.
 class ProductIn : public Op {
 public:
@@ -137,8 +142,8 @@ TEST_CASE("packed dot products come near, exactly so on whole numbers", "[gpu][q
     if (!device->caps().packed_dot) SKIP("no packed dot products");
     const DType type_a = GENERATE(DType::f32, DType::f16);
     for (DType dtype : {DType::q8_0, DType::q4_0, DType::q5_0})
-        for (auto [rows, in, out] :
-             {std::tuple<int64_t, int64_t, int64_t>{1, 32, 4}, {37, 320, 68}, {130, 96, 132}}) {
+        for (const Size& size : {Size{1, 32, 4}, {37, 320, 68}, {130, 96, 132}}) {
+            const int64_t rows = size.rows, in = size.in, out = size.out;
             CAPTURE(name_of(dtype), rows, in, out, name_of(type_a));
             const Quantised w(*device, dtype, in, out, 5);
             std::vector<float> x = integers(rows * in, 7, 100);
