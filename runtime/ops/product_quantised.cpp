@@ -1,46 +1,64 @@
+// Products with a quantised B on GPUs. Family "quantised": its blocks become f32 on their way into
+// shared memory. Family "dot": rows of A become signed bytes as well, with a scale for 32 of them,
+// and packed dot products sum within a block; only for blocks of 32 without minima.
 #include "runtime/ops/product_quantised.h"
 
 #include "kernels/matmul_dot.h"
 #include "kernels/matmul_quantised.h"
 #include "kernels/quantise_rows.h"
-#include "runtime/base/check.h"
 #include "runtime/ops/dequantise.h"
+#include "runtime/ops/product_storage.h"
 #include "runtime/ops/spread.h"
 
 namespace kiln {
 namespace {
 
+bool fits(const Caps&, const Product& p) {
+    return p.outer * p.inner == 1 && p.map.tap_count() == 1 && !p.transposed &&
+           stores_as_residual(p);
+}
+
+bool fits_dots(const Caps& caps, const Product& p) {
+    const DType b = p.b.dtype;
+    return fits(caps, p) && caps.packed_dot &&
+           (b == DType::q8_0 || b == DType::q4_0 || b == DType::q5_0);
+}
+
+bool has_workgroups(const Caps& caps, const Product&) { return caps.invocations >= 256; }
+
+// As of "shared": what has registers for 64 sums an invocation.
+bool has_registers(const Caps& caps, const Product& p) {
+    return has_workgroups(caps, p) && caps.kind == DeviceKind::discrete &&
+           caps.vendor_id != vendor::intel && (caps.vendor_id != vendor::amd || caps.mixed_dot);
+}
+bool has_fast_dots(const Caps& caps, const Product&) { return caps.fast_dot; }
+bool has_both(const Caps& caps, const Product& p) {
+    return has_registers(caps, p) && caps.fast_dot;
+}
+
 // Invocations, how many of them stand across the columns, and rows and fours of columns of each.
-struct Tile {
-    uint32_t threads, across, rows, columns;
-
-    uint32_t tall() const { return rows * (threads / across); }
-    uint32_t wide() const { return 4 * columns * across; }
-};
-constexpr Tile kLarge{256, 16, 8, 2}, kMedium{128, 8, 4, 2}, kFlat{128, 8, 1, 2};
-
-Tile tile_of(const Caps& caps, const Product& p) {
-    const int64_t groups =
-        int64_t(div_up(p.rows(), kLarge.tall())) * div_up(p.columns, kLarge.wide());
-    const bool registers = caps.kind == DeviceKind::discrete && caps.vendor_id != 0x8086;
-    if (registers && caps.invocations >= kLarge.threads && groups >= 64) return kLarge;
-    return p.rows() <= kFlat.tall() ? kFlat : kMedium;
+constexpr ProductTile tile(uint32_t threads, uint32_t across, uint32_t rows, uint32_t columns,
+                           double speed, bool (*fits)(const Caps&, const Product&) = nullptr) {
+    return {.rows = rows * (threads / across),
+            .columns = 4 * columns * across,
+            .shape = {threads, across, rows, columns},
+            .speed = speed,
+            .fits = fits};
 }
 
-// All in one launch, without what only the other kernels do.
-bool fits(const Caps& caps, const Product& p) {
-    const bool whole = std::max(p.a.size, p.d.size) <= caps.binding_range &&
-                       div_up(p.rows(), kFlat.tall()) <= caps.workgroup_count[0];
-    const bool bf16 = present(p.bias) && p.bias.dtype == DType::bf16;
-    return whole && !bf16 && p.outer * p.inner == 1 && p.map.tap_count() == 1 && !p.transposed &&
-           (!present(p.residual) || p.residual.dtype == p.d.dtype);
-}
+constexpr ProductTile kTiles[] = {tile(256, 16, 8, 2, 1.4, has_registers),
+                                  tile(256, 16, 4, 2, 1.1, has_workgroups),
+                                  tile(128, 8, 4, 2, 0.95), tile(128, 8, 1, 2, 0.4)};
+// The last is what remains without hardware: right, and not chosen unless it was measured.
+constexpr ProductTile kDotTiles[] = {tile(256, 16, 8, 2, 2.5, has_both),
+                                     tile(128, 8, 4, 2, 1.7, has_fast_dots),
+                                     tile(128, 8, 1, 2, 0.01)};
 
 template <class Constants>
-Constants constants_of(const Product& p, const Tile& tile) {
+Constants constants_of(const Product& p, const ProductTile& tile) {
     Constants c;
-    c.local_x = tile.threads;
-    c.rows = tile.rows, c.columns = tile.columns, c.across = tile.across;
+    c.local_x = tile.shape[0], c.across = tile.shape[1];
+    c.rows = tile.shape[2], c.columns = tile.shape[3];
     c.b_format = product_format(p.b.dtype), c.d_format = product_format(p.d.dtype);
     c.bias = present(p.bias) ? 1 + product_format(p.bias.dtype) : 0;
     c.activation = uint32_t(p.activation), c.residual = uint32_t(p.residual_kind);
@@ -56,68 +74,47 @@ Args args_of(const Product& p) {
             .scale = p.alpha};
 }
 
-template <class Bindings>
-Bindings bindings_of(const Product& p, const Operand& a) {
-    return {.a = a,
-            .b = p.b,
-            .bias = present(p.bias) ? p.bias : a,
-            .residual = present(p.residual) ? p.residual : a,
-            .d = p.d};
-}
-
-Grid grid_of(const Product& p, const Tile& tile) {
-    return {div_up(p.rows(), tile.tall()), div_up(p.columns, tile.wide()), 1};
-}
-
-void launch_tiles(Lowering& lowering, const Product& p) {
+void launch_tiles(Lowering& lowering, const Product& p, const ProductTile& tile) {
     using namespace kernels::matmul_quantised;
-    const Tile tile = tile_of(lowering.caps(), p);
     auto constants = constants_of<Constants>(p, tile);
-    constants.depth = tile.tall() + tile.wide() <= 128 ? 8 : 4;   // 16 KiB up to 64 x 64
+    constants.depth = tile.rows + tile.columns <= 128 ? 8 : 4;   // 16 KiB up to 64 x 64
     constants.a_format = product_format(p.a.dtype);
-    lowering.launch(launch(Variant::main, bindings_of<Bindings>(p, p.a), args_of<Args>(p),
-                           constants, grid_of(p, tile)));
+    lowering.launch(launch(Variant::main, storage_bindings<Bindings>(p), args_of<Args>(p),
+                           constants, product_grid(p, tile)));
 }
 
-void launch_dots(Lowering& lowering, const Product& p) {
-    using namespace kernels::matmul_dot;
+void launch_dots(Lowering& lowering, const Product& p, const ProductTile& tile) {
     const uint64_t blocks = uint64_t(p.rows() * p.channels / 32);
-    const Operand bytes = lowering.scratch(blocks * 36);   // 32 codes and a scale
+    Product bytes = p;
+    bytes.a = lowering.scratch(blocks * 36);   // 32 codes and a scale
     const Spread s = spread(lowering.caps(), blocks);
     lowering.launch(kernels::quantise_rows::launch(
-        kernels::quantise_rows::Variant::main, {.x = p.a, .y = bytes},
+        kernels::quantise_rows::Variant::main, {.x = p.a, .y = bytes.a},
         {.count = uint32_t(blocks), .chunk = s.chunk},
         {.local_x = s.local, .format = product_format(p.a.dtype)}, s.grid));
-    const Tile tile = tile_of(lowering.caps(), p);
-    lowering.launch(launch(Variant::main, bindings_of<Bindings>(p, bytes), args_of<Args>(p),
-                           constants_of<Constants>(p, tile), grid_of(p, tile)));
+    using namespace kernels::matmul_dot;
+    lowering.launch(launch(Variant::main, storage_bindings<Bindings>(bytes), args_of<Args>(p),
+                           constants_of<Constants>(p, tile), product_grid(p, tile)));
 }
-
-bool has_dots(DType b) { return b == DType::q8_0 || b == DType::q4_0 || b == DType::q5_0; }
 
 }   // namespace
 
-QuantisedWay quantised_way(const Caps& caps, const Product& p) {
-    const bool texels =
-        caps.kind == DeviceKind::cpu && caps.subgroup_ballot && caps.subgroup_size == 8;
-    const bool matrices = matrix_hardware(caps) && p.rows() > 32;
-    if (texels || matrices || !fits(caps, p)) return QuantisedWay::plain;
-    const bool dots = caps.packed_dot && caps.fast_dot && has_dots(p.b.dtype);
-    return dots ? QuantisedWay::dot : QuantisedWay::tile;
-}
-
-void launch_quantised_product(Lowering& lowering, const Product& p, std::string_view op,
-                              QuantisedWay way) {
-    if (way == QuantisedWay::tile) return launch_tiles(lowering, p);
-    if (way == QuantisedWay::dot) return launch_dots(lowering, p);
-    Product plain = p;
-    plain.b = lowering.scratch(uint64_t(p.channels * p.columns) * size_of(DType::f16), DType::f16);
-    launch_dequantise(lowering, p.b, plain.b, p.channels, p.columns, 1);
-    launch_any_product(lowering, plain, op);
-}
+const ProductFamily kProductQuantised = {"quantised", fits, kTiles, launch_tiles, true};
+const ProductFamily kProductDot = {"dot", fits_dots, kDotTiles, launch_dots, true};
 
 void launch_quantised_product(Lowering& lowering, const Product& p, std::string_view op) {
-    launch_quantised_product(lowering, p, op, quantised_way(lowering.caps(), p));
+    constexpr double kValue = 48;   // multiplications in the time of making one value plain
+    Product plain = p;
+    plain.b.dtype = DType::f16;
+    plain.b.size = uint64_t(p.channels * p.columns) * size_of(DType::f16);
+    const ProductChoice as_is = cheapest_product(lowering, p),
+                        as_plain = cheapest_product(lowering, plain);
+    const double first = kValue * double(p.channels * p.columns);
+    if (as_is.variant.family && (!as_plain.variant.family || as_is.time <= as_plain.time + first))
+        return launch_product(lowering, p, op);
+    plain.b = lowering.scratch(plain.b.size, DType::f16);
+    launch_dequantise(lowering, p.b, plain.b, p.channels, p.columns, 1);
+    launch_product(lowering, plain, op);
 }
 
 }   // namespace kiln

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "runtime/tensor/quantised.h"
+
 namespace kiln {
 namespace {
 
@@ -29,8 +31,8 @@ double time_of(const Caps& caps, const Product& p, const ProductVariant& variant
 }   // namespace
 
 std::span<const ProductFamily* const> product_families() {
-    static const ProductFamily* const families[] = {&kProductCpu, &kProductShared,
-                                                    &kProductRegisters};
+    static const ProductFamily* const families[] = {
+        &kProductCpu, &kProductShared, &kProductRegisters, &kProductDot, &kProductQuantised};
     return families;
 }
 
@@ -43,6 +45,7 @@ std::string ProductVariant::name() const {
 std::vector<ProductVariant> product_variants(const Caps& caps, const Product& product) {
     std::vector<ProductVariant> variants;
     for (const ProductFamily* family : product_families()) {
+        if (family->quantised != is_quantised(product.b.dtype)) continue;
         if (!family->fits(caps, product)) continue;
         for (const ProductTile& tile : family->tiles)
             if (!tile.fits || tile.fits(caps, product)) variants.push_back({family, &tile});
@@ -50,9 +53,8 @@ std::vector<ProductVariant> product_variants(const Caps& caps, const Product& pr
     return variants;
 }
 
-ProductVariant choose_product(const Lowering& lowering, const Product& p, std::string_view op) {
-    ProductVariant best;
-    double least = 0;
+ProductChoice cheapest_product(const Lowering& lowering, const Product& p) {
+    ProductChoice best;
     for (ProductVariant variant : product_variants(lowering.caps(), p)) {
         auto found = lowering.tuning().measured().find(variant.name());
         double guess =
@@ -63,10 +65,14 @@ ProductVariant choose_product(const Lowering& lowering, const Product& p, std::s
             double speed = lowering.tuning().speed(variant.name(), guess);
             if (speed <= 0) continue;
             double time = time_of(lowering.caps(), p, variant, speed);
-            if (best.family && time >= least) continue;
-            best = variant, least = time;
+            if (!best.variant.family || time < best.time) best = {variant, time};
         }
     }
+    return best;
+}
+
+ProductVariant choose_product(const Lowering& lowering, const Product& p, std::string_view op) {
+    ProductVariant best = cheapest_product(lowering, p).variant;
     if (!best.family)
         throw ModelError("[" + std::string(op) + "] no kernel variant is left for this product");
     return best;

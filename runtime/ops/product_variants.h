@@ -23,9 +23,11 @@ struct ProductFamily {
     std::span<const ProductTile> tiles;
     // One launch, whose operands are within the limits of the device.
     void (*launch)(Lowering&, const Product&, const ProductTile&);
+    bool quantised = false;   // reads a quantised B, and no other
 };
 
 extern const ProductFamily kProductCpu, kProductRegisters, kProductShared;
+extern const ProductFamily kProductDot, kProductQuantised;
 std::span<const ProductFamily* const> product_families();
 
 struct ProductVariant {
@@ -39,8 +41,15 @@ struct ProductVariant {
 // Those in one part that the device and the operands allow, whatever the tuning says of them.
 std::vector<ProductVariant> product_variants(const Caps& caps, const Product& product);
 
-// The one whose padded work takes the least time. Throws ModelError in the name of `op` when the
-// tuning leaves none.
+// The one whose padded work takes the least time, in multiplications at a speed of one; without a
+// family when the tuning leaves none.
+struct ProductChoice {
+    ProductVariant variant;
+    double time = 0;
+};
+ProductChoice cheapest_product(const Lowering& lowering, const Product& product);
+
+// That variant. Throws ModelError in the name of `op` when there is none.
 ProductVariant choose_product(const Lowering& lowering, const Product& product,
                               std::string_view op);
 

@@ -4,25 +4,12 @@
 
 #include "runtime/ops/product_variants.h"
 #include "tests/ops/products.h"
+#include "tests/ops/retuned.h"
 
 using namespace kiln;
 using namespace kiln::test;
 
 namespace {
-
-// The device with another tuning, for as long as this lives.
-class Retuned {
-public:
-    Retuned(std::shared_ptr<Device> device, Tuning tuning)
-        : device_(std::move(device)), before_(device_->tuning()) {
-        device_->set_tuning(std::move(tuning));
-    }
-    ~Retuned() { device_->set_tuning(before_); }
-
-private:
-    std::shared_ptr<Device> device_;
-    Tuning before_;
-};
 
 // A result, what it must be, and the product that computes it as far as variants are told apart.
 struct Work {

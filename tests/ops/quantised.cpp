@@ -1,10 +1,11 @@
 // Matrices that stay quantised in device memory: products with them, and what they hold.
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 
 #include "runtime/graph/graph.h"
-#include "runtime/ops/product_quantised.h"
 #include "runtime/tensor/quantised.h"
 #include "tests/ops/products.h"
+#include "tests/ops/retuned.h"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -35,12 +36,6 @@ struct Quantised {
         tensor = parameter("w", {in, out}, dtype, buffer);
     }
 };
-
-// Whether products of this device first make B plain, in f16.
-bool plain(const Device& device) {
-    Product p{.map = line_of(1)};
-    return quantised_way(device.caps(), p) == QuantisedWay::plain;
-}
 
 }   // namespace
 
@@ -82,9 +77,13 @@ TEST_CASE("dequantising on the device gives the values that the blocks stand for
     check_silent(*device);
 }
 
-// The device as it is makes the matrix plain first on CPU drivers; without subgroups none does.
+// The two ways: B as it is, forced, and B made plain in f16 first, as the choice may be.
+const char* const kWays[] = {"", "matmul.quantised"};
+
 TEST_CASE("products with a quantised matrix equal the double reference", "[gpu][quantised]") {
     const auto device = test_device(GENERATE("", "minimal"));
+    const std::string way = GENERATE(from_range(kWays));
+    const Retuned forced(device, Tuning::only(way));
     const DType type_a = GENERATE(DType::f32, DType::f16);
     for (DType dtype : kTypes) {
         if (type_a == DType::f16 && dtype != DType::q8_0 && dtype != DType::q5_k) continue;
@@ -95,7 +94,7 @@ TEST_CASE("products with a quantised matrix equal the double reference", "[gpu][
             const std::vector<float> x = fractions(rows * in, 7), bias = fractions(out, 9);
             Doubles expected = matmul_reference(doubles(x), w.values, 1, rows, in, out);
             const Tensor a = operand(*device, {rows, in}, x, type_a);
-            const double limit = type_a == DType::f32 && !plain(*device) ? 1e-5 : 1e-3;
+            const double limit = type_a == DType::f32 && !way.empty() ? 1e-5 : 1e-3;
             CHECK(difference(values_of(device, matmul(a, w.tensor)), expected) < limit);
             for (size_t i = 0; i < expected.size(); i++)
                 expected[i] = std::max(0.0, expected[i] + bias[i % size_t(out)]);
@@ -112,30 +111,6 @@ struct Size {
     int64_t rows, in, out;
 };
 
-// A product computed in one given way.
-class ProductIn : public Op {
-public:
-    explicit ProductIn(QuantisedWay way) : way_(way) {}
-    std::string_view name() const override { return "product"; }
-    void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
-        const int64_t k = node.inputs[0][-1], n = out[-1];
-        const Product p{.a = lowering.operand(node.inputs[0]),
-                        .b = lowering.operand(node.inputs[1]),
-                        .d = lowering.operand(out),
-                        .bias = lowering.operand(node.inputs[2]),
-                        .map = line_of(out[0]),
-                        .columns = n,
-                        .channels = k,
-                        .pitch_a = k,
-                        .pitch_b = n,
-                        .pitch_d = n};
-        launch_quantised_product(lowering, p, name(), way_);
-    }
-
-private:
-    QuantisedWay way_;
-};
-
 // The error is that of rows in eight bits, of which the largest value in 32 has 127 steps.
 TEST_CASE("packed dot products come near, exactly so on whole numbers", "[gpu][quantised]") {
     const auto device = test_device();
@@ -150,26 +125,56 @@ TEST_CASE("packed dot products come near, exactly so on whole numbers", "[gpu][q
             for (size_t i = 0; i < x.size(); i += 32) x[i] = 127;   // so that a step is one
             const std::vector<float> bias = fractions(out, 9);
             const Tensor b = operand(*device, {out}, bias);
-            const auto product = [&](const std::vector<float>& values, QuantisedWay way) {
-                const Tensor a = operand(*device, {rows, in}, values, type_a);
-                return values_of(device, compute(std::make_shared<ProductIn>(way), {a, w.tensor, b},
-                                                 {rows, out}, DType::f32));
-            };
-            const auto reference = [&](const std::vector<float>& values) {
+            const auto error_of = [&](const std::vector<float>& values) {
                 Doubles y = matmul_reference(doubles(values), w.values, 1, rows, in, out);
                 for (size_t i = 0; i < y.size(); i++) y[i] += bias[i % size_t(out)];
-                return y;
+                const Tensor a = operand(*device, {rows, in}, values, type_a);
+                return difference(values_of(device, cast(linear(a, w.tensor, b), DType::f32)), y);
             };
-            CHECK(difference(product(x, QuantisedWay::dot), reference(x)) < 1e-6);
-            const std::vector<float> f = fractions(rows * in, 8);
-            CHECK(difference(product(f, QuantisedWay::dot), reference(f)) < 2e-2);
-            CHECK(difference(product(f, QuantisedWay::tile), reference(f)) < 1e-5);
+            const double stored = type_a == DType::f16 ? 5e-4 : 1e-6;
+            const Retuned dot(device, Tuning::only("matmul.dot"));
+            CHECK(error_of(x) < stored);
+            CHECK(error_of(fractions(rows * in, 8)) < 2e-2);
         }
+    check_silent(*device);
+}
+
+TEST_CASE("each way to take a quantised matrix can be forced", "[gpu][quantised]") {
+    const auto device = test_device();
+    const Quantised w(*device, DType::q8_0, 256, 68, 5);
+    const std::vector<float> x = fractions(37 * 256, 7);
+    const Tensor a = operand(*device, {37, 256}, x);
+    const Doubles expected = matmul_reference(doubles(x), w.values, 1, 37, 256, 68);
+    const auto launches = [&](const char* variant, double limit) {
+        CAPTURE(variant);
+        const Retuned forced(device, Tuning::only(variant));
+        Graph graph = take(Graph::compile(device, {matmul(a, w.tensor)}));
+        take(graph.run());
+        CHECK(difference(take(graph.read()), expected) < limit);
+        return graph.dump();
+    };
+    const auto begins = [](const std::string& dump, const std::string& kernel) {
+        return dump.starts_with(kernel + " ");
+    };
+    for (const char* tile : {"64x64", "16x64", "64x128"})
+        if (tile != std::string("64x128") || device->caps().invocations >= 256)
+            CHECK(begins(launches(("matmul.quantised " + std::string(tile)).c_str(), 1e-5),
+                         "matmul_quantised"));
+    CHECK(begins(launches("matmul.shared", 1e-3), "dequantise"));
+    if (device->caps().packed_dot) CHECK(begins(launches("matmul.dot", 2e-2), "quantise_rows"));
+    CHECK_THROWS_AS(launches("matmul.none", 0), ModelError);
+    // Rows in bytes are less exact: without hardware they are taken only where told so.
+    if (!device->caps().fast_dot) {
+        Graph graph = take(Graph::compile(device, {matmul(a, w.tensor)}));
+        CHECK_FALSE(begins(graph.dump(), "quantise_rows"));
+    }
     check_silent(*device);
 }
 
 TEST_CASE("residuals are added to products with a quantised matrix", "[gpu][quantised]") {
     const auto device = test_device(GENERATE("", "minimal"));
+    const std::string way = GENERATE(from_range(kWays));
+    const Retuned forced(device, Tuning::only(way));
     const Quantised w(*device, DType::q6_k, 256, 20, 5);
     const std::vector<float> x = fractions(6 * 256, 7), same = fractions(6 * 20, 8),
                              rows = fractions(2 * 20, 9);
@@ -179,7 +184,7 @@ TEST_CASE("residuals are added to products with a quantised matrix", "[gpu][quan
     Doubles with_same = product, with_rows = product;
     for (size_t i = 0; i < product.size(); i++)
         with_same[i] += same[i], with_rows[i] += rows[i / 60 * 20 + i % 20];
-    const double limit = plain(*device) ? 1e-3 : 1e-5;
+    const double limit = way.empty() ? 1e-3 : 1e-5;
     CHECK(difference(values_of(device, linear(a, w.tensor) + b), with_same) < limit);
     CHECK(difference(values_of(device, linear(a, w.tensor) + c), with_rows) < limit);
     check_silent(*device);
