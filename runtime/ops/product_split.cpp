@@ -50,8 +50,8 @@ void launch_split(Lowering& lowering, const Product& p, const ProductVariant& va
     using namespace kernels::matmul_split;
     Product sum = p;
     sum.a = sum.b = part.d;
-    auto constants = storage_constants<Constants>(sum);
-    constants.parts = uint32_t(variant.parts);
+    sum.inner = variant.parts;
+    const auto constants = storage_constants<Constants>(sum);
     lowering.launch(kernels::matmul_split::launch(
         Variant::main, storage_bindings<Bindings>(sum), product_args<Args>(sum), constants,
         {div_up(p.rows() * p.columns / 4, constants.local_x), 1, 1}));

@@ -1,0 +1,116 @@
+// What RADV makes of the kernels that real models run, for GPUs that need not be there.
+// tests/README.md says how to record the tables anew.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <regex>
+
+#include "tests/gate/networks.h"
+#include "tests/gate/table.h"
+#include "tests/support/device.h"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+std::string radv_manifest() {
+    for (const char* folder :
+         {"/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"})
+        for (const char* name :
+             {"radeon_icd.x86_64.json", "radeon_icd.json", "radeon_icd.aarch64.json"})
+            if (std::string path = std::string(folder) + "/" + name; std::filesystem::exists(path))
+                return path;
+    return {};
+}
+
+// Whether RADV knows a GPU by that name; where it does not, it ends the process.
+bool knows(const std::string& name) {
+    const pid_t child = fork();
+    if (child == 0) {
+        std::signal(SIGABRT, SIG_DFL);
+        if (!std::freopen("/dev/null", "w", stderr)) _exit(1);
+        setenv("RADV_FORCE_FAMILY", name.c_str(), 1);
+        _exit(Device::open({}) ? 0 : 1);
+    }
+    int status = 0;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// RADV for a GPU by the first of the names under which its versions know it.
+std::shared_ptr<Device> open_radv(const std::vector<std::string>& names) {
+    const std::string chosen = environment("KILN_TEST_RADV");
+    const std::string manifest = chosen.empty() ? radv_manifest() : chosen;
+    if (manifest.empty()) SKIP("RADV is not installed (Debian: mesa-vulkan-drivers)");
+    setenv("VK_ICD_FILENAMES", manifest.c_str(), 1);
+    unsetenv("VK_DRIVER_FILES");
+    const auto name = std::find_if(names.begin(), names.end(), knows);
+    REQUIRE(name != names.end());
+    setenv("RADV_FORCE_FAMILY", name->c_str(), 1);
+    return take(Device::open({}));
+}
+
+Compiled compiled(Device& device, const Launch& launch) {
+    Compiled result;
+    Pipeline pipeline = take(device.pipeline(pipeline_desc(launch)));
+    for (const PipelineStatistic& statistic : device.statistics(pipeline)) {
+        if (statistic.name == "VGPRs") result.registers = statistic.value;
+        if (statistic.name == "Inverse Throughput") result.cost = statistic.value;
+        if (statistic.name == "Spilled VGPRs") result.spills += statistic.value;
+        if (statistic.name == "Spilled SGPRs") result.spills += statistic.value;
+        if (statistic.name == "Scratch size") result.scratch = statistic.value;
+    }
+    return result;
+}
+
+void check_gpu(const std::string& gpu, const std::vector<std::string>& names) {
+    const std::shared_ptr<Device> device = open_radv(names);
+    Caps caps = device->caps();
+    caps.cores = 40;   // the null device has none: those of a middling card
+    std::map<std::string, Compiled> pipelines;
+    for (const auto& [name, launch] : network_pipelines(device, caps))
+        pipelines[name] = compiled(*device, launch);
+    REQUIRE(pipelines.size() > 20);
+    for (const auto& [name, found] : pipelines) {
+        INFO(gpu << ": " << name);
+        REQUIRE(found.registers > 0);   // the driver reports statistics
+        CHECK(found.spills == 0);
+        CHECK(found.scratch == 0);
+    }
+
+    std::smatch version;
+    REQUIRE(std::regex_search(caps.driver_info, version, std::regex("Mesa ([0-9]+\\.[0-9]+)")));
+    PipelineTable table("radv_" + version[1].str());
+    if (environment("KILN_TEST_RECORD") == "1") return table.record(gpu, pipelines);
+    if (!table.exists) SKIP("nothing is recorded for Mesa " << version[1] << "; nothing spills");
+    for (const auto& [name, found] : pipelines) {
+        INFO(gpu << ": " << name << "; if this is meant: tools/dev pipelines");
+        const std::optional<Compiled> recorded = table.find(name, gpu);
+        if (!recorded) FAIL_CHECK("a pipeline that is not recorded");
+        if (!recorded) continue;
+        CHECK(found.registers <= 1.1 * recorded->registers);
+        CHECK(found.cost <= 1.1 * recorded->cost);
+    }
+}
+
+}   // namespace
+
+TEST_CASE("no pipeline of Stable Diffusion spills or grows on polaris10") {
+    check_gpu("polaris10", {"polaris10"});
+}
+TEST_CASE("no pipeline of Stable Diffusion spills or grows on vega10") {
+    check_gpu("vega10", {"vega10"});
+}
+TEST_CASE("no pipeline of Stable Diffusion spills or grows on navi10") {
+    check_gpu("navi10", {"navi10"});
+}
+TEST_CASE("no pipeline of Stable Diffusion spills or grows on navi21") {
+    check_gpu("navi21", {"navi21"});
+}
+TEST_CASE("no pipeline of Stable Diffusion spills or grows on gfx1100") {
+    check_gpu("gfx1100", {"navi31", "gfx1100"});
+}
