@@ -27,10 +27,6 @@ std::optional<int> smaller_tile(int tile, int side, int factor) {
     return next;
 }
 
-std::string mebibytes(uint64_t bytes) {
-    return std::to_string((bytes + (1u << 20) - 1) >> 20) + " MiB";
-}
-
 uint64_t limit_for(uint64_t bytes) {
     constexpr uint64_t kMebibyte = 1u << 20;
     return (bytes + bytes / 16 + 2 * kMebibyte - 1) / kMebibyte * kMebibyte;

@@ -28,9 +28,7 @@ struct Fit {
 Fit what_fits(const DenoiserJob& job, uint64_t held, uint64_t limit,
               const std::function<GraphNeeds(const DenoiserJob&)>& needs);
 
-// What a limit must be for `bytes`: allocations are rounded up.
+// What a limit must be for `bytes`, in whole MiB: allocations are rounded up.
 uint64_t limit_for(uint64_t bytes);
-
-std::string mebibytes(uint64_t bytes);   // rounded up, "123 MiB"
 
 }   // namespace kiln

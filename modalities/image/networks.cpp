@@ -4,6 +4,7 @@
 #include <array>
 
 #include "modalities/image/fallback.h"
+#include "runtime/base/bytes.h"
 
 namespace kiln {
 namespace {

@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "modalities/image/checkpoint.h"
-#include "modalities/image/fallback.h"
 #include "modalities/image/init_image.h"
 #include "modalities/image/networks.h"
+#include "runtime/base/bytes.h"
 
 namespace kiln {
 namespace {

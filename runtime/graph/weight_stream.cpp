@@ -2,14 +2,12 @@
 
 #include <cstring>
 
+#include "runtime/base/bytes.h"
+
 namespace kiln {
 namespace {
 
 const std::shared_ptr<Weight>& weight_of(const Slot& slot) { return slot.tensor.value().weight; }
-
-std::string mebibytes(uint64_t bytes) {
-    return std::to_string((bytes + (1u << 20) - 1) >> 20) + " MiB";
-}
 
 }   // namespace
 

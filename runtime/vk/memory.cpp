@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "runtime/base/bytes.h"
 #include "runtime/vk/context.h"
 
 namespace kiln::vk {
@@ -10,11 +11,6 @@ constexpr uint64_t kShareOfLeft = 16;   // an arena takes at most this part more
 constexpr uint64_t kSmallArena = 16u << 20, kLargeArena = 256u << 20;
 
 uint64_t round_up(uint64_t value) { return (value + kAlign - 1) / kAlign * kAlign; }
-
-std::string mebibytes(uint64_t bytes) {
-    uint64_t tenths = (bytes * 10 + (1u << 19)) >> 20;
-    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
-}
 
 struct Wish {
     VkMemoryPropertyFlags wanted, unwanted;

@@ -73,7 +73,7 @@ uint64_t least_limit(Limited& model, const ImageRequest& request) {
         if (pictures) return limit;
         CHECK(pictures.error().status == Status::out_of_memory);
         const uint64_t next =
-            number(pictures.error().message, "would fit within (\\d+) MiB") * kMebibyte;
+            number(pictures.error().message, "would fit within (\\d+)\\.0 MiB") * kMebibyte;
         CHECK(next > limit);
         limit = next;
     }
@@ -129,7 +129,7 @@ TEST_CASE("guidance in passes and a picture in tiles come before a refusal", "[g
     REQUIRE(!refused);
     CHECK(refused.error().status == Status::out_of_memory);
     const uint64_t enough =
-        number(refused.error().message, "would fit within (\\d+) MiB, or in") * kMebibyte;
+        number(refused.error().message, "would fit within (\\d+)\\.0 MiB, or in") * kMebibyte;
     const auto fits = model.run(request, enough);
     if (!fits) FAIL(fits.error().message);
     CHECK(largest_difference(whole, fits->at(0).image) <= 1);
