@@ -28,6 +28,17 @@ OpCase matmul_case(int64_t m, int64_t n, int64_t k) {
             2.0 * double(m) * double(n) * double(k)};
 }
 
+// Weights in `type`: the speed of products that read it, or make it plain first.
+OpCase quantised_case(DType type, int64_t m, int64_t n, int64_t k) {
+    std::string name = "linear " + std::to_string(m) + "x" + std::to_string(n) + "x" +
+                       std::to_string(k) + " " + std::string(name_of(type));
+    auto inputs = [=](DType dtype) {
+        return Inputs{input("x", {m, k}, dtype), input("w", {k, n}, type)};
+    };
+    return {"linear", name, inputs, [](const Inputs& x) { return linear(x[0], x[1]); },
+            2.0 * double(m) * double(n) * double(k)};
+}
+
 OpCase conv_case(int kernel, int64_t c_in, int64_t c_out, int64_t size) {
     std::string name = "conv " + std::to_string(kernel) + "x" + std::to_string(kernel) + " " +
                        std::to_string(c_in) + "->" + std::to_string(c_out) + " at " +
@@ -71,6 +82,9 @@ std::vector<OpCase> make_cases() {
         attention_case(1024, 1024, 8, 80),  attention_case(4096, 77, 8, 40),
         attention_case(1024, 1024, 1, 512),
     };
+    for (DType type : {DType::f16, DType::q8_0, DType::q6_k, DType::q5_k, DType::q5_0, DType::q4_k,
+                       DType::q4_0, DType::f8_e4m3})
+        cases.push_back(quantised_case(type, 1024, 1280, 1280));
     Shape image{1, 64, 64, 320};
     cases.push_back(light_case("group_norm", image, 8,
                                [](const Tensor& x) { return group_norm(x, 32, {}, {}, 1e-5f); }));

@@ -197,6 +197,10 @@ Result<void> Graph::write(const Tensor& input, std::span<const float> values) {
     const Buffer& target = state_->buffers[*slot];
     if (input.dtype() == DType::f32)
         return state_->device->write(target, values.data(), values.size_bytes());
+    if (is_block(input.dtype())) {
+        const auto packed = quantised_from_f32(input.dtype(), input[0], input[1], values.data());
+        return state_->device->write(target, packed.data(), packed.size());
+    }
     std::vector<std::byte> converted(input.bytes());
     from_f32(input.dtype(), values.data(), converted.data(), values.size());
     return state_->device->write(target, converted.data(), converted.size());

@@ -155,4 +155,16 @@ bool pack_quantised(DType dtype, const std::byte* source, int64_t in, int64_t ro
     return finite;
 }
 
+std::vector<std::byte> quantised_from_f32(DType dtype, int64_t in, int64_t out,
+                                          const float* values) {
+    std::vector<float> rows(static_cast<size_t>(in * out));
+    for (int64_t k = 0; k < in; k++)
+        for (int64_t n = 0; n < out; n++) rows[size_t(n * in + k)] = values[k * out + n];
+    std::vector<std::byte> blocks(bytes_of(dtype, in * out)),
+        packed(stored_bytes(dtype, {in, out}));
+    from_f32(dtype, rows.data(), blocks.data(), rows.size());
+    ensure(pack_quantised(dtype, blocks.data(), in, out, packed.data()), "finite values");
+    return packed;
+}
+
 }   // namespace kiln

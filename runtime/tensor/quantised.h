@@ -34,4 +34,8 @@ uint64_t stored_bytes(DType dtype, const Shape& shape);
 bool pack_quantised(DType dtype, const std::byte* source, int64_t in, int64_t rows,
                     std::byte* target);
 
+// The matrix [in, out] nearest to dense f32 values, as it lies in device memory.
+std::vector<std::byte> quantised_from_f32(DType dtype, int64_t in, int64_t out,
+                                          const float* values);
+
 }   // namespace kiln

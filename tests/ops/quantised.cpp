@@ -207,6 +207,21 @@ TEST_CASE("the scale of an fp8 matrix reaches products, gradients and casts", "[
     check_silent(*device);
 }
 
+TEST_CASE("an input may be a quantised matrix, written as dense values", "[gpu][quantised]") {
+    const auto device = test_device();
+    const std::vector<float> x = integers(3 * 256, 1, 8), values = integers(256 * 8, 2, 7);
+    for (DType dtype : {DType::q8_0, DType::q4_k, DType::f8_e4m3}) {
+        CAPTURE(name_of(dtype));
+        const Tensor w = input("w", {256, 8}, dtype);
+        Graph graph = take(Graph::compile(device, {matmul(operand(*device, {3, 256}, x), w)}));
+        take(graph.write(w, values));
+        take(graph.run());
+        const Doubles expected = matmul_reference(doubles(x), doubles(values), 1, 3, 256, 8);
+        CHECK(difference(take(graph.read()), expected) < 0.03);
+    }
+    check_silent(*device);
+}
+
 TEST_CASE("what takes no quantised matrix says so", "[gpu][quantised]") {
     const auto device = test_device();
     const Quantised w(*device, DType::q8_0, 32, 4, 11);
