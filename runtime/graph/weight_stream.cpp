@@ -29,17 +29,18 @@ Result<WeightStream> WeightStream::create(std::shared_ptr<Device> device, const 
     std::vector<std::shared_ptr<Weight>> missing;
     for (uint32_t slot : slots) missing.push_back(weight_of(program.slots[slot]));
     const uint64_t room = device->room(), wanted = missing_bytes(missing);
-    if (!missing.empty() &&
-        (placing == Placing::streamed || (placing == Placing::automatic && wanted > room))) {
-        const uint64_t given = placing == Placing::streamed ? least_room(program, slots) : room;
-        if (auto streamed = s.stream(program, slots, given, buffers); !streamed)
-            return streamed.error();
-    } else if (wanted > room) {
-        return Error{Status::out_of_memory, "weights of " + mebibytes(wanted) + " for " +
-                                                mebibytes(room) + " of device memory"};
-    } else if (auto loaded = make_resident(*device, missing); !loaded) {
-        return loaded.error();
-    }
+    Result<void> placed = Error{Status::out_of_memory, "weights of " + mebibytes(wanted) + " for " +
+                                                           mebibytes(room) + " of device memory"};
+    if (missing.empty() || (placing != Placing::streamed && wanted <= room))
+        placed = make_resident(*device, missing);
+    // A driver may have less than it says: then as little as can be.
+    const auto full = [&] { return !placed && placed.error().status == Status::out_of_memory; };
+    const uint64_t least = least_room(program, slots);
+    if (placing == Placing::automatic && wanted > room && room > least && full())
+        placed = s.stream(program, slots, room, buffers);
+    if (placing != Placing::resident && full())
+        placed = s.stream(program, slots, std::min(room, least), buffers);
+    if (!placed) return placed.error();
     for (uint32_t i = 0; i < program.slots.size(); i++) {
         const Slot& slot = program.slots[i];
         if (slot.kind != Slot::Kind::parameter || !weight_of(slot)) continue;

@@ -24,10 +24,13 @@ void report(const std::string& what, double error) {
     CHECK(error < kTolerance);
 }
 
-void check_unet(const std::string& name) {
-    const FullSize full(name);
+// Within `limit` bytes of device memory; 0: as much as there is.
+void check_unet(const std::string& name, uint64_t limit = 0) {
+    DeviceOptions options = device_options();
+    options.memory_limit = limit;
+    const FullSize full(name, limit ? open_device(options) : test_device());
     const UNetConfig c = take(parse_unet_config(full.config()));
-    Weights weights = full.weights();
+    Weights weights = full.weights({.deferred = limit > 0});
     const UNet unet(weights, c);
     UNetInputs in{.latent = input("latent", {1, 32, 32, 4}),
                   .timestep = input("timestep", {1}),
@@ -46,6 +49,8 @@ void check_unet(const std::string& name) {
     std::vector<float> found = take(graph.read()), first(found.size());
     to_channels_first(found, first.data(), 1, 4, 1024);
     report(name, relative_l2(first, expected(full.goldens, "unet")));
+    CHECK((graph.stats().segments > 0) == (limit > 0));
+    if (limit) CHECK(full.device->memory().peak <= limit);
 }
 
 // Every `step`-th pixel each way of a picture [height, width, 3], as [3, h, w].
@@ -101,6 +106,10 @@ TEST_CASE("the full-size U-Net of Stable Diffusion 1.5 agrees with diffusers", "
 }
 TEST_CASE("the full-size U-Net of Stable Diffusion XL agrees with diffusers", "[gpu][.nightly]") {
     check_unet("unet_sdxl");
+}
+TEST_CASE("the full-size U-Net of Stable Diffusion XL agrees with diffusers in 1 GiB",
+          "[gpu][.nightly]") {
+    check_unet("unet_sdxl", uint64_t(1) << 30);
 }
 TEST_CASE("the full-size text encoder CLIP-L agrees with transformers", "[gpu][.nightly]") {
     check_text("clip_l");

@@ -12,12 +12,13 @@ namespace kiln::test {
 struct FullSize {
     nlohmann::json document;
     TemporaryFolder folder;
-    std::shared_ptr<Device> device = test_device();
+    std::shared_ptr<Device> device;
     Safetensors goldens;
 
-    explicit FullSize(const std::string& name)
+    explicit FullSize(const std::string& name, std::shared_ptr<Device> on = test_device())
         : document(golden_document("full_" + name)),
           folder("full-" + name),
+          device(std::move(on)),
           goldens(take(
               Safetensors::open((kImageGoldens / ("full_" + name + ".safetensors")).string()))) {
         std::vector<TensorToWrite> tensors;
@@ -27,8 +28,9 @@ struct FullSize {
         take(write_safetensors(path(), tensors));
     }
     std::string path() const { return (folder.path / "weights.safetensors").string(); }
-    Weights weights() const {
-        return {device, std::make_shared<TensorFiles>(take(TensorFiles::open(path())))};
+    Weights weights(WeightsOptions options = {}) const {
+        return {device, std::make_shared<TensorFiles>(take(TensorFiles::open(path()))),
+                std::move(options)};
     }
     JsonObject config() const { return {document.at("config"), "config"}; }
 

@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "runtime/graph/graph.h"
+#include "runtime/ops/ops.h"
 #include "tests/vk/kernels.h"
 
 using namespace kiln;
@@ -17,6 +19,7 @@ struct Fault {
     int after = 0;      // so many calls succeed before all fail
     VkResult result = VK_SUCCESS;
     bool struck = false;
+    uint64_t above = 0;   // vkAllocateMemory: only for more bytes than these
 };
 
 Fault& fault() {
@@ -57,10 +60,12 @@ KILN_FAULTY(vkCreateDevice,
 KILN_FAULTY(vkCreateBuffer,
             (VkDevice a, const VkBufferCreateInfo* b, const VkAllocationCallbacks* c, VkBuffer* d),
             (a, b, c, d))
-KILN_FAULTY(vkAllocateMemory,
-            (VkDevice a, const VkMemoryAllocateInfo* b, const VkAllocationCallbacks* c,
-             VkDeviceMemory* d),
-            (a, b, c, d))
+extern "C" VkResult vkAllocateMemory(VkDevice a, const VkMemoryAllocateInfo* b,
+                                     const VkAllocationCallbacks* c, VkDeviceMemory* d) {
+    if (b->allocationSize > fault().above && strikes("vkAllocateMemory")) return fault().result;
+    return real<VkResult(VkDevice, const VkMemoryAllocateInfo*, const VkAllocationCallbacks*,
+                         VkDeviceMemory*)>("vkAllocateMemory")(a, b, c, d);
+}
 KILN_FAULTY(vkBindBufferMemory, (VkDevice a, VkBuffer b, VkDeviceMemory c, VkDeviceSize d),
             (a, b, c, d))
 KILN_FAULTY(vkMapMemory,
@@ -219,4 +224,36 @@ TEST_CASE("a lost device names the last finished kernel", "[gpu]") {
     CHECK(late.error().message.find("chunk 3 of 3; last finished kernel: fourth") !=
           std::string::npos);
     complaints() = before;
+}
+
+TEST_CASE("weights stream where the driver has less than it says", "[gpu]") {
+    constexpr int64_t kWidth = 192;   // a matrix of 144 KiB
+    auto device = open_device(device_options(""));
+    const Tensor x = input("x", {3, kWidth});
+    Tensor y = x;
+    for (int i = 0; i < 7; i++) {
+        auto weight = std::make_shared<Weight>(kWidth * kWidth * 4, [i](std::byte* target) {
+            for (int64_t k = 0; k < kWidth * kWidth; k++) {
+                const float value = float((k * 7 + i) % 5 - 2) / 8;
+                std::memcpy(target + 4 * k, &value, 4);
+            }
+        });
+        y = linear(y, parameter("w", {kWidth, kWidth}, DType::f32, weight), {});
+    }
+    const auto run = [&] {
+        Graph graph = take(Graph::compile(device, {y}));
+        take(graph.write(x, ramp(3 * kWidth)));
+        take(graph.run());
+        return std::pair(graph.stats().segments, take(graph.read()));
+    };
+    fault() = {
+        .call = "vkAllocateMemory", .result = VK_ERROR_OUT_OF_DEVICE_MEMORY, .above = 400u << 10};
+    const auto [segments, streamed] = run();
+    CHECK(fault().struck);
+    fault() = {};
+    CHECK(segments > 1);
+    const auto [none, resident] = run();
+    CHECK(none == 0);
+    CHECK(streamed == resident);
+    check_silent(*device);
 }
