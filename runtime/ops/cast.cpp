@@ -1,3 +1,5 @@
+#include "runtime/ops/cast.h"
+
 #include "kernels/cast.h"
 
 #include "runtime/base/check.h"
@@ -26,29 +28,11 @@ public:
     std::string_view name() const override { return "cast"; }
 
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
-        using namespace kernels::cast;
-        const Caps& caps = lowering.caps();
-        Operand x = lowering.operand(node.inputs[0]), y = lowering.operand(out);
-        uint64_t in = size_of(x.dtype), to = size_of(y.dtype),
-                 fours = (uint64_t(out.shape().count()) + 3) / 4;
-        if (x.size < fours * in * 4)
-            model_error("cast", "a parameter of a count that is not a multiple of four",
-                        {node.inputs[0]});
-        auto row = [](uint64_t size) { return int(size == 4 ? 0 : size == 2 ? 1 : 2); };
-        Variant variant = Variant(3 * row(in) + row(to));
-        for (Band band :
-             bands(caps, (fours + 255) / 256, {{in * 1024, in * 1024}, {to * 1024, to * 1024}})) {
-            uint64_t begin = band.begin * 256, count = std::min(band.end * 256, fours) - begin;
-            Window from = window(caps, x, begin * in * 4, count * in * 4, uint32_t(in * 4));
-            Window into = window(caps, y, begin * to * 4, count * to * 4, uint32_t(to * 4));
-            Spread s = spread(caps, count);
-            lowering.launch(launch(variant, {.x = from.operand, .y = into.operand},
-                                   {.count = uint32_t(count), .chunk = s.chunk},
-                                   {.local_x = s.local,
-                                    .from = uint32_t(code_of(x.dtype)),
-                                    .to = uint32_t(code_of(y.dtype))},
-                                   s.grid));
-        }
+        const Tensor& x = node.inputs[0];
+        const uint64_t count = (uint64_t(out.shape().count()) + 3) / 4 * 4;
+        if (lowering.operand(x).size < count * size_of(x.dtype()))
+            model_error("cast", "a parameter of a count that is not a multiple of four", {x});
+        launch_cast(lowering, lowering.operand(x), lowering.operand(out), count);
     }
 
     std::vector<Tensor> vjp(const Node& node, const Tensor&, const Tensor& d) const override {
@@ -58,6 +42,27 @@ public:
 };
 
 }   // namespace
+
+void launch_cast(Lowering& lowering, const Operand& x, const Operand& y, uint64_t count) {
+    using namespace kernels::cast;
+    const Caps& caps = lowering.caps();
+    const uint64_t in = size_of(x.dtype), to = size_of(y.dtype), fours = (count + 3) / 4;
+    const auto row = [](uint64_t size) { return int(size == 4 ? 0 : size == 2 ? 1 : 2); };
+    const Variant variant = Variant(3 * row(in) + row(to));
+    for (Band band :
+         bands(caps, (fours + 255) / 256, {{in * 1024, in * 1024}, {to * 1024, to * 1024}})) {
+        const uint64_t begin = band.begin * 256, part = std::min(band.end * 256, fours) - begin;
+        const Window from = window(caps, x, begin * in * 4, part * in * 4, uint32_t(in * 4));
+        const Window into = window(caps, y, begin * to * 4, part * to * 4, uint32_t(to * 4));
+        const Spread s = spread(caps, part);
+        lowering.launch(launch(variant, {.x = from.operand, .y = into.operand},
+                               {.count = uint32_t(part), .chunk = s.chunk},
+                               {.local_x = s.local,
+                                .from = uint32_t(code_of(x.dtype)),
+                                .to = uint32_t(code_of(y.dtype))},
+                               s.grid));
+    }
+}
 
 Tensor cast(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;

@@ -139,10 +139,13 @@ Tensor conv(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOpti
         model_error("conv", "w is [kernel..., c_in / groups, c_out]", {x, w});
     check_operands("conv", x, w, bias, w[-1]);
     const auto is_bf16 = [](const Tensor& t) { return t && t.dtype() == DType::bf16; };
-    if (is_bf16(x) || (x.dtype() == DType::f16 && (w[-1] % 4 || x[-1] % 4)))
+    const bool in_fours = w[-1] % 4 == 0 && w[-2] % 4 == 0 && x[-1] % 4 == 0;
+    if ((is_bf16(x) && (groups > 1 || !in_fours)) ||
+        (x.dtype() == DType::f16 && (w[-1] % 4 || x[-1] % 4)))
         return in_f32(x, [&](const Tensor& y) { return conv(y, w, bias, options); });
     if (is_bf16(bias)) return conv(x, w, cast(bias, DType::f32), options);
-    if (is_bf16(w) || (w.dtype() == DType::f16 && w.shape().count() % 2))
+    if ((is_bf16(w) && (groups > 1 || !in_fours)) ||
+        (w.dtype() == DType::f16 && w.shape().count() % 2))
         return conv(x, cast(w, DType::f32), bias, options);
     Shape out{x[0]};
     for (int i = 0; i < shape.axes(); i++) {

@@ -146,12 +146,13 @@ private:
     Epilogue epilogue_;
 };
 
-// What product kernels take only through f32: bf16, and f16 whose rows are not whole fours.
+// What product kernels take only through f32: rows in 16 bits that are not whole fours.
 bool odd(const Tensor& a, int64_t columns) {
-    return a.dtype() == DType::bf16 || (a.dtype() == DType::f16 && columns % 4);
+    return is_16_bit(a.dtype()) && (columns % 4 || (a.dtype() == DType::bf16 && a[-1] % 4));
 }
 bool odd_weight(const Tensor& b) {
-    return b.dtype() == DType::bf16 || (b.dtype() == DType::f16 && b.shape().count() % 2);
+    return (b.dtype() == DType::f16 && b.shape().count() % 2) ||
+           (b.dtype() == DType::bf16 && (b[-1] % 4 || b[-2] % 4));
 }
 
 }   // namespace

@@ -127,6 +127,9 @@ void launch_product(Lowering& lowering, const Product& p, std::string_view op) {
         uint64_t(p.map.tap_count() * (p.channels / 4 + 1)) >= caps.loop_iterations)
         throw ModelError("[" + std::string(op) +
                          "] too many channels for a driver that limits loops");
+    if (has_bf16(p) && cheapest_storage(lowering, p).through_f32)
+        return through_f32(lowering, p,
+                           [&](const Product& wide) { launch_product(lowering, wide, op); });
     ProductVariant variant = choose_product(lowering, p, op);
     if (variant.parts > 1) return launch_split(lowering, p, variant);
     bool fits = std::max(p.a.size, p.d.size) <= caps.binding_range &&

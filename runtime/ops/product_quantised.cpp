@@ -99,8 +99,8 @@ void launch_dots(Lowering& lowering, const Product& p, const ProductTile& tile) 
 
 }   // namespace
 
-const ProductFamily kProductQuantised = {"quantised", fits, kTiles, launch_tiles, true};
-const ProductFamily kProductDot = {"dot", fits_dots, kDotTiles, launch_dots, true};
+const ProductFamily kProductQuantised = {"quantised", fits, kTiles, launch_tiles, true, true};
+const ProductFamily kProductDot = {"dot", fits_dots, kDotTiles, launch_dots, true, true};
 
 void launch_quantised_product(Lowering& lowering, const Product& p, std::string_view op) {
     constexpr double kValue = 48;   // multiplications in the time of making one value plain
@@ -108,7 +108,7 @@ void launch_quantised_product(Lowering& lowering, const Product& p, std::string_
     plain.b.dtype = DType::f16;
     plain.b.size = uint64_t(p.channels * p.columns) * size_of(DType::f16);
     const ProductChoice as_is = cheapest_product(lowering, p),
-                        as_plain = cheapest_product(lowering, plain);
+                        as_plain = cheapest_storage(lowering, plain).choice;
     const double first = kValue * double(p.channels * p.columns);
     if (as_is.variant.family && (!as_plain.variant.family || as_is.time <= as_plain.time + first))
         return launch_product(lowering, p, op);

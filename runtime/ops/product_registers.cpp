@@ -57,6 +57,6 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
 
 }   // namespace
 
-const ProductFamily kProductRegisters = {"registers", fits, kTiles, launch};
+const ProductFamily kProductRegisters = {"registers", fits, kTiles, launch, true};
 
 }   // namespace kiln

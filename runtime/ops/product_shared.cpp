@@ -53,6 +53,6 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
 
 }   // namespace
 
-const ProductFamily kProductShared = {"shared", fits, kTiles, launch};
+const ProductFamily kProductShared = {"shared", fits, kTiles, launch, true};
 
 }   // namespace kiln

@@ -1,6 +1,7 @@
 // What the families whose kernels include lib/product_storage.glsl have in common: operands in
 // storage buffers. Within runtime/ops only.
 #pragma once
+#include "runtime/ops/dequantise.h"
 #include "runtime/ops/product_variants.h"
 
 namespace kiln {
@@ -27,11 +28,11 @@ Bindings storage_bindings(const Product& p) {
 template <class Constants>
 Constants storage_constants(const Product& p) {
     Constants constants;
-    constants.a_half = is_half(p.a);
-    constants.b_half = is_half(p.b);
-    constants.d_half = is_half(p.d);
+    constants.a_format = product_format(p.a.dtype);
+    constants.b_format = product_format(p.b.dtype);
+    constants.d_format = product_format(p.d.dtype);
     constants.transposed = p.transposed;
-    constants.bias = present(p.bias) ? 1 + is_half(p.bias) : 0;
+    constants.bias = present(p.bias) ? 1 + product_format(p.bias.dtype) : 0;
     constants.activation = uint32_t(p.activation);
     constants.residual = uint32_t(p.residual_kind);
     return constants;

@@ -46,6 +46,7 @@ std::vector<ProductVariant> product_variants(const Caps& caps, const Product& pr
     std::vector<ProductVariant> variants;
     for (const ProductFamily* family : product_families()) {
         if (family->quantised != is_quantised(product.b.dtype)) continue;
+        if (has_bf16(product) && !family->bf16) continue;
         if (!family->fits(caps, product)) continue;
         for (const ProductTile& tile : family->tiles)
             if (!tile.fits || tile.fits(caps, product)) variants.push_back({family, &tile});

@@ -1,6 +1,7 @@
 // The ways to compute a matrix product: families of kernels, each with tiles, in one table.
 // Within runtime/ops only.
 #pragma once
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct ProductFamily {
     std::span<const ProductTile> tiles;
     // One launch, whose operands are within the limits of the device.
     void (*launch)(Lowering&, const Product&, const ProductTile&);
+    bool bf16 = false;        // reads and stores it
     bool quantised = false;   // reads a quantised B, and no other
 };
 
@@ -49,7 +51,18 @@ struct ProductChoice {
 };
 ProductChoice cheapest_product(const Lowering& lowering, const Product& product);
 
-// That variant. Throws ModelError in the name of `op` when there is none.
+// The same for operands in bf16, if need be through f32.
+struct StorageChoice {
+    ProductChoice choice;
+    bool through_f32 = false;
+};
+StorageChoice cheapest_storage(const Lowering& lowering, const Product& product);
+bool has_bf16(const Product& product);
+// The product with what is bf16 in f32; launch() is given that.
+void through_f32(Lowering& lowering, const Product& product,
+                 const std::function<void(const Product&)>& launch);
+
+// The variant of cheapest_product(). Throws ModelError in the name of `op` when there is none.
 ProductVariant choose_product(const Lowering& lowering, const Product& product,
                               std::string_view op);
 

@@ -2,16 +2,17 @@
 // fetches: what a load brings, and what becomes of a sum. Constants 1 to 7 are the same in each.
 //
 // An item is what one invocation loads at a time: a four-vector, or with WIDE, where all extents
-// along the last axis are multiples of eight, two, which are 128 bits in f16.
+// along the last axis are multiples of eight, two, which are 128 bits in 16-bit types.
 #ifndef KILN_PRODUCT_STORAGE_GLSL
 #define KILN_PRODUCT_STORAGE_GLSL
+#include "lib/format.glsl"
 #include "lib/product.glsl"
 
-layout(constant_id = 1) const uint A_HALF = 0;        // f16 storage
-layout(constant_id = 2) const uint B_HALF = 0;
-layout(constant_id = 3) const uint D_HALF = 0;
+layout(constant_id = 1) const uint A_FORMAT = 0;      // kF32, kF16 or kBF16
+layout(constant_id = 2) const uint B_FORMAT = 0;
+layout(constant_id = 3) const uint D_FORMAT = 0;
 layout(constant_id = 4) const uint TRANSPOSED = 0;    // B is [columns, K]
-layout(constant_id = 5) const uint BIAS = 0;          // 0: none, 1: f32, 2: f16
+layout(constant_id = 5) const uint BIAS = 0;          // 0: none, else 1 + format
 layout(constant_id = 6) const uint ACTIVATION = 0;
 layout(constant_id = 7) const uint RESIDUAL = 0;      // kNone, kSame or kImage; stored as D is
 
@@ -29,31 +30,29 @@ layout(set = 0, binding = 2) readonly buffer Bias { uvec2 bias[]; };
 layout(set = 0, binding = 3) readonly buffer Residual { uvec2 residual[]; };
 layout(set = 0, binding = 4) writeonly buffer D { uvec2 d[]; };
 
-// As it lies in memory: f16 in the first half of it, so that it waits in few registers.
+// As it lies in memory: 16-bit types in the first half of it, so that it waits in few registers.
 struct Item { uvec4 bits[2]; };
 const Item kZeros = Item(uvec4[2](uvec4(0), uvec4(0)));
 
 // The item that begins at four-vector `index`.
 #ifdef WIDE
-#define FETCH(buffer_, half_, index) (half_ != 0 \
+#define FETCH(buffer_, format, index) (format != kF32 \
     ? Item(uvec4[2](buffer_[(index) / 2], uvec4(0))) \
     : Item(uvec4[2](buffer_[index], buffer_[(index) + 1])))
 #else
-#define FETCH(buffer_, half_, index) (half_ != 0 \
+#define FETCH(buffer_, format, index) (format != kF32 \
     ? Item(uvec4[2](uvec4(buffer_[index], 0, 0), uvec4(0))) \
     : Item(uvec4[2](uvec4(buffer_[2 * (index)], buffer_[2 * (index) + 1]), uvec4(0))))
 #endif
-Item fetch_a(uint index) { return FETCH(a, A_HALF, index); }
-Item fetch_b(uint index) { return FETCH(b, B_HALF, index); }
+Item fetch_a(uint index) { return FETCH(a, A_FORMAT, index); }
+Item fetch_b(uint index) { return FETCH(b, B_FORMAT, index); }
 
 // Four-vector i of an item.
-vec4 four_of(Item item, uint half_, uint i) {
-    if (half_ == 0) return uintBitsToFloat(item.bits[i]);
-    return unpack_f16(i == 0 ? item.bits[0].xy : item.bits[0].zw);
+vec4 four_of(Item item, uint format, uint i) {
+    if (format == kF32) return uintBitsToFloat(item.bits[i]);
+    uvec2 pair = i == 0 ? item.bits[0].xy : item.bits[0].zw;
+    return format == kF16 ? unpack_f16(pair) : unpack_bf16(pair);
 }
-
-#define LOAD(buffer_, half_, index) (half_ ? unpack_f16(buffer_[index]) \
-    : uintBitsToFloat(uvec4(buffer_[2 * (index)], buffer_[2 * (index) + 1])))
 
 // Stores the sum at (row, column) of a matrix of D that begins at d0; `column` in fours. Bias and
 // rows of kImage begin at channel0.
@@ -61,13 +60,13 @@ void finish(vec4 sum, uint row, uint column, uint d0, uint channel0) {
     if (row >= rows || column >= columns) return;
     uint at = d0 + row * pitch_d + column;
     vec4 value = alpha * sum;
-    if (BIAS != 0) value += LOAD(bias, BIAS == 2, channel0 + column);
+    if (BIAS != 0) value += LOAD_FORMAT(bias, BIAS - 1, channel0 + column);
     value = activate(ACTIVATION, value, 0.01);
-    if (RESIDUAL == kSame) value += LOAD(residual, D_HALF != 0, at);
+    if (RESIDUAL == kSame) value += LOAD_FORMAT(residual, D_FORMAT, at);
     if (RESIDUAL == kImage)
-        value += LOAD(residual, D_HALF != 0, image_row(row) + channel0 + column);
-    if (D_HALF != 0) {
-        d[at] = pack_f16(value);
+        value += LOAD_FORMAT(residual, D_FORMAT, image_row(row) + channel0 + column);
+    if (D_FORMAT != kF32) {
+        d[at] = D_FORMAT == kF16 ? pack_f16(value) : pack_bf16(value);
     } else {
         uvec4 bits = floatBitsToUint(value);
         d[2 * at] = bits.xy;

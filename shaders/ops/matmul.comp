@@ -85,7 +85,7 @@ void store_tiles() {
         if (row >= kTileRows) continue;
         [[unroll]] for (uint q = 0; q < 4 * kItem; q++)
             tile_a[(item % kDeep * 4 * kItem + q) * kPitchA + row / 4][row % 4] =
-                four_of(item_a[i], A_HALF, q / 4)[q % 4];
+                four_of(item_a[i], A_FORMAT, q / 4)[q % 4];
     }
     [[unroll]] for (uint i = 0; i < kItemsB; i++) {
         uint item = gl_LocalInvocationIndex + i * kThreads;
@@ -94,11 +94,11 @@ void store_tiles() {
             uint column = item / kDeep;
             [[unroll]] for (uint q = 0; q < 4 * kItem; q++)
                 tile_b[(item % kDeep * 4 * kItem + q) * kPitchB + column / 4][column % 4] =
-                    four_of(item_b[i], B_HALF, q / 4)[q % 4];
+                    four_of(item_b[i], B_FORMAT, q / 4)[q % 4];
         } else {
             [[unroll]] for (uint q = 0; q < kItem; q++)
                 tile_b[item / kBroad * kPitchB + item % kBroad * kItem + q] =
-                    four_of(item_b[i], B_HALF, q);
+                    four_of(item_b[i], B_FORMAT, q);
         }
     }
 }

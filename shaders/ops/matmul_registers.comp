@@ -23,7 +23,7 @@ void multiply(vec4 left[ROWS], uint at[kItems]) {
             Item right = fetch_b(at[i] + q * pitch_b);
             [[unroll]] for (uint r = 0; r < ROWS; r++)
                 [[unroll]] for (uint f = 0; f < kItem; f++)
-                    acc[r][i * kItem + f] = fma(vec4(left[r][q]), four_of(right, B_HALF, f),
+                    acc[r][i * kItem + f] = fma(vec4(left[r][q]), four_of(right, B_FORMAT, f),
                                                 acc[r][i * kItem + f]);
         }
 }
@@ -34,8 +34,8 @@ void multiply_transposed(Item left[ROWS], uint at[kItems]) {
         Item right = fetch_b(at[c / 4 / kItem] + c % (4 * kItem) * pitch_b);
         [[unroll]] for (uint r = 0; r < ROWS; r++)
             [[unroll]] for (uint f = 0; f < kItem; f++)
-                acc[r][c / 4][c % 4] += dot(four_of(left[r], A_HALF, f),
-                                            four_of(right, B_HALF, f));
+                acc[r][c / 4][c % 4] += dot(four_of(left[r], A_FORMAT, f),
+                                            four_of(right, B_FORMAT, f));
     }
 }
 
@@ -51,7 +51,7 @@ void multiply_tap(uint base, int source[ROWS], inout uint at[kItems]) {
         [[unroll]] for (uint f = 0; f < kItem && TRANSPOSED == 0; f++) {
             vec4 row[ROWS];
             uint from[kItems];
-            [[unroll]] for (uint r = 0; r < ROWS; r++) row[r] = four_of(left[r], A_HALF, f);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) row[r] = four_of(left[r], A_FORMAT, f);
             [[unroll]] for (uint i = 0; i < kItems; i++) from[i] = at[i] + 4 * f * pitch_b;
             multiply(row, from);
         }

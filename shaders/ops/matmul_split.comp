@@ -11,6 +11,6 @@ void main() {
     if (row >= rows) return;
     vec4 sum = vec4(0.0);
     for (uint part = 0; part < inner; part++)
-        sum += four_of(fetch_a(part * rows * columns + at), A_HALF, 0);
+        sum += four_of(fetch_a(part * rows * columns + at), A_FORMAT, 0);
     finish(sum, row, at % columns, base_d, 0);
 }

@@ -1,23 +1,31 @@
 // Storage in 16 bits: exact where the values fit, saturating in f16, wide in bf16.
+#include <catch2/generators/catch_generators.hpp>
+
 #include "runtime/graph/graph.h"
 #include "tests/ops/products.h"
+#include "tests/ops/retuned.h"
 
 using namespace kiln;
 using namespace kiln::test;
 
+// Through f32, and by each family that reads bf16 itself.
 TEST_CASE("products of bf16 operands are exact on small integers", "[gpu]") {
-    const auto device = test_device();
-    const std::vector<float> x = integers(6 * 20, 1), w = integers(20 * 12, 2),
+    const auto device = test_device(GENERATE("", "minimal"));
+    const char* family =
+        GENERATE("", "matmul.shared", "matmul.registers", "matmul.shared 64x64 k2");
+    const Retuned forced(device, Tuning::only(family));
+    CAPTURE(family);
+    const std::vector<float> x = integers(6 * 64, 1, 2), w = integers(64 * 12, 2, 1),
                              bias = integers(12, 3);
-    const Tensor a = operand(*device, {6, 20}, x, DType::bf16),
-                 b = operand(*device, {20, 12}, w, DType::bf16),
+    const Tensor a = operand(*device, {6, 64}, x, DType::bf16),
+                 b = operand(*device, {64, 12}, w, DType::bf16),
                  c = operand(*device, {12}, bias, DType::bf16);
-    Doubles expected = matmul_reference(doubles(x), doubles(w), 1, 6, 20, 12);
+    Doubles expected = matmul_reference(doubles(x), doubles(w), 1, 6, 64, 12);
     CHECK(matmul(a, b).dtype() == DType::bf16);
     CHECK(difference(values_of(device, cast(matmul(a, b), DType::f32)), expected) == 0);
     for (size_t i = 0; i < expected.size(); i++) expected[i] += bias[i % 12];
     CHECK(difference(values_of(device, linear(a, b, c)), expected) == 0);
-    const Tensor image = reshape(a, {1, 6, 20}), kernel = reshape(b, {1, 20, 12});
+    const Tensor image = reshape(a, {1, 6, 64}), kernel = reshape(b, {1, 64, 12});
     CHECK(difference(values_of(device, conv(image, kernel, c)), expected) == 0);
     CHECK(difference(values_of(device, conv_transpose(image, kernel, c)), expected) == 0);
     check_silent(*device);
