@@ -38,6 +38,7 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
 
 }   // namespace
 
-const ProductFamily kProductCpu = {"cpu", fits, kTiles, launch};
+const ProductFamily kProductCpu = {
+    .name = "cpu", .fits = fits, .tiles = kTiles, .launch = launch, .skips = true};
 
 }   // namespace kiln

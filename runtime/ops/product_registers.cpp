@@ -57,6 +57,11 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
 
 }   // namespace
 
-const ProductFamily kProductRegisters = {"registers", fits, kTiles, launch, true};
+const ProductFamily kProductRegisters = {.name = "registers",
+                                         .fits = fits,
+                                         .tiles = kTiles,
+                                         .launch = launch,
+                                         .bf16 = true,
+                                         .skips = true};
 
 }   // namespace kiln

@@ -53,6 +53,7 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
 
 }   // namespace
 
-const ProductFamily kProductShared = {"shared", fits, kTiles, launch, true};
+const ProductFamily kProductShared = {
+    .name = "shared", .fits = fits, .tiles = kTiles, .launch = launch, .bf16 = true, .skips = true};
 
 }   // namespace kiln

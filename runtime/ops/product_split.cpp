@@ -36,6 +36,7 @@ Product part_of(const Product& p, int64_t parts) {
 bool can_split(const Caps& caps, const Product& p, const ProductVariant& variant, int64_t parts) {
     if (p.outer * p.inner != 1 || p.channels % (kWhole * parts) || p.skip_b) return false;
     Product part = part_of(p, parts);
+    if (p.map.tap_count() > 1 && !variant.family->skips) return false;
     if (std::max({p.a.size, p.d.size, part.d.size}) > caps.binding_range) return false;
     if (div_up(p.rows() * p.columns / 4, 64) > caps.workgroup_count[0]) return false;
     return variant.family->fits(caps, part) &&

@@ -26,6 +26,7 @@ struct ProductFamily {
     void (*launch)(Lowering&, const Product&, const ProductTile&);
     bool bf16 = false;        // reads and stores it
     bool quantised = false;   // reads a quantised B, and no other
+    bool skips = false;       // the kernel knows Product::skip_b
 };
 
 extern const ProductFamily kProductCpu, kProductRegisters, kProductShared;
