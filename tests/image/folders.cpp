@@ -72,8 +72,7 @@ TEST_CASE("layouts of a folder do not change the picture", "[gpu]") {
     write_model("sdxl", released.path, as_released);
     const Image expected = picture_of(plain.path);
     std::vector<std::string> warnings;
-    const ImageOptions options{
-        .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
+    const ImageOptions options{.log = warnings_into(warnings)};
     CHECK(picture_of(released.path, options).pixels == expected.pixels);
     for (const std::string& warning : warnings) UNSCOPED_INFO(warning);
     CHECK(warnings.empty());

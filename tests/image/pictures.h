@@ -1,4 +1,5 @@
-// Pictures that requests start from, and the comparison with those of the published pipelines.
+// Pictures that requests start from, the comparison with those of the published pipelines, and the
+// warnings on the way.
 #pragma once
 #include <catch2/catch_test_macros.hpp>
 #include <string>
@@ -23,6 +24,13 @@ inline Image half_mask(int width, int height) {
         for (int x = 0; x < width; x++)
             image.pixels.push_back(y < height / 4 ? 200 : x >= width / 2 ? 255 : 0);
     return image;
+}
+
+// A sink that keeps warnings and errors, and no other message.
+inline LogSink warnings_into(std::vector<std::string>& texts) {
+    return [&texts](LogLevel level, std::string_view text) {
+        if (level >= LogLevel::warning) texts.emplace_back(text);
+    };
 }
 
 inline void check_pictures(const std::vector<Picture>& pictures, const Safetensors& goldens,

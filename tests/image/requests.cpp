@@ -2,7 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "modalities/image/pipeline.h"
-#include "tests/image/models.h"
+#include "tests/image/pictures.h"
 #include "tests/support/device.h"
 
 using namespace kiln;
@@ -125,8 +125,7 @@ TEST_CASE("tensors that nothing asks for are warned about by name", "[gpu]") {
         if (file.starts_with("text")) t["embeddings.position_ids"] = {{1, 2}, {0, 1}};
     });
     std::vector<std::string> warnings;
-    ImageOptions options{
-        .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
+    ImageOptions options{.log = warnings_into(warnings)};
     ImagePipeline pipeline =
         take(ImagePipeline::open(test_device(), folder.path.string(), options));
     REQUIRE(warnings.size() == 1);

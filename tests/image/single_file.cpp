@@ -54,9 +54,7 @@ TEST_CASE("a checkpoint in one file gives the picture of diffusers", "[gpu]") {
     CAPTURE(family);
     const SingleFile file(family, file_tensors(family));
     std::vector<std::string> warnings;
-    const ImageOptions options{
-        .tokenizer = kTokenizer,
-        .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
+    const ImageOptions options{.tokenizer = kTokenizer, .log = warnings_into(warnings)};
     ImagePipeline pipeline = take(ImagePipeline::open(test_device(), file.path, options));
     for (const std::string& warning : warnings) UNSCOPED_INFO(warning);
     CHECK(warnings.empty());
@@ -76,9 +74,7 @@ TEST_CASE("a GGUF file of the same tensors gives nearly the same picture", "[gpu
     CHECK(fs::file_size(gguf) < fs::file_size(file.path) * 2 / 3);
     const auto draw = [&](const std::string& path) {
         std::vector<std::string> warnings;
-        const ImageOptions options{
-            .tokenizer = kTokenizer,
-            .log = [&](LogLevel, std::string_view text) { warnings.emplace_back(text); }};
+        const ImageOptions options{.tokenizer = kTokenizer, .log = warnings_into(warnings)};
         ImagePipeline pipeline = take(ImagePipeline::open(test_device(), path, options));
         CHECK(warnings.empty());
         CHECK(pipeline.info().family.ends_with("(one file)"));
