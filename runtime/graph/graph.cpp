@@ -118,7 +118,10 @@ Result<void> Graph::State::record(bool timed) {
         const Launch& launch = program.launches[i];
         if (auto brought = weights->before(int(i), *list, hazards, buffers); !brought)
             return brought;
-        auto pipeline = device->pipeline(pipeline_desc(launch));
+        const Work& work = program.origins[i].note.work;
+        PipelineDesc desc = pipeline_desc(launch);
+        desc.divisible = device->pace().parts(work) > 1;
+        auto pipeline = device->pipeline(desc);
         if (!pipeline) return pipeline.error();
         std::vector<Binding> bindings;
         bool conflict = false;
@@ -136,7 +139,7 @@ Result<void> Graph::State::record(bool timed) {
         for (size_t b = 0; b < bindings.size(); b++)
             hazards.add(bindings[b].buffer, launch.source->bindings[b].access);
         auto done =
-            list->dispatch(program.labels[i], *pipeline, bindings, launch.args, launch.grid);
+            list->dispatch(program.labels[i], *pipeline, bindings, launch.args, launch.grid, work);
         if (!done) return done;
     }
     stats.streamed_bytes = weights->brought();
@@ -217,20 +220,43 @@ Result<void> Graph::run(const std::function<bool()>& cancelled) {
     return state_->device->run(*state_->list, cancelled);
 }
 
-Result<std::vector<float>> Graph::read(size_t index) const {
+Result<void> Graph::read(std::span<float> values, size_t index) const {
     ensure(index < state_->outputs.size(), "an output that the graph has");
     const Tensor& output = state_->outputs[index];
-    std::vector<std::byte> bytes(output.bytes());
+    ensure(int64_t(values.size()) == output.shape().count(), "room for the whole output");
     const Buffer& source = state_->buffers[state_->program.slot_of.at(output.id())];
-    if (auto done = state_->device->read(source, bytes.data(), bytes.size()); !done)
-        return done.error();
-    std::vector<float> values(size_t(output.shape().count()));
+    if (output.dtype() == DType::f32)
+        return state_->device->read(source, values.data(), values.size_bytes());
+    std::vector<std::byte> bytes(output.bytes());
+    if (auto done = state_->device->read(source, bytes.data(), bytes.size()); !done) return done;
     to_f32(output.dtype(), bytes.data(), values.data(), values.size());
+    return {};
+}
+
+Result<std::vector<float>> Graph::read(size_t index) const {
+    ensure(index < state_->outputs.size(), "an output that the graph has");
+    std::vector<float> values(size_t(state_->outputs[index].shape().count()));
+    if (auto done = read(values, index); !done) return done.error();
     return values;
 }
 
 const GraphStats& Graph::stats() const { return state_->stats; }
 std::vector<KernelTime> Graph::times() const { return state_->list->times(); }
+std::span<const Submission> Graph::submissions() const { return state_->list->submissions(); }
+
+std::vector<LaunchReport> Graph::launches() const {
+    std::vector<LaunchReport> launches;
+    for (size_t i = 0; i < state_->program.launches.size(); i++) {
+        const auto& [path, dtype, note] = state_->program.origins[i];
+        launches.push_back({.kernel = state_->program.launches[i].source->name,
+                            .variant = note.variant,
+                            .path = path,
+                            .shape = note.shape,
+                            .dtype = dtype,
+                            .work = note.work});
+    }
+    return launches;
+}
 
 std::string Graph::dump() const {
     std::string text;

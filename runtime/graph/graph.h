@@ -58,6 +58,16 @@ struct GraphStats {
     size_t segments = 0;               // in which they come; 0: all are resident
 };
 
+// One launch of a graph, for measurements.
+struct LaunchReport {
+    std::string_view kernel;    // the shader
+    std::string_view variant;   // of its operator: "matmul.shared 64x64", or "softmax f16"
+    std::string_view path;      // of the module
+    std::string_view shape;
+    DType dtype;
+    Work work;
+};
+
 class Graph {
 public:
     // Everything that `outputs` need. Throws ModelError for what cannot be built; memory and device
@@ -76,10 +86,13 @@ public:
     Result<void> write_i32(const Tensor& input, std::span<const int32_t> values);
     Result<void> run(const std::function<bool()>& cancelled = {});
     Result<std::vector<float>> read(size_t output = 0) const;
+    Result<void> read(std::span<float> values, size_t output = 0) const;   // as many as it has
 
     const GraphStats& stats() const;
-    std::vector<KernelTime> times() const;   // of the last run; empty unless timed
-    std::string dump() const;                // one launch a line: kernel, operands, grid
+    std::vector<LaunchReport> launches() const;
+    std::vector<KernelTime> times() const;   // of the last run, by launch; empty unless timed
+    std::span<const Submission> submissions() const;   // of the last run
+    std::string dump() const;                          // one launch a line: kernel, operands, grid
 
 private:
     struct State;

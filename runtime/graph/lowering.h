@@ -4,9 +4,17 @@
 #pragma once
 #include "runtime/kernel/kernel.h"
 #include "runtime/tensor/tensor.h"
+#include "runtime/vk/pace.h"
 #include "runtime/vk/tuning.h"
 
 namespace kiln {
+
+// What is known of a launch, for estimates of its time and for measurements.
+struct LaunchNote {
+    Work work;             // without bytes: the operands, moved once
+    std::string variant;   // as Tuning knows it; empty: the kernel's name and variant
+    std::string shape;     // "4096x320x2880"; empty: the operator's result
+};
 
 class Lowering {
 public:
@@ -22,6 +30,9 @@ public:
     virtual Operand scratch(uint64_t bytes, DType dtype = DType::f32) = 0;
 
     virtual void launch(Launch launch) = 0;
+
+    // Of the launch made last.
+    virtual void note(LaunchNote) {}
 };
 
 }   // namespace kiln

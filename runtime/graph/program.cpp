@@ -42,7 +42,20 @@ public:
         if (launch.operands.size() > 0) check_ranges(launch);
         program_.labels.push_back(std::string(launch.source->name) +
                                   (path_.empty() ? "" : " " + path_));
+        double bytes = 0;
+        for (const Operand& operand : launch.operands) bytes += double(operand.size);
+        program_.origins.push_back(
+            {path_, dtype_, {{.bytes = bytes}, variant_of(*launch.source), shape_}});
         program_.launches.push_back(std::move(launch));
+    }
+
+    void note(LaunchNote note) override {
+        ensure(!program_.origins.empty(), "a note after a launch");
+        LaunchNote& of = program_.origins.back().note;
+        of.work.flops = note.work.flops;
+        if (note.work.bytes > 0) of.work.bytes = note.work.bytes;
+        if (!note.variant.empty()) of.variant = std::move(note.variant);
+        if (!note.shape.empty()) of.shape = std::move(note.shape);
     }
 
     void add(const Tensor& t) {
@@ -54,6 +67,8 @@ public:
             return;
         }
         add_slot(t, Slot::Kind::intermediate);
+        shape_ = to_string(t.shape());
+        dtype_ = t.dtype();
         node.op->lower(*this, node, t);
     }
 
@@ -64,6 +79,11 @@ public:
     }
 
 private:
+    static std::string variant_of(const KernelSource& source) {
+        std::string name(source.name);
+        return source.variant == "main" ? name : name.append(" ").append(source.variant);
+    }
+
     static Slot::Kind leaf_kind(Tensor::Kind kind) {
         switch (kind) {
             case Tensor::Kind::input: return Slot::Kind::input;
@@ -93,7 +113,8 @@ private:
     const Caps& caps_;
     const Tuning& tuning_;
     Program program_;
-    std::string path_;
+    std::string path_, shape_;   // of the tensor that is being lowered
+    DType dtype_ = DType::f32;
 };
 
 }   // namespace

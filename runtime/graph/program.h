@@ -15,10 +15,17 @@ struct Slot {
     bool output = false;   // read after the run: gets memory of its own
 };
 
+struct LaunchOrigin {
+    std::string path;   // of the module
+    DType dtype;        // of the operator's result
+    LaunchNote note;    // filled in where the operator left something out
+};
+
 struct Program {
     std::vector<Slot> slots;
     std::vector<Launch> launches;
     std::vector<std::string> labels;                     // one a launch: kernel and module path
+    std::vector<LaunchOrigin> origins;                   // one a launch
     std::unordered_map<const void*, uint32_t> slot_of;   // by Tensor::id(), views resolved
 };
 

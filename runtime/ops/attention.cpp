@@ -106,6 +106,11 @@ private:
              .scale = options_.scale},
             {.rows = rows, .chunks = chunks, .half = o.q.dtype == DType::f16},
             {div_up(z.queries, 16 * rows), uint32_t(z.heads * z.images), 1}));
+        lowering.note(
+            {{.flops = 4.0 * double(z.queries * z.keys) * double(z.images * z.heads * z.width)},
+             "attention",
+             std::to_string(z.queries) + "x" + std::to_string(z.keys) + ", " +
+                 std::to_string(z.images * z.heads) + " heads of " + std::to_string(z.width)});
     }
 
     // Scores, their softmax and the weighted values as launches of their own, over as many heads

@@ -81,10 +81,10 @@ void launch_bands(Lowering& lowering, const Product& p, const ProductVariant& va
                          "] a row of the tensor exceeds the device's binding range");
     for (int64_t image = 0; image < map.images; image++)
         for (int64_t y = 0; y < map.out[axis]; y += height)
-            variant.family->launch(lowering,
-                                   band_of(p, axis, image, y, std::min(y + height, map.out[axis]),
-                                           caps.offset_alignment),
-                                   *variant.tile);
+            launch_variant(lowering,
+                           band_of(p, axis, image, y, std::min(y + height, map.out[axis]),
+                                   caps.offset_alignment),
+                           variant);
 }
 
 // One launch or more for each matrix of a batch that is too large as a whole.
@@ -135,7 +135,7 @@ void launch_product(Lowering& lowering, const Product& p, std::string_view op) {
     bool fits = std::max(p.a.size, p.d.size) <= caps.binding_range &&
                 div_up(p.rows(), variant.tile->rows) <= caps.workgroup_count[0];
     if (fits)
-        variant.family->launch(lowering, p, *variant.tile);
+        launch_variant(lowering, p, variant);
     else
         launch_bands(lowering, p, variant, op);
 }

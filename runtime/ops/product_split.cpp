@@ -46,7 +46,7 @@ bool can_split(const Caps& caps, const Product& p, const ProductVariant& variant
 void launch_split(Lowering& lowering, const Product& p, const ProductVariant& variant) {
     Product part = part_of(p, variant.parts);
     part.d = lowering.scratch(part.d.size);
-    variant.family->launch(lowering, part, *variant.tile);
+    launch_variant(lowering, part, variant);
 
     using namespace kernels::matmul_split;
     Product sum = p;

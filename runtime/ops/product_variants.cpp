@@ -79,6 +79,31 @@ ProductVariant choose_product(const Lowering& lowering, const Product& p, std::s
     return best;
 }
 
+// Every matrix and every pixel counts once, however often the kernel reads it.
+static Work work_of(const Product& p) {
+    double batch = double(p.outer * p.inner);
+    double batch_a = double(p.outer_a ? p.outer : 1) * double(p.inner_a ? p.inner : 1);
+    double batch_b = double(p.outer_b ? p.outer : 1) * double(p.inner_b ? p.inner : 1);
+    double taps = double(p.map.tap_count()), rows = double(p.rows()), columns = double(p.columns);
+    double pixels = double(p.map.images * p.map.in[0] * p.map.in[1] * p.map.in[2]);
+    double values = rows * columns * batch, depth = double(p.channels) * taps;
+    double b = is_quantised(p.b.dtype) ? double(p.b.size)
+                                       : batch_b * depth * columns * double(size_of(p.b.dtype));
+    double d = values * double(size_of(p.d.dtype));
+    return {.flops = 2 * values * depth,
+            .bytes = batch_a * pixels * double(p.channels) * double(size_of(p.a.dtype)) + b + d +
+                     (p.residual_kind == Product::Residual::same ? d : 0)};
+}
+
+void launch_variant(Lowering& lowering, const Product& p, const ProductVariant& variant) {
+    variant.family->launch(lowering, p, *variant.tile);
+    std::string shape = std::to_string(p.rows()) + "x" + std::to_string(p.columns) + "x" +
+                        std::to_string(p.channels);
+    if (p.map.tap_count() > 1) shape += "x" + std::to_string(p.map.tap_count());
+    if (p.outer * p.inner > 1) shape = std::to_string(p.outer * p.inner) + " " + shape;
+    lowering.note({work_of(p), variant.name(), std::move(shape)});
+}
+
 bool reads_texels(const Caps& caps, const Product& p) {
     auto reaches = [&](const Operand& o) {
         return !present(o) || o.size / (4 * size_of(o.dtype)) <= caps.texel_elements;

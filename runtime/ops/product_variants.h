@@ -72,6 +72,9 @@ bool can_split(const Caps& caps, const Product& product, const ProductVariant& v
                int64_t parts);
 void launch_split(Lowering& lowering, const Product& product, const ProductVariant& variant);
 
+// Launches a variant of a product, or of a part of one, and notes what it amounts to.
+void launch_variant(Lowering& lowering, const Product& product, const ProductVariant& variant);
+
 // Texel buffers reach all that this product reads.
 bool reads_texels(const Caps& caps, const Product& product);
 

@@ -1,10 +1,6 @@
-#include "runtime/vk/command_list.h"
-
 #include <algorithm>
-#include <map>
-#include <set>
 
-#include "runtime/vk/context.h"
+#include "runtime/vk/recorded.h"
 
 namespace kiln {
 namespace {
@@ -15,53 +11,7 @@ constexpr uint32_t kFirstSets = 16, kMostSets = 512;   // descriptor sets a pool
 
 uint64_t texel_bytes(BindingKind kind) { return kind == BindingKind::texel_rgba32f ? 16 : 8; }
 
-// One submission: a command buffer with what is recorded in it.
-struct Chunk {
-    VkCommandBuffer commands = {};
-    vk::QueryPool queries;
-    int commands_recorded = 0;
-    std::vector<std::string_view> labels;   // of its dispatches
-    std::function<void()> fill;             // runs before it is submitted,
-    size_t fill_after = 0;                  // once so many chunks have finished
-};
-
-struct SetPool {
-    vk::DescriptorPool pool;
-    uint32_t sets, storage, texel;   // what is left
-};
-
 }   // namespace
-
-struct CommandList::State {
-    State(std::shared_ptr<Device> d, vk::Context& c, bool with_times, int dispatches_a_chunk)
-        : device(std::move(d)), context(c), timed(with_times), chunk_size(dispatches_a_chunk) {}
-
-    std::shared_ptr<Device> device;
-    vk::Context& context;
-    bool timed;
-    int chunk_size;
-    bool finished = false, barrier_due = false, ran = false;
-    size_t last_split = 0;   // the chunk that it began
-    vk::CommandPool pool;
-    std::vector<Chunk> chunks;
-    std::vector<SetPool> set_pools;
-    std::map<std::tuple<VkBuffer, uint64_t, uint64_t, BindingKind>, vk::BufferView> views;
-    std::set<std::shared_ptr<vk::Block>> blocks;   // all that is recorded stays alive
-    std::set<Pipeline> pipelines;
-    std::array<vk::Fence, 2> fences;
-    size_t dispatches = 0;
-
-    Result<Chunk*> open_chunk();
-    Result<void> start_chunk();
-    Result<void> close_chunk(bool last);
-    Result<VkDescriptorSet> make_set(const Pipeline& pipeline, std::span<const Binding> bindings);
-    Result<VkDescriptorSet> take_set(const Pipeline& pipeline);
-    Result<VkBufferView> view_of(const Buffer& buffer, BindingKind kind);
-    Result<void> submit(size_t index);
-    Result<void> wait(size_t index);
-    Error drained(Error error) const;
-    Error lost(size_t finished_chunks, std::string_view call, VkResult result) const;
-};
 
 CommandList::CommandList(std::shared_ptr<Device> device, bool timed, int chunk) {
     vk::Context& context = device->context();
@@ -86,12 +36,14 @@ Result<void> CommandList::State::start_chunk() {
         pool = vk::CommandPool(vk_device, handle);
     }
     Chunk chunk;
+    VkCommandBuffer recorder = {};
     VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, nullptr,
                                      pool.get(), VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
-    VkResult result = vkAllocateCommandBuffers(vk_device, &info, &chunk.commands);
+    VkResult result = vkAllocateCommandBuffers(vk_device, &info, &recorder);
     if (result != VK_SUCCESS) return vk::failure("vkAllocateCommandBuffers", result);
+    context.calls.command_buffers++;
     VkCommandBufferBeginInfo begin{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
-    result = vkBeginCommandBuffer(chunk.commands, &begin);
+    result = vkBeginCommandBuffer(recorder, &begin);
     if (result != VK_SUCCESS) return vk::failure("vkBeginCommandBuffer", result);
     if (timed) {
         VkQueryPoolCreateInfo queries{VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO};
@@ -101,17 +53,24 @@ Result<void> CommandList::State::start_chunk() {
         result = vkCreateQueryPool(vk_device, &queries, nullptr, &handle);
         if (result != VK_SUCCESS) return vk::failure("vkCreateQueryPool", result);
         chunk.queries = vk::QueryPool(vk_device, handle);
-        vkCmdResetQueryPool(chunk.commands, handle, 0, queries.queryCount);
+        vkCmdResetQueryPool(recorder, handle, 0, queries.queryCount);
     }
     // The first chunk also orders a replay after the run before it.
     barrier_due |= chunks.empty();
     chunks.push_back(std::move(chunk));
+    commands.push_back(recorder);
     return {};
 }
 
-Result<Chunk*> CommandList::State::open_chunk() {
+// The chunk for a command that was guessed to take so long.
+Result<Chunk*> CommandList::State::open_chunk(double guess) {
+    constexpr double kShare = 0.25;   // of a submission, at most, unless it is one command
     ensure(!finished, "recording into an unfinished command list");
-    if (!chunks.empty() && chunks.back().commands_recorded >= chunk_size) {
+    auto full = [&](const Chunk& chunk) {
+        double longest = kShare * device->pace().longest() / device->pace().slowness();
+        return chunk.recorded >= chunk_size || (chunk.recorded && chunk.guess + guess > longest);
+    };
+    if (!chunks.empty() && full(chunks.back())) {
         if (Result<void> r = close_chunk(false); !r) return r.error();
         if (Result<void> r = start_chunk(); !r) return r.error();
     } else if (chunks.empty()) {
@@ -119,20 +78,21 @@ Result<Chunk*> CommandList::State::open_chunk() {
     }
     Chunk& chunk = chunks.back();
     if (barrier_due) {
-        vk::memory_barrier(chunk.commands,
+        vk::memory_barrier(commands.back(),
                            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
                            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
                                VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT);
         barrier_due = false;
     }
-    chunk.commands_recorded++;
+    chunk.recorded++;
+    chunk.guess += guess;
     return &chunk;
 }
 
 Result<void> CommandList::State::close_chunk(bool last) {
-    VkCommandBuffer commands = chunks.back().commands;
-    if (last) vk::memory_barrier(commands, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
-    VkResult result = vkEndCommandBuffer(commands);
+    VkCommandBuffer recorder = commands.back();
+    if (last) vk::memory_barrier(recorder, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+    VkResult result = vkEndCommandBuffer(recorder);
     if (result != VK_SUCCESS) return vk::failure("vkEndCommandBuffer", result);
     return {};
 }
@@ -187,6 +147,7 @@ Result<VkDescriptorSet> CommandList::State::take_set(const Pipeline& pipeline) {
     VkDescriptorSet set = {};
     VkResult result = vkAllocateDescriptorSets(context.device, &info, &set);
     if (result != VK_SUCCESS) return vk::failure("vkAllocateDescriptorSets", result);
+    context.calls.descriptor_sets++;
     from.sets--, from.storage -= storage, from.texel -= all - storage;
     return set;
 }
@@ -224,13 +185,56 @@ Result<VkDescriptorSet> CommandList::State::make_set(const Pipeline& pipeline,
         writes.push_back(write);
         blocks.insert(buffer.block());
     }
+    context.calls.descriptor_writes += writes.size();
     vkUpdateDescriptorSets(context.device, uint32_t(writes.size()), writes.data(), 0, nullptr);
     return set;
 }
 
+// The workgroups [base, base + count) of a grid, as one command.
+Result<void> CommandList::State::record(const Recorded& what, const Grid& base, const Grid& count,
+                                        double guess) {
+    Result<Chunk*> open = open_chunk(guess);
+    if (!open) return open.error();
+    Chunk& chunk = **open;
+    VkCommandBuffer recorder = commands.back();
+    const Pipeline& pipeline = what.pipeline;
+    VkPipelineLayout layout = pipeline->layout.get();
+    vkCmdBindPipeline(recorder, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->pipeline.get());
+    vkCmdBindDescriptorSets(recorder, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &what.set, 0,
+                            nullptr);
+    if (!what.push.empty()) {
+        vkCmdPushConstants(recorder, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                           uint32_t(what.push.size()), what.push.data());
+    }
+    auto stamp = [&](uint32_t index) {
+        if (!timed) return;
+        vkCmdWriteTimestamp(recorder, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, chunk.queries.get(),
+                            index);
+    };
+    auto first = uint32_t(2 * chunk.dispatches.size());
+    stamp(first);
+    if (pipeline->divisible)
+        vkCmdDispatchBase(recorder, base[0], base[1], base[2], count[0], count[1], count[2]);
+    else
+        vkCmdDispatch(recorder, count[0], count[1], count[2]);
+    stamp(first + 1);
+    chunk.dispatches.push_back({what.label, base != Grid{}});
+    return {};
+}
+
+// The axis along which a grid is divided, and how many workgroups make a part.
+static std::pair<size_t, uint32_t> division(const vk::CompiledPipeline& pipeline,
+                                            const std::array<uint32_t, 3>& grid, int parts) {
+    size_t axis = pipeline.counts_workgroups ? 1 : 0;   // an index is made with the count of x
+    for (size_t i = axis + 1; i < 3; i++)
+        if (grid[i] > grid[axis]) axis = i;
+    return {axis, std::max<uint32_t>((grid[axis] + uint32_t(parts) - 1) / uint32_t(parts), 1)};
+}
+
 Result<void> CommandList::dispatch(std::string_view label, const Pipeline& pipeline,
                                    std::span<const Binding> bindings,
-                                   std::span<const std::byte> push, std::array<uint32_t, 3> grid) {
+                                   std::span<const std::byte> push, std::array<uint32_t, 3> grid,
+                                   const Work& work) {
     State& s = *state_;
     ensure(bindings.size() == pipeline->bindings.size(), "one buffer a binding");
     ensure(push.size() == pipeline->push_bytes, "push constants of the kernel's size");
@@ -240,29 +244,20 @@ Result<void> CommandList::dispatch(std::string_view label, const Pipeline& pipel
     }
     Result<VkDescriptorSet> set = s.make_set(pipeline, bindings);
     if (!set) return set.error();
-    Result<Chunk*> open = s.open_chunk();
-    if (!open) return open.error();
-    Chunk& chunk = **open;
-    VkCommandBuffer commands = chunk.commands;
-    VkPipelineLayout layout = pipeline->layout.get();
-    VkDescriptorSet handle = *set;
-    vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->pipeline.get());
-    vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, layout, 0, 1, &handle, 0,
-                            nullptr);
-    if (!push.empty()) {
-        vkCmdPushConstants(commands, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(push.size()),
-                           push.data());
+    Work whole = work;
+    if (whole.bytes == 0)
+        for (const Binding& binding : bindings) whole.bytes += double(binding.buffer.size());
+    const Pace& pace = s.device->pace();
+    int parts = pipeline->divisible ? pace.parts(whole) : 1;
+    auto [axis, step] = division(*pipeline, grid, parts);
+    const State::Recorded what{label, pipeline, *set, push};
+    for (uint32_t begin = 0; begin < grid[axis]; begin += step) {
+        State::Grid base{}, count = grid;
+        base[axis] = begin;
+        count[axis] = std::min(step, grid[axis] - begin);
+        double share = double(count[axis]) / double(grid[axis]);
+        if (auto r = s.record(what, base, count, share * pace.guess(whole)); !r) return r;
     }
-    auto stamp = [&](uint32_t index) {
-        if (!s.timed) return;
-        vkCmdWriteTimestamp(commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, chunk.queries.get(),
-                            index);
-    };
-    auto first = uint32_t(2 * chunk.labels.size());
-    stamp(first);
-    vkCmdDispatch(commands, grid[0], grid[1], grid[2]);
-    stamp(first + 1);
-    chunk.labels.push_back(label);
     s.pipelines.insert(pipeline);
     s.dispatches++;
     return {};
@@ -271,11 +266,12 @@ Result<void> CommandList::dispatch(std::string_view label, const Pipeline& pipel
 Result<void> CommandList::copy(const Buffer& source, const Buffer& target) {
     ensure(source && target && source.size() == target.size(),
            "a copy between buffers of one size");
-    Result<Chunk*> chunk = state_->open_chunk();
+    const Work moved{.bytes = 2.0 * double(source.size())};
+    Result<Chunk*> chunk = state_->open_chunk(state_->device->pace().guess(moved));
     if (!chunk) return chunk.error();
     const vk::Block &from = *source.block(), &to = *target.block();
     VkBufferCopy copy{from.begin + source.offset(), to.begin + target.offset(), source.size()};
-    vkCmdCopyBuffer((*chunk)->commands, from.buffer, to.buffer, 1, &copy);
+    vkCmdCopyBuffer(state_->commands.back(), from.buffer, to.buffer, 1, &copy);
     state_->blocks.insert({source.block(), target.block()});
     return {};
 }
@@ -295,6 +291,7 @@ Result<void> CommandList::finish() {
     State& s = *state_;
     ensure(!s.finished, "finishing a command list once");
     s.finished = true;
+    s.submissions.reserve(s.chunks.size());
     for (vk::Fence& fence : s.fences) {
         VkFenceCreateInfo info{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
         VkFence handle = {};
@@ -303,90 +300,6 @@ Result<void> CommandList::finish() {
         fence = vk::Fence(s.context.device, handle);
     }
     return s.chunks.empty() ? Result<void>{} : s.close_chunk(true);
-}
-
-Error CommandList::State::lost(size_t finished_chunks, std::string_view call,
-                               VkResult result) const {
-    Error error = vk::failure(call, result);
-    std::string_view last;
-    for (size_t i = 0; i < finished_chunks; i++) {
-        if (!chunks[i].labels.empty()) last = chunks[i].labels.back();
-    }
-    error.message += " on " + context.caps.device + ", chunk " +
-                     std::to_string(finished_chunks + 1) + " of " + std::to_string(chunks.size()) +
-                     "; last finished kernel: " + (last.empty() ? "none" : std::string(last));
-    return error;
-}
-
-// What is still in flight must end before the list may go.
-Error CommandList::State::drained(Error error) const {
-    vkQueueWaitIdle(context.queue);
-    return error;
-}
-
-Result<void> CommandList::State::submit(size_t index) {
-    VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
-    info.commandBufferCount = 1;
-    info.pCommandBuffers = &chunks[index].commands;
-    context.submitted = true;
-    VkResult result = vkQueueSubmit(context.queue, 1, &info, fences[index & 1].get());
-    if (result != VK_SUCCESS)
-        return lost(index - std::min<size_t>(index, 1), "vkQueueSubmit", result);
-    return {};
-}
-
-Result<void> CommandList::State::wait(size_t index) {
-    VkFence fence = fences[index & 1].get();
-    VkResult result = vkWaitForFences(context.device, 1, &fence, VK_TRUE, UINT64_MAX);
-    if (result == VK_SUCCESS) result = vkResetFences(context.device, 1, &fence);
-    if (result != VK_SUCCESS) return lost(index, "vkWaitForFences", result);
-    return {};
-}
-
-Result<void> Device::run(CommandList& list, const std::function<bool()>& cancelled) {
-    CommandList::State& s = *list.state_;
-    ensure(s.finished, "running a finished command list");
-    s.ran = false;
-    size_t submitted = 0, waited = 0;
-    bool stop = false;
-    while (waited < s.chunks.size() && !(stop && waited == submitted)) {
-        stop = stop || (cancelled && cancelled());
-        // Two chunks are in flight: enough to keep the device busy, few enough to stop soon.
-        while (!stop && submitted < s.chunks.size() && submitted < waited + 2) {
-            const Chunk& next = s.chunks[submitted];
-            if (waited < next.fill_after) break;
-            if (next.fill) next.fill();
-            if (Result<void> r = s.submit(submitted); !r) return s.drained(r.error());
-            submitted++;
-        }
-        if (waited == submitted) break;
-        if (Result<void> r = s.wait(waited); !r) return s.drained(r.error());
-        waited++;
-    }
-    if (waited < s.chunks.size()) return Error{Status::interrupted, "cancelled"};
-    s.ran = true;
-    return {};
-}
-
-std::vector<KernelTime> CommandList::times() const {
-    const State& s = *state_;
-    std::vector<KernelTime> out;
-    if (!s.timed || !s.ran) return out;
-    for (const Chunk& chunk : s.chunks) {
-        if (chunk.labels.empty()) continue;
-        std::vector<uint64_t> ticks(2 * chunk.labels.size());
-        VkResult result =
-            vkGetQueryPoolResults(s.context.device, chunk.queries.get(), 0, uint32_t(ticks.size()),
-                                  ticks.size() * sizeof(uint64_t), ticks.data(), sizeof(uint64_t),
-                                  VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
-        if (result != VK_SUCCESS) return {};
-        for (size_t i = 0; i < chunk.labels.size(); i++) {
-            uint64_t passed = (ticks[2 * i + 1] - ticks[2 * i]) & s.context.physical.timestamp_mask;
-            double ns = double(passed) * s.context.caps.timestamp_ns;
-            out.push_back({chunk.labels[i], ns * 1e-6});
-        }
-    }
-    return out;
 }
 
 }   // namespace kiln

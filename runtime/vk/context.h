@@ -199,6 +199,8 @@ struct CompiledPipeline {
     std::string name;
     std::vector<BindingKind> bindings;
     uint32_t push_bytes = 0;
+    bool divisible = false;
+    bool counts_workgroups = false;
     DescriptorLayout set_layout;
     PipelineLayout layout;
     PipelineHandle pipeline;
@@ -236,6 +238,10 @@ struct Context : std::enable_shared_from_this<Context> {
     VkQueue queue = {};
     bool memory_budget = false;
     bool submitted = false;   // anything, ever
+    struct {
+        std::atomic<uint64_t> allocations{0}, descriptor_sets{0}, descriptor_writes{0},
+            command_buffers{0}, submissions{0};
+    } calls;
     Memory memory;
     PipelineStore pipelines;
     std::unique_ptr<Staging> staging;

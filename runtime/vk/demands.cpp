@@ -197,4 +197,17 @@ std::string objection_to(std::span<const uint32_t> spirv, std::span<const uint32
     return {};
 }
 
+bool counts_workgroups(std::span<const uint32_t> spirv) {
+    for (size_t at = 5; at < spirv.size();) {
+        size_t length = spirv[at] >> 16;
+        auto op = spv::Op(spirv[at] & 0xffff);
+        if (length == 0 || at + length > spirv.size() || op == spv::OpFunction) break;
+        if (op == spv::OpDecorate && spirv[at + 2] == spv::DecorationBuiltIn &&
+            spirv[at + 3] == spv::BuiltInNumWorkgroups)
+            return true;
+        at += length;
+    }
+    return false;
+}
+
 }   // namespace kiln::vk

@@ -14,4 +14,7 @@ namespace kiln::vk {
 std::string objection_to(std::span<const uint32_t> spirv, std::span<const uint32_t> constants,
                          const Caps& caps);
 
+// Whether the module reads how many workgroups there are.
+bool counts_workgroups(std::span<const uint32_t> spirv);
+
 }   // namespace kiln::vk

@@ -7,7 +7,8 @@
 
 namespace kiln {
 
-Device::Device(std::shared_ptr<vk::Context> context) : context_(std::move(context)) {
+Device::Device(std::shared_ptr<vk::Context> context)
+    : context_(std::move(context)), pace_(context_->caps) {
     context_->staging = std::make_unique<vk::Staging>();
 }
 
@@ -85,6 +86,17 @@ Result<Pipeline> Device::pipeline(const PipelineDesc& desc) {
 }
 
 uint64_t Device::pipelines_created() const { return context_->pipelines.created(); }
+
+Calls Device::calls() const {
+    const auto& calls = context_->calls;
+    return {.allocations = calls.allocations,
+            .pipelines = pipelines_created(),
+            .descriptor_sets = calls.descriptor_sets,
+            .descriptor_writes = calls.descriptor_writes,
+            .command_buffers = calls.command_buffers,
+            .submissions = calls.submissions};
+}
+
 Result<void> Device::save_pipeline_cache() { return context_->pipelines.save(*context_); }
 
 }   // namespace kiln

@@ -10,6 +10,7 @@
 #include "runtime/base/result.h"
 #include "runtime/vk/buffer.h"
 #include "runtime/vk/caps.h"
+#include "runtime/vk/pace.h"
 #include "runtime/vk/pipeline.h"
 #include "runtime/vk/tuning.h"
 
@@ -47,6 +48,13 @@ struct MemoryUse {
     uint64_t held, peak, limit;   // bytes of device memory; limit 0: unknown
 };
 
+// What was asked of the driver so far. A replay submits, and does nothing else of this.
+struct Calls {
+    uint64_t allocations;   // of memory
+    uint64_t pipelines, descriptor_sets, descriptor_writes, command_buffers, submissions;
+    bool operator==(const Calls&) const = default;
+};
+
 class Device {
 public:
     // Status::no_device with every device's reason when none is usable, and when there is
@@ -59,6 +67,8 @@ public:
     // What operators choose their kernels by; graphs compiled later see what is set.
     const Tuning& tuning() const { return tuning_; }
     void set_tuning(Tuning tuning) { tuning_ = std::move(tuning); }
+    // How long work takes here; runs correct it.
+    Pace& pace() { return pace_; }
     MemoryUse memory() const;
     uint64_t room() const;   // bytes that limit and driver leave for more; UINT64_MAX: unknown
     uint64_t validation_messages() const;   // so far; tests assert zero
@@ -78,6 +88,7 @@ public:
     std::vector<PipelineStatistic> statistics(
         const Pipeline& pipeline) const;   // empty: not reported
     uint64_t pipelines_created() const;
+    Calls calls() const;
     Result<void> save_pipeline_cache();   // also done on destruction, silently
 
     // Runs a finished list to its end. `cancelled` is polled between its chunks; a cancelled run
@@ -90,6 +101,7 @@ private:
     explicit Device(std::shared_ptr<vk::Context> context);
     std::shared_ptr<vk::Context> context_;
     Tuning tuning_;
+    Pace pace_;
 };
 
 }   // namespace kiln

@@ -131,6 +131,7 @@ Result<std::unique_ptr<Arena>> Memory::make_arena(uint64_t bytes, Intent intent)
                      context_->caps.device + ": no memory type for storage buffers"};
     }
     VkMemoryAllocateInfo request{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, nullptr, needs.size, type};
+    context_->calls.allocations++;
     VkResult result = vkAllocateMemory(device, &request, nullptr, &arena->memory);
     if (result == VK_SUCCESS) result = vkBindBufferMemory(device, arena->buffer, arena->memory, 0);
     if (result == VK_SUCCESS && (intent != Intent::device || context_->caps.unified_memory)) {

@@ -24,8 +24,8 @@ uint64_t key_of(const PipelineDesc& desc, uint64_t seed) {
     seed = mix_words(seed, desc.spirv);
     seed = mix(seed, std::span<const BindingKind>(desc.bindings));
     seed = mix(seed, std::span<const uint32_t>(desc.constants));
-    std::array<uint64_t, 5> sizes{desc.spirv.size(), desc.bindings.size(), desc.constants.size(),
-                                  desc.push_bytes, desc.subgroup_size};
+    std::array<uint64_t, 6> sizes{desc.spirv.size(), desc.bindings.size(), desc.constants.size(),
+                                  desc.push_bytes,   desc.subgroup_size,   desc.divisible};
     return mix(seed, std::span<const uint64_t>(sizes));
 }
 
@@ -87,8 +87,9 @@ Result<void> make_pipeline(Context& context, const PipelineDesc& desc, CompiledP
         info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
     }
     if (context.physical.executable_properties) {
-        info.flags = VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
+        info.flags |= VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
     }
+    if (desc.divisible) info.flags |= VK_PIPELINE_CREATE_DISPATCH_BASE_BIT;
     info.layout = pipeline.layout.get();
     VkPipeline compiled = {};
     result = vkCreateComputePipelines(context.device, cache, 1, &info, nullptr, &compiled);
@@ -127,6 +128,8 @@ Result<Pipeline> compile(std::shared_ptr<Context> context, const PipelineDesc& d
     pipeline->name = desc.name;
     pipeline->bindings = desc.bindings;
     pipeline->push_bytes = desc.push_bytes;
+    pipeline->divisible = desc.divisible;
+    pipeline->counts_workgroups = desc.divisible && counts_workgroups(desc.spirv);
     Result<void> made = make_layout(*context, *pipeline);
     if (made) made = make_pipeline(*context, desc, *pipeline, cache);
     if (!made) return Error{made.error().status, refused(made.error().message)};

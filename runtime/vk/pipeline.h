@@ -25,6 +25,7 @@ struct PipelineDesc {
     uint32_t push_bytes = 0;
     std::vector<uint32_t> constants;   // specialization constants, ids 0..n-1, as 32-bit words
     uint32_t subgroup_size = 0;        // required size with full subgroups; 0: the driver's choice
+    bool divisible = false;            // may be dispatched in parts, see CommandList::dispatch()
 };
 
 // One property of a compiled pipeline as the driver reports it (registers, spills, ...).

@@ -27,6 +27,7 @@ Result<void> Staging::prepare(Context& context, Intent intent) {
                                              1};
             VkResult result = vkAllocateCommandBuffers(context.device, &info, &half.commands);
             if (result != VK_SUCCESS) return failure("vkAllocateCommandBuffers", result);
+            context.calls.command_buffers++;
         }
         if (!half.fence) {
             VkFenceCreateInfo info{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
@@ -68,6 +69,7 @@ Result<void> Staging::submit(Context& context, Half& half, const Buffer& source,
     info.commandBufferCount = 1;
     info.pCommandBuffers = &half.commands;
     context.submitted = true;
+    context.calls.submissions++;
     result = vkQueueSubmit(context.queue, 1, &info, half.fence.get());
     if (result != VK_SUCCESS) return failure("vkQueueSubmit of a copy", result);
     half.busy = true;

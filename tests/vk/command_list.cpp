@@ -123,7 +123,9 @@ TEST_CASE("a cancelled run stops between chunks and can be run again", "[gpu]") 
     Buffer x = upload(*device, ramp(64)), y = take(device->allocate(256, Intent::device));
     CommandList list(device, true, 1);
     Pipeline pipeline = take(device->pipeline(scale_desc()));
-    for (int i = 0; i < 9; i++) take(record_scale(list, pipeline, x, y.slice(0, 256), float(i)));
+    const Work long_enough{.flops = 1e18};   // for a submission of its own
+    for (int i = 0; i < 9; i++)
+        take(record_scale(list, pipeline, x, y.slice(0, 256), float(i), long_enough));
     take(list.finish());
     int polls = 0;
     Result<void> run = device->run(list, [&] { return ++polls > 3; });

@@ -38,11 +38,11 @@ std::span<const std::byte> bytes_of(const T& value) {
 }
 
 inline Result<void> record_scale(CommandList& list, const Pipeline& pipeline, const Buffer& source,
-                                 const Buffer& target, float factor) {
+                                 const Buffer& target, float factor, const Work& work = {}) {
     ScaleArgs args{uint32_t(source.size() / sizeof(float)), factor};
     std::array<Binding, 2> bindings{{{source}, {target}}};
     return list.dispatch("scale", pipeline, bindings, bytes_of(args),
-                         {(args.count + 63) / 64, 1, 1});
+                         {(args.count + 63) / 64, 1, 1}, work);
 }
 
 inline std::vector<float> ramp(size_t count) {
