@@ -35,11 +35,12 @@ void store(uint index, vec4 value) {
     }
 }
 
-void multiply(uint r, uint q, vec4 row[ROWS], vec4 values[4][COLUMNS]) {
-    float element = row[r][q];
+// Four steps along K of eight rows of D, a row at a time: its sums stay in registers meanwhile.
+void multiply(uint r, vec4 row, vec4 values[4][COLUMNS]) {
 #define LANE(i) { \
-    float s = subgroupBroadcast(element, i); \
-    [[unroll]] for (uint j = 0; j < COLUMNS; j++) acc[8 * r + i][j] += s * values[q][j]; }
+    vec4 s = subgroupBroadcast(row, i); \
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++) \
+        [[unroll]] for (uint q = 0; q < 4; q++) acc[8 * r + i][j] += s[q] * values[q][j]; }
     LANE(0) LANE(1) LANE(2) LANE(3) LANE(4) LANE(5) LANE(6) LANE(7)
 }
 
@@ -90,11 +91,15 @@ void main() {
                     b_at[j] += 4 * pitch;
                 }
             }
-            [[unroll]] for (uint q = 0; q < 4; q++)
-                [[unroll]] for (uint r = 0; r < ROWS; r++) multiply(r, q, row, values);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) multiply(r, row[r], values);
         }
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) b_at[j] += int(skip_b);
     }
+
+    // Drivers keep an array in memory that any loop indexes at run time: let that be another one.
+    vec4 sum[8 * ROWS][COLUMNS];
+    [[unroll]] for (uint i = 0; i < 8 * ROWS; i++)
+        [[unroll]] for (uint j = 0; j < COLUMNS; j++) sum[i][j] = acc[i][j];
 
     uint d0 = base_d + outer * outer_d + index * inner_d;
     [[unroll]] for (uint i = 0; i < 8 * ROWS; i++) {
@@ -103,7 +108,7 @@ void main() {
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
             if (column[j] >= columns) continue;
             uint at = d0 + row * pitch_d + column[j];
-            vec4 value = alpha * acc[i][j];
+            vec4 value = alpha * sum[i][j];
             if (BIAS != 0) value += texelFetch(bias, int(index * inner_d + column[j]));
             value = activate(ACTIVATION, value, 0.01);
             if (RESIDUAL == kSame) value += texelFetch(residual, int(at));
