@@ -24,7 +24,9 @@ Result<void> run(const DeviceOptions& options, const Wanted& wanted,
         return Error{Status::usage,
                      "there is nothing called " + wanted.what + " to measure; there is: " + list};
     }
-    auto device = Device::open(options);
+    DeviceOptions asked = options;
+    asked.statistics = true;
+    auto device = Device::open(asked);
     if (!device) return device.error();
     if (wanted.what == "pipelines") return run_pipelines(*device, each, cancelled);
     for (const OpCase& c : op_cases()) {

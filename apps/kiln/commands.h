@@ -13,7 +13,7 @@ namespace kiln::app {
 int generate(const Global& global, const sdk::Plugin& plugin, const Filled& filled,
              const std::string& output);
 
-int devices(const Global& global);
+int devices(const Global& global, bool tune);
 int models(const Global& global, const sdk::Registry& registry);
 int bench(const Global& global, const sdk::Registry& registry, const std::string& what,
           double seconds);
