@@ -114,8 +114,8 @@ Result<void> Graph::State::place_slots(const GraphOptions& options) {
 
 // One for each launch; each description is made and looked up once.
 static Result<std::vector<Pipeline>> pipelines_of(Device& device, const Program& program) {
-    using Key =
-        std::tuple<const KernelSource*, std::vector<uint32_t>, std::vector<BindingKind>, uint32_t>;
+    using Key = std::tuple<const KernelSource*, std::vector<uint32_t>, std::vector<BindingKind>,
+                           uint32_t, bool>;
     std::map<Key, size_t> known;
     std::vector<PipelineDesc> descs;
     std::vector<size_t> places;
