@@ -178,7 +178,7 @@ Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor>
     auto state = std::make_unique<State>();
     state->device = device;
     state->outputs = options.fuse ? fuse(outputs) : std::move(outputs);
-    state->program = lower(device->caps(), device->tuning(), state->outputs);
+    state->program = lower(device->caps(), device->tuning(), state->outputs, options.fuse);
     if (auto placed = state->place_slots(options); !placed) return placed.error();
     auto weights = WeightStream::create(device, state->program, options.weights, state->buffers);
     if (!weights) return weights.error();
@@ -190,7 +190,7 @@ Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor>
 GraphNeeds Graph::needs(Device& device, std::vector<Tensor> outputs, const GraphOptions& options) {
     State state;
     state.outputs = options.fuse ? fuse(outputs) : std::move(outputs);
-    state.program = lower(device.caps(), device.tuning(), state.outputs);
+    state.program = lower(device.caps(), device.tuning(), state.outputs, options.fuse);
     GraphNeeds needs{};
     for (const Slot& slot : state.program.slots)
         if (slot.kind != Slot::Kind::parameter && lives_on(slot)) needs.values += slot.bytes;

@@ -16,12 +16,14 @@ layout(constant_id = 3) const uint BIAS = 0;
 layout(constant_id = 4) const uint ACTIVATION = 0;
 layout(constant_id = 5) const uint RESIDUAL = 0;     // kNone, kSame or kImage
 layout(constant_id = 6) const uint HALF = 0;         // D is f16
+layout(constant_id = 7) const uint STATISTICS = 0;   // of D are wanted
 
 layout(set = 0, binding = 0) uniform samplerBuffer a;
 layout(set = 0, binding = 1) uniform samplerBuffer b;
 layout(set = 0, binding = 2) uniform samplerBuffer bias;
 layout(set = 0, binding = 3) uniform samplerBuffer residual;
 layout(set = 0, binding = 4) writeonly buffer D { uvec2 d[]; };
+layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
 
 vec4 acc[8 * ROWS][COLUMNS];
 
@@ -102,6 +104,7 @@ void main() {
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) sum[i][j] = acc[i][j];
 
     uint d0 = base_d + outer * outer_d + index * inner_d;
+    vec4 first[COLUMNS], s[COLUMNS], q[COLUMNS];
     [[unroll]] for (uint i = 0; i < 8 * ROWS; i++) {
         uint row = row0 + i;
         if (row >= rows) break;
@@ -115,6 +118,17 @@ void main() {
             if (RESIDUAL == kImage)
                 value += texelFetch(residual, int(image_row(row) + index * inner_d + column[j]));
             store(at, value);
+            if (STATISTICS == 0) continue;
+            if (i == 0) first[j] = value, s[j] = q[j] = vec4(0.0);
+            s[j] += value - first[j];
+            q[j] += (value - first[j]) * (value - first[j]);
         }
+    }
+    [[unroll]] for (uint j = 0; j < COLUMNS && STATISTICS != 0; j++) {
+        if (column[j] >= columns) continue;
+        uint to = 2 * (gl_WorkGroupID.x * columns + column[j]);
+        vec4 mean = s[j] / float(min(rows - row0, 8 * ROWS));
+        statistics[to] = first[j] + mean;
+        statistics[to + 1] = max(q[j] - s[j] * mean, 0.0);
     }
 }
