@@ -5,15 +5,23 @@
 #include <string>
 #include <vector>
 
+#include "apps/bench/networks.h"
 #include "runtime/vk/device.h"
 
 namespace kiln::bench {
 
-using Row = nlohmann::ordered_json;   // {bench, case, dtype, device, ms, gflops, gbs}
+// {bench, case, dtype, device, ms, gflops, gbs, share}: milliseconds, and the part of what the
+// device could do at most that was reached (peaks.h). Rows of a network's step also say how many
+// calls they sum and their part of the time.
+using Row = nlohmann::ordered_json;
 
 struct Wanted {
-    std::string what;       // "ops", or an operator's name such as "matmul"
-    double seconds = 0.5;   // for each case
+    std::string what;       // "ops", "pipelines", "unet", "vae", or an operator such as "matmul"
+    double seconds = 0.5;   // for each case of an operator
+    int steps = 5;          // of a network
+    NetworkOptions network;
+    std::string profile;    // a file for the trace of a network's step; empty: none
+    std::string roofline;   // a file for the picture of all kernels; empty: none
 };
 
 std::vector<std::string> names();   // what `what` may be

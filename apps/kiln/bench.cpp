@@ -1,7 +1,9 @@
 #include "apps/bench/bench.h"
+#include "apps/bench/compare.h"
 
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 
 #include "apps/kiln/commands.h"
 #include "apps/kiln/interrupt.h"
@@ -12,14 +14,29 @@ namespace kiln::app {
 namespace {
 
 void print(const sdk::Json& row) {
-    auto number = [&](const char* key, const char* unit, int digits) {
-        if (!row.contains(key)) return;
-        std::printf(" %10.*f %s", digits, row[key].get<double>(), unit);
+    auto number = [&](const char* key, const char* unit, int digits, double scale = 1) {
+        if (row.contains(key))
+            std::printf(" %9.*f%s", digits, scale * row[key].get<double>(), unit);
     };
-    std::printf("%-44s %-5s", row["case"].get<std::string>().c_str(),
+    // A column that stays empty where there is nothing to say, so that those after it line up.
+    auto column = [&](const char* key, const char* unit, int digits) {
+        if (row.contains(key)) return number(key, unit, digits);
+        std::printf("%*s", int(10 + std::strlen(unit)), "");
+    };
+    std::printf("%-48s %-5s", row["case"].get<std::string>().c_str(),
                 row.value("dtype", "").c_str());
-    number("ms", "ms", 3), number("gflops", "GFLOP/s", 1), number("gbs", "GB/s", 1),
-        number("share", "", 3), number("registers", "registers", 0), number("spills", "spills", 0);
+    number("calls", " calls", 0), number("rows", " rows", 0);
+    if (row.contains("share")) {
+        column("ms", " ms", 3), number("part", " %", 1, 100);
+        column("gflops", " GFLOP/s", 1), column("gbs", " GB/s", 1);
+        number("share", " % of the limit", 0, 100);
+    } else {
+        number("ms", " ms", 3), number("part", " %", 1, 100);
+        number("gflops", " GFLOP/s", 1), number("gbs", " GB/s", 1);
+    }
+    number("registers", " registers", 0), number("spills", " spills", 0);
+    number("host_ms", " ms of the host", 3), number("before", " ms before", 3);
+    number("faster", " times as fast", 3), number("slower", " slower", 0);
     std::printf("\n");
 }
 
@@ -75,17 +92,47 @@ static void bench_plugin(const Global& global, const sdk::Plugin& plugin,
             each({{"bench", plugin.name()},
                   {"case", std::string(pass) + ", " + stage},
                   {"ms", ms},
-                  {"share", ms / total}});
+                  {"part", ms / total}});
         each({{"bench", plugin.name()},
               {"case", std::string(pass) + ", all"},
               {"ms", total},
-              {"share", 1.0}});
+              {"part", 1.0}});
     }
 }
 
-int bench(const Global& global, const sdk::Registry& registry, const std::string& what,
-          double seconds) {
-    auto each = [&](const sdk::Json& row) {
+// "512" or "768x512".
+static std::pair<int, int> size_from(const std::string& text) {
+    int width = 0, height = 0, end = 0;
+    if (text.empty()) return {0, 0};
+    int numbers = std::sscanf(text.c_str(), "%dx%d%n", &width, &height, &end);
+    if (numbers == 1) numbers = std::sscanf(text.c_str(), "%d%n", &width, &end), height = width;
+    if (numbers < 1 || end != int(text.size()) || width < 1 || height < 1)
+        throw sdk::Failure(KILN_USAGE, "--size: expected 512 or 768x512, found \"" + text + '"');
+    return {width, height};
+}
+
+static std::string model_path(const Global& global, const std::string& model) {
+    return model.empty() ? global.environment.share + "/models/image" : model;
+}
+
+static void run_bench(const Global& global, const sdk::Registry& registry, const BenchOptions& o,
+                      const std::function<void(const sdk::Json&)>& each) {
+    if (const sdk::Plugin* plugin = registry.find(o.what))
+        return bench_plugin(global, *plugin, each);
+    sdk::HostOptions host = global.host_options();
+    DeviceOptions device;
+    device.select = host.device, device.profile = host.caps;
+    device.memory_limit = host.memory, device.cache_folder = host.cache;
+    const auto [width, height] = size_from(o.size);
+    bench::Wanted wanted{.what = o.what, .seconds = o.seconds, .steps = std::max(o.steps, 1)};
+    wanted.network = {model_path(global, o.model), width, height, o.batch, o.precision};
+    wanted.profile = o.profile, wanted.roofline = o.roofline;
+    auto done = bench::run(device, wanted, each, interrupted);
+    if (!done) throw sdk::Failure(kiln_status(int(done.error().status)), done.error().message);
+}
+
+int bench(const Global& global, const sdk::Registry& registry, const BenchOptions& options) {
+    auto show = [&](const sdk::Json& row) {
         if (global.json)
             std::printf("%s\n", row.dump().c_str());
         else
@@ -93,17 +140,21 @@ int bench(const Global& global, const sdk::Registry& registry, const std::string
         std::fflush(stdout);
     };
     catch_interrupts();
-    if (const sdk::Plugin* plugin = registry.find(what)) {
-        bench_plugin(global, *plugin, each);
+    if (options.compare.empty()) {
+        run_bench(global, registry, options, show);
         return KILN_DONE;
     }
-    sdk::HostOptions host = global.host_options();
-    DeviceOptions options;
-    options.select = host.device, options.profile = host.caps;
-    options.memory_limit = host.memory, options.cache_folder = host.cache;
-    auto done = bench::run(options, {what, seconds}, each, interrupted);
-    if (!done) throw sdk::Failure(kiln_status(int(done.error().status)), done.error().message);
-    return KILN_DONE;
+    auto before = bench::Comparison::read(options.compare);
+    if (!before)
+        throw sdk::Failure(kiln_status(int(before.error().status)), before.error().message);
+    run_bench(global, registry, options, [&](const sdk::Json& row) {
+        bench::Row compared = row;
+        before->add_to(compared);
+        show(compared);
+    });
+    const bench::Row summary = before->summary(options.tolerance / 100);
+    show(summary);
+    return summary["slower"] > 0 ? KILN_FAILED : KILN_DONE;
 }
 
 }   // namespace kiln::app

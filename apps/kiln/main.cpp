@@ -22,9 +22,9 @@ struct Line {
     std::list<Modality> modalities;
     CLI::App *devices = nullptr, *models = nullptr, *inspect = nullptr, *bench = nullptr,
              *quantize = nullptr;
-    std::string file, what = "ops", target, type = "q8_0";
-    double seconds = 0.5;
-    bool all = false, tune = false;
+    std::string file, target, type = "q8_0";
+    BenchOptions bench_options;
+    bool all = false;
 };
 
 static void add_global(CLI::App& app, Global& global) {
@@ -44,9 +44,6 @@ static void add_global(CLI::App& app, Global& global) {
     app.add_option("--models", global.models,
                    "Folders with models, joined by ':' (default: KILN_MODELS)")
         ->type_name("FOLDERS")
-        ->group("Everywhere");
-    app.add_flag("--no-tuning", global.no_tuning,
-                 "Use a new device at once, without testing and measuring its kernels first")
         ->group("Everywhere");
     app.add_flag("--json", global.json, "One JSON object a line on stdout")->group("Everywhere");
     app.add_flag("--quiet", global.quiet, "No progress and no notes, only errors")
@@ -72,6 +69,31 @@ static void add_quantize(Line& line) {
         ->type_name("TYPE");
 }
 
+static void add_bench(Line& line) {
+    BenchOptions& o = line.bench_options;
+    CLI::App& bench = *line.app.add_subcommand("bench", "How fast this device is")->group("Look");
+    line.bench = &bench;
+    bench
+        .add_option("what", o.what,
+                    "ops, one operator such as matmul, pipelines, a step of unet or vae, or a "
+                    "command such as image (default: ops)")
+        ->option_text(" ");
+    auto add = [&](const char* name, auto& value, const char* type, const char* help) {
+        bench.add_option(name, value, help)->type_name(type);
+    };
+    add("--seconds", o.seconds, "X", "How long to measure each operator (default: 0.5)");
+    add("--model", o.model, "MODEL", "Of unet and vae: a folder or file (default: Kiln's own)");
+    add("--size", o.size, "WxH", "Of the picture, as 768x512 or 512 (default: the model's)");
+    add("--batch", o.batch, "N", "Pictures at a time (default: 2 for unet, else 1)");
+    add("--steps", o.steps, "N", "How many steps of unet or vae to measure (default: 5)");
+    add("--precision", o.precision, "TYPE", "Of activations: f32, f16 or bf16 (default: as image)");
+    add("--compare", o.compare, "FILE",
+        "Rows of an earlier run with --json; exit status 1 if one has become slower");
+    add("--tolerance", o.tolerance, "PERCENT", "By which a row may be slower (default: 10)");
+    add("--profile", o.profile, "FILE", "Write a step of unet or vae for chrome://tracing");
+    add("--roofline", o.roofline, "FILE", "Draw the kernels below the device's limits, as SVG");
+}
+
 static void build(Line& line, Global& global, const sdk::Registry& registry) {
     CLI::App& app = line.app;
     app.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
@@ -95,8 +117,6 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
     line.devices =
         app.add_subcommand("devices", "What was found, what was chosen, and why each other was not")
             ->group("Look");
-    line.devices->add_flag("--tune", line.tune,
-                           "Test and measure the kernels of the chosen device anew");
     line.models = app.add_subcommand("models", "What can be run")->group("Look");
     line.inspect =
         app.add_subcommand("inspect", "What a checkpoint is, or what a picture was made with")
@@ -106,15 +126,8 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
                      "A .safetensors or .gguf file, a folder with some, or a PNG picture")
         ->required()
         ->option_text(" ");
-    line.bench = app.add_subcommand("bench", "How fast the kernels are here")->group("Look");
-    line.bench
-        ->add_option("what", line.what,
-                     "ops, one operator such as matmul, or a command such as image (default: ops)")
-        ->option_text(" ");
-    line.bench
-        ->add_option("--seconds", line.seconds, "How long to measure each case (default: 0.5)")
-        ->type_name("X");
     line.inspect->add_flag("--all", line.all, "Every tensor, not only a summary");
+    add_bench(line);
     add_quantize(line);
 }
 
@@ -166,9 +179,9 @@ static int dispatch(Line& line, const Global& global, const sdk::Registry& regis
         throw sdk::Failure(KILN_USAGE, unexpected(rest.front(), command, registry));
     }
     if (chosen.empty()) throw sdk::Failure(KILN_USAGE, "no command given\n\n" + app.help());
-    if (chosen.front() == line.devices) return devices(global, line.tune);
+    if (chosen.front() == line.devices) return devices(global);
     if (chosen.front() == line.models) return models(global, registry);
-    if (chosen.front() == line.bench) return bench(global, registry, line.what, line.seconds);
+    if (chosen.front() == line.bench) return bench(global, registry, line.bench_options);
     if (chosen.front() == line.inspect) return inspect(global, registry, line.file, line.all);
     if (chosen.front() == line.quantize) return quantize(global, line.file, line.target, line.type);
     for (const Modality& m : line.modalities)

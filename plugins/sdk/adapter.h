@@ -31,7 +31,6 @@ namespace kiln::sdk {
 struct Options {
     std::string device, caps, models, share, cache;
     uint64_t memory = 0;
-    bool tuning = true;
     void (*log_function)(void*, kiln_log_level, const char*) = nullptr;
     void* log_user = nullptr;
 
@@ -44,7 +43,6 @@ struct Options {
         if (KILN_HAS(o, models)) models = text(o->models);
         if (KILN_HAS(o, share)) share = text(o->share);
         if (KILN_HAS(o, cache)) cache = text(o->cache);
-        if (KILN_HAS(o, no_tuning)) tuning = !o->no_tuning;
         if (KILN_HAS(o, user)) log_function = o->log, log_user = o->user;
     }
     void log(kiln_log_level level, const std::string& message) const {
