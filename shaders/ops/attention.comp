@@ -1,168 +1,139 @@
 #version 450
-// Attention in one pass over the keys, for any device: a workgroup holds ROWS * 16 queries of a
-// head, and blocks of 32 keys and values pass through shared memory. Loops stay loops where
-// unrolling makes CPU drivers compile for minutes.
-// Dao et al. FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness. 2022,
-// algorithm 1; the running maximum and sum are Milakov and Gimelshein. Online Normalizer
-// Calculation for Softmax. 2018.
+// Attention in one pass over the keys, for any device: a workgroup holds a tile of the queries of a
+// head, and blocks of KEYS keys and values pass through shared memory. ACROSS invocations share
+// ROWS queries: they split the keys of a block for the scores and the columns of the result. Loops
+// stay loops where unrolling makes CPU drivers compile for minutes.
+// Dao. FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning. 2023,
+// algorithm 1.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#include "lib/storage.glsl"
+#include "lib/attention_storage.glsl"
 
-layout(local_size_x = 128) in;                       // 16 rows of 8
-layout(constant_id = 0) const uint ROWS = 1;         // queries of an invocation
-layout(constant_id = 1) const uint CHUNKS = 2;       // of the head size, 32 elements each
-layout(constant_id = 2) const uint HALF = 0;         // q, k, v and y are f16
+layout(local_size_x = 128, local_size_x_id = 0) in;
+layout(constant_id = 6) const uint ROWS = 2;          // queries of an invocation
+layout(constant_id = 7) const uint ACROSS = 8;        // invocations that share them
+layout(constant_id = 8) const uint CHUNK = 8;         // of a head at a time for the scores, in fours
+layout(constant_id = 9) const uint COLUMNS = 2;       // of the result, of an invocation, in fours
+layout(constant_id = 10) const uint AT_ONCE = 1;      // of those, in shared memory at a time
 
-layout(set = 0, binding = 0) readonly buffer Q { uvec2 q[]; };
-layout(set = 0, binding = 1) readonly buffer K { uvec2 k[]; };
-layout(set = 0, binding = 2) readonly buffer V { uvec2 v[]; };
-layout(set = 0, binding = 3) readonly buffer Bias { uint bias[]; };
-layout(set = 0, binding = 4) writeonly buffer Y { uvec2 y[]; };
+const uint kKeys = 32;                                // of a block
+const uint kThreads = gl_WorkGroupSize.x;
+const uint kDown = kThreads / ACROSS;
+const uint kQueries = ROWS * kDown;
+const uint kOwn = kKeys / ACROSS;                     // keys of an invocation
+const uint kPitch = CHUNK | 1;                        // odd, against bank conflicts
+const uint kValues = AT_ONCE * ACROSS;                // of a row of values, in fours
+const uint kTile = kKeys * (kPitch > kValues ? kPitch : kValues);
+const uint kWeights = kKeys + 4;                      // of a row
 
-layout(push_constant) uniform Args {
-    uint queries, keys, heads, width;                // width of a head, in fours
-    uint bias_image, bias_head;                      // strides in elements, 0 to broadcast
-    uint bias_kind;                                  // 0: none, 1: f32, 2: f16
-    uint causal;
-    float scale;
-};
+shared vec4 tile_q[kQueries * kPitch];
+shared vec4 tile[kTile];                              // of keys, then of values
+shared float weights[kQueries * kWeights];
+shared float tops[kQueries * ACROSS];
 
-const uint kKeys = 32, kChunk = 8;                   // of a block; of a chunk, in fours
-const uint kQueries = 16 * ROWS;
-const float kLow = -1e30;
-const uint kPitch = kKeys + 4;                        // of the weights
+uint thread, down, lane, first_query;
 
-shared vec4 queries_tile[kQueries * kChunk];
-shared vec4 keys_tile[kKeys * (kChunk + 1)];         // values later; padded against conflicts
-shared float weights[kQueries * kPitch];
+uint local_row(uint r) { return down + r * kDown; }
 
-#define LOAD(buffer_, index) (HALF != 0 ? unpack_f16(buffer_[index]) \
-    : uintBitsToFloat(uvec4(buffer_[2 * (index)], buffer_[2 * (index) + 1])))
+float own[ROWS][kOwn];                                // scores, then weights
 
-uint thread, group_row, lane, head, image, first_query;
-
-uint query_row(uint r) { return group_row + 16 * r; }
-
-void fill_queries(uint chunk) {
-    [[dont_unroll]] for (uint item = thread; item < kQueries * kChunk; item += 128) {
-        uint row = first_query + item / kChunk, at = chunk * kChunk + item % kChunk;
-        bool inside = row < queries && at < width;
-        uint from = ((image * queries + row) * heads + head) * width + at;
-        queries_tile[item] = inside ? LOAD(q, from) : vec4(0.0);
-    }
-}
-
-void fill_keys(uint first, uint chunk, bool values) {
-    [[dont_unroll]] for (uint item = thread; item < kKeys * kChunk; item += 128) {
-        uint row = first + item / kChunk, at = chunk * kChunk + item % kChunk;
-        vec4 value = vec4(0.0);
-        if (row < keys && at < width) {
-            uint from = ((image * keys + row) * heads + head) * width + at;
-            if (values) value = LOAD(v, from);
-            else value = LOAD(k, from);
-        }
-        keys_tile[item / kChunk * (kChunk + 1) + item % kChunk] = value;
-    }
-}
-
-float masked(float score, uint row, uint key) {
-    if (row >= queries || key >= keys || (causal != 0 && key > row)) return -1.0 / 0.0;
-    score *= scale;
-    if (bias_kind == 0) return score;
-    uint at = image * bias_image + head * bias_head + row * keys + key;
-    return score + (bias_kind == 2 ? half_of(bias[at / 2], at) : uintBitsToFloat(bias[at]));
-}
-
-// Scores of this block into `weights`.
 void score(uint first) {
-    float sum[ROWS][4];
     [[unroll]] for (uint r = 0; r < ROWS; r++)
-        [[unroll]] for (uint i = 0; i < 4; i++) sum[r][i] = 0.0;
-    [[dont_unroll]] for (uint chunk = 0; chunk < CHUNKS; chunk++) {
+        [[unroll]] for (uint i = 0; i < kOwn; i++) own[r][i] = 0.0;
+    [[dont_unroll]] for (uint chunk = 0; chunk < WIDTH; chunk += CHUNK) {
         barrier();
-        fill_queries(chunk);
-        fill_keys(first, chunk, false);
+        [[dont_unroll]] for (uint i = thread; i < kQueries * CHUNK; i += kThreads)
+            tile_q[i / CHUNK * kPitch + i % CHUNK] =
+                load_query(first_query + i / CHUNK, chunk + i % CHUNK);
+        [[dont_unroll]] for (uint i = thread; i < kKeys * CHUNK; i += kThreads)
+            tile[i / CHUNK * kPitch + i % CHUNK] = load_key(first + i / CHUNK, chunk + i % CHUNK);
         barrier();
-        [[dont_unroll]] for (uint c = 0; c < kChunk; c++) {
+        [[dont_unroll]] for (uint c = 0; c < CHUNK; c++) {
             vec4 left[ROWS];
-            [[unroll]] for (uint r = 0; r < ROWS; r++)
-                left[r] = queries_tile[query_row(r) * kChunk + c];
-            [[unroll]] for (uint i = 0; i < 4; i++) {
-                vec4 right = keys_tile[(lane + 8 * i) * (kChunk + 1) + c];
-                [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r][i] += dot(left[r], right);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) left[r] = tile_q[local_row(r) * kPitch + c];
+            [[unroll]] for (uint i = 0; i < kOwn; i++) {
+                vec4 right = tile[(lane + ACROSS * i) * kPitch + c];
+                [[unroll]] for (uint r = 0; r < ROWS; r++) own[r][i] += dot(left[r], right);
             }
         }
     }
     [[unroll]] for (uint r = 0; r < ROWS; r++)
-        [[unroll]] for (uint i = 0; i < 4; i++) {
-            uint key = lane + 8 * i, row = query_row(r);
-            weights[row * kPitch + key] = masked(sum[r][i], first_query + row, first + key);
+        [[unroll]] for (uint i = 0; i < kOwn; i++)
+            own[r][i] = masked(own[r][i], first_query + local_row(r), first + lane + ACROSS * i);
+}
+
+// The largest score of each row so far, over the invocations that share it; within a barrier.
+void raise(inout float high[ROWS]) {
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        float top = high[r];
+        [[unroll]] for (uint i = 0; i < kOwn; i++) top = max(top, own[r][i]);
+        tops[local_row(r) * ACROSS + lane] = top;
+    }
+    barrier();
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        [[unroll]] for (uint i = 0; i < ACROSS; i++)
+            high[r] = max(high[r], tops[local_row(r) * ACROSS + i]);
+}
+
+vec4 sum[ROWS][COLUMNS];
+
+void add_values(uint first) {
+    [[unroll]] for (uint j0 = 0; j0 < COLUMNS; j0 += AT_ONCE) {
+        if (j0 > 0) barrier();
+        [[dont_unroll]] for (uint i = thread; i < kKeys * kValues; i += kThreads)
+            tile[i] = load_value(first + i / kValues, j0 * ACROSS + i % kValues);
+        barrier();
+        [[dont_unroll]] for (uint i = 0; i < kKeys; i += 4) {
+            vec4 weight[ROWS];
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                uint at = local_row(r) * kWeights + i;
+                weight[r] = vec4(weights[at], weights[at + 1], weights[at + 2], weights[at + 3]);
+            }
+            [[unroll]] for (uint j = 0; j < AT_ONCE && j0 + j < COLUMNS; j++)
+                [[unroll]] for (uint n = 0; n < 4; n++) {
+                    vec4 value = tile[(i + n) * kValues + j * ACROSS + lane];
+                    [[unroll]] for (uint r = 0; r < ROWS; r++)
+                        sum[r][j0 + j] = fma(vec4(weight[r][n]), value, sum[r][j0 + j]);
+                }
         }
+    }
 }
 
 void main() {
-    thread = gl_LocalInvocationIndex;
-    group_row = thread / 8, lane = thread % 8;
+    thread = gl_LocalInvocationIndex, down = thread / ACROSS, lane = thread % ACROSS;
     first_query = gl_WorkGroupID.x * kQueries;
-    head = gl_WorkGroupID.y % heads, image = gl_WorkGroupID.y / heads;
-    vec4 acc[ROWS][CHUNKS];
-    float high[ROWS], total[ROWS];
+    float high[ROWS], total[ROWS];                    // the total of the own keys
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         high[r] = kLow, total[r] = 0.0;
-        [[unroll]] for (uint j = 0; j < CHUNKS; j++) acc[r][j] = vec4(0.0);
+        [[unroll]] for (uint j = 0; j < COLUMNS; j++) sum[r][j] = vec4(0.0);
     }
-    uint end = causal != 0 ? min(keys, first_query + kQueries) : keys;
-    [[dont_unroll]] for (uint first = 0; first < end; first += kKeys) {
+    uint end = end_key(first_query + kQueries - 1);
+    [[dont_unroll]] for (uint first = first_key(); first < end; first += kKeys) {
+        float before[ROWS];
         score(first);
-        barrier();
-        float block_high[ROWS], rescale[ROWS];
+        [[unroll]] for (uint r = 0; r < ROWS; r++) before[r] = high[r];
+        raise(high);
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            block_high[r] = high[r];
-            [[dont_unroll]] for (uint i = 0; i < kKeys; i++)
-                block_high[r] = max(block_high[r], weights[query_row(r) * kPitch + i]);
-            rescale[r] = exp(high[r] - block_high[r]);
-            high[r] = block_high[r];
-        }
-        barrier();
-        [[unroll]] for (uint r = 0; r < ROWS; r++)
-            [[unroll]] for (uint i = 0; i < 4; i++) {
-                uint at = query_row(r) * kPitch + lane + 8 * i;
-                weights[at] = exp(weights[at] - high[r]);
-            }
-        [[unroll]] for (uint j = 0; j < CHUNKS; j++) {
-            barrier();
-            fill_keys(first, j, true);
-            barrier();
-            [[unroll]] for (uint r = 0; r < ROWS; r++) acc[r][j] *= rescale[r];
-            [[dont_unroll]] for (uint i = 0; i < kKeys; i++) {
-                vec4 value = keys_tile[i * (kChunk + 1) + lane];
-                [[unroll]] for (uint r = 0; r < ROWS; r++)
-                    acc[r][j] += weights[query_row(r) * kPitch + i] * value;
+            float rescale = exp2(before[r] - high[r]);
+            total[r] *= rescale;
+            [[unroll]] for (uint j = 0; j < COLUMNS; j++) sum[r][j] *= rescale;
+            [[unroll]] for (uint i = 0; i < kOwn; i++) {
+                own[r][i] = exp2(own[r][i] - high[r]);
+                total[r] += own[r][i];
+                weights[local_row(r) * kWeights + lane + ACROSS * i] = own[r][i];
             }
         }
-        [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            float sum = 0.0;
-            [[dont_unroll]] for (uint i = 0; i < kKeys; i++)
-                sum += weights[query_row(r) * kPitch + i];
-            total[r] = total[r] * rescale[r] + sum;
-        }
+        add_values(first);
     }
+
+    barrier();
+    [[unroll]] for (uint r = 0; r < ROWS; r++) tops[local_row(r) * ACROSS + lane] = total[r];
+    barrier();
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
-        uint row = first_query + query_row(r);
-        float inverse = total[r] > 0.0 ? 1.0 / total[r] : 0.0;
-        [[unroll]] for (uint j = 0; j < CHUNKS; j++) {
-            uint at = j * kChunk + lane;
-            if (row >= queries || at >= width) continue;
-            uint to = ((image * queries + row) * heads + head) * width + at;
-            vec4 value = acc[r][j] * inverse;
-            if (HALF != 0) {
-                y[to] = pack_f16(value);
-            } else {
-                uvec4 bits = floatBitsToUint(value);
-                y[2 * to] = bits.xy;
-                y[2 * to + 1] = bits.zw;
-            }
-        }
+        uint row = first_query + local_row(r);
+        float all = 0.0;
+        [[unroll]] for (uint i = 0; i < ACROSS; i++) all += tops[local_row(r) * ACROSS + i];
+        [[unroll]] for (uint j = 0; j < COLUMNS; j++) store(row, lane + ACROSS * j, sum[r][j], all);
+        if (lane == 0) store_size(row, high[r], all);
     }
 }

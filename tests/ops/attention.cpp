@@ -1,7 +1,9 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
+#include "runtime/ops/attention_variants.h"
 #include "tests/ops/products.h"
+#include "tests/support/retuned.h"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -68,6 +70,42 @@ struct Inputs {
     }
 };
 
+// What tells the variants of attention apart.
+AttentionWork work_of(const Case& c, DType dtype) {
+    Operand any{.slot = 0, .offset = 0, .size = 16, .dtype = dtype};
+    return {.q = any,
+            .k = any,
+            .v = any,
+            .y = any,
+            .queries = c.queries,
+            .keys = c.keys,
+            .heads = c.heads,
+            .width = c.width};
+}
+
+// Forces each variant; the number of those that were.
+size_t check_variants(const std::shared_ptr<Device>& device, const Case& c, DType dtype) {
+    Inputs in(c);
+    Shape rows{c.images, c.queries, c.heads * c.width}, columns{c.images, c.keys, rows[2]};
+    Tensor bias = in.bias.empty() ? Tensor() : operand(*device, c.bias, in.bias, dtype);
+    Tensor y = attention(
+        operand(*device, rows, in.q, dtype), operand(*device, columns, in.k, dtype),
+        operand(*device, columns, in.v, dtype), {.heads = c.heads, .causal = c.causal}, bias);
+    Doubles expected = reference(c, doubles(in.q), doubles(in.k), doubles(in.v), doubles(in.bias));
+    size_t checked = 0;
+    for (const AttentionVariant& variant : attention_variants(device->caps(), work_of(c, dtype))) {
+        INFO(device->caps().profile << ": " << variant.name() << ", " << c.name << " " << c.width
+                                    << " " << name_of(dtype));
+        Retuned retuned(device, Tuning::only(variant.name()));
+        CHECK(difference(values_of(device, y), expected) < (dtype == DType::f32   ? 2e-6
+                                                            : dtype == DType::f16 ? 1e-3
+                                                                                  : 8e-3));
+        checked++;
+    }
+    check_silent(*device);
+    return checked;
+}
+
 }   // namespace
 
 TEST_CASE("attention equals the double reference", "[gpu]") {
@@ -91,14 +129,69 @@ TEST_CASE("attention equals the double reference", "[gpu]") {
     check_silent(*device);
 }
 
-TEST_CASE("attention takes heads of 512", "[gpu][nightly]") {
-    auto device = test_device("minimal");
-    Case c{"512", 1, 20, 35, 1, 512};
+TEST_CASE("every attention variant computes the same", "[gpu]") {
+    auto device = test_device(GENERATE(from_range(kProfiles)));
+    CHECK(check_variants(device, {"causal", 2, 45, 45, 2, 40, true}, DType::f32) > 1);
+    CHECK(check_variants(device, {"biased", 2, 35, 77, 2, 8, false, {1, 2, 35, 77}}, DType::f16) >
+          1);
+    CHECK(check_variants(device, {"causal, biased", 1, 70, 70, 3, 16, true, {1, 1, 70, 70}},
+                         DType::f32) > 1);
+}
+
+TEST_CASE("every attention variant takes every size of heads", "[gpu]") {
+    auto device = test_device(GENERATE("", "minimal", "mobile"));
+    auto width = GENERATE(40, 64, 72, 80, 128, 160);
+    CHECK(check_variants(device, {"wide", 1, 67, 77, 2, width}, DType::f16) > 1);
+}
+
+TEST_CASE("every attention variant takes heads of 512", "[gpu][nightly]") {
+    auto device = test_device(GENERATE("", "minimal", "mobile"));
+    CHECK(check_variants(device, {"512", 1, 20, 35, 1, 512}, DType::f32) > 0);
+}
+
+TEST_CASE("attention takes bf16 in every variant that reads it", "[gpu]") {
+    auto device = test_device(GENERATE("", "minimal", "mobile"));
+    CHECK(check_variants(device, {"odd lengths", 2, 37, 21, 3, 20}, DType::bf16) > 1);
+}
+
+TEST_CASE("attention of few queries splits the keys into parts", "[gpu]") {
+    auto device = test_device(GENERATE("minimal", "mobile"));
+    Retuned retuned(device, Tuning::only(device->caps().subgroup_shuffle ? "attention.registers"
+                                                                         : "attention.shared"));
+    const Case c{"few queries", 1, 5, 1031, 1, 12};
     Inputs in(c);
-    Tensor y = attention(operand(*device, {1, 20, 512}, in.q), operand(*device, {1, 35, 512}, in.k),
-                         operand(*device, {1, 35, 512}, in.v), {});
-    CHECK(difference(values_of(device, y),
-                     reference(c, doubles(in.q), doubles(in.k), doubles(in.v), {})) < 2e-6);
+    auto dtype = GENERATE(DType::f32, DType::f16);
+    Graph graph =
+        take(Graph::compile(device, {attention(operand(*device, {1, 5, 12}, in.q, dtype),
+                                               operand(*device, {1, 1031, 12}, in.k, dtype),
+                                               operand(*device, {1, 1031, 12}, in.v, dtype), {})}));
+    CHECK(graph.dump().find("attention_merge") != std::string::npos);
+    take(graph.run());
+    CHECK(difference(take(graph.read()), reference(c, doubles(in.q), doubles(in.k), doubles(in.v),
+                                                   {})) < (dtype == DType::f32 ? 2e-6 : 1e-3));
+}
+
+TEST_CASE("attention over 16,384 tokens keeps no scores", "[gpu][nightly]") {
+    auto device = test_device();
+    constexpr int64_t kTokens = 16384;
+    Case c{"16,384 tokens", 1, kTokens, kTokens, 1, 64};
+    Inputs in(c);
+    Tensor k = operand(*device, {1, kTokens, 64}, in.k),
+           v = operand(*device, {1, kTokens, 64}, in.v);
+    Graph graph = take(
+        Graph::compile(device, {attention(operand(*device, {1, kTokens, 64}, in.q), k, v, {})}));
+    CHECK(graph.stats().intermediate_bytes <= uint64_t(16 << 20));
+    take(graph.run());
+    std::vector<float> y = take(graph.read());
+    for (int64_t row : {int64_t(0), int64_t(8191), kTokens - 1}) {   // those of a reference by row
+        Case one = c;
+        one.queries = 1;
+        auto at = [&](const std::vector<float>& x) {
+            return std::vector<float>(x.begin() + row * 64, x.begin() + (row + 1) * 64);
+        };
+        CHECK(difference(at(y), reference(one, doubles(at(in.q)), doubles(in.k), doubles(in.v),
+                                          {})) < 2e-6);
+    }
 }
 
 TEST_CASE("attention in parts equals attention as a whole", "[gpu]") {
