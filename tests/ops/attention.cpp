@@ -138,9 +138,15 @@ TEST_CASE("every attention variant computes the same", "[gpu]") {
                          DType::f32) > 1);
 }
 
-TEST_CASE("every attention variant takes every size of heads", "[gpu]") {
+TEST_CASE("every attention variant takes heads of odd fours and of many", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal", "mobile"));
-    auto width = GENERATE(40, 64, 72, 80, 128, 160);
+    auto width = GENERATE(72, 160);
+    CHECK(check_variants(device, {"wide", 1, 67, 77, 2, width}, DType::f16) > 1);
+}
+
+TEST_CASE("every attention variant takes every size of heads", "[gpu][nightly]") {
+    auto device = test_device(GENERATE("", "minimal", "mobile"));
+    auto width = GENERATE(40, 64, 80, 128);
     CHECK(check_variants(device, {"wide", 1, 67, 77, 2, width}, DType::f16) > 1);
 }
 
