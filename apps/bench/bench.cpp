@@ -90,7 +90,9 @@ Result<void> run(const DeviceOptions& options, const Wanted& wanted, const Each&
     const bool network = wanted.what == "unet" || wanted.what == "vae";
     if (!wanted.profile.empty() && !network)
         return Error{Status::usage, "--profile is for a step of unet or vae"};
-    auto device = Device::open(options);
+    DeviceOptions asked = options;
+    asked.statistics = wanted.what == "pipelines";
+    auto device = Device::open(asked);
     if (!device) return device.error();
     if (wanted.what == "pipelines") return run_pipelines(*device, each, cancelled);
     auto peaks = measure_peaks(*device, cancelled);

@@ -22,7 +22,7 @@ struct BenchOptions {
     double tolerance = 10;                    // percent
 };
 
-int devices(const Global& global);
+int devices(const Global& global, bool tune);
 int models(const Global& global, const sdk::Registry& registry);
 // 1 when a row takes longer than in the file to compare with, by more than the tolerance.
 int bench(const Global& global, const sdk::Registry& registry, const BenchOptions& options);

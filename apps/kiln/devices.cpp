@@ -1,8 +1,10 @@
-#include "runtime/vk/device.h"
-
+#include <algorithm>
 #include <cstdio>
 
 #include "apps/kiln/commands.h"
+#include "apps/kiln/interrupt.h"
+#include "apps/kiln/reporter.h"
+#include "runtime/tune/tune.h"
 
 namespace kiln::app {
 
@@ -19,7 +21,19 @@ static std::string matrices_of(const std::vector<MatrixShape>& shapes) {
     return text;
 }
 
-static sdk::Json row(const DeviceReport& d) {
+// Speeds of the kernel variants, and why some are not used; null before the first use.
+static sdk::Json tuning_of(const std::optional<Tuning>& tuning) {
+    if (!tuning) return nullptr;
+    sdk::Json speeds = sdk::Json::object(), unused = sdk::Json::object();
+    for (const auto& [variant, measured] : tuning->measured())
+        if (measured.speed > 0)
+            speeds[variant] = measured.speed;
+        else
+            unused[variant] = measured.reason;
+    return {{"speeds", speeds}, {"not_used", unused}};
+}
+
+static sdk::Json row(const DeviceReport& d, const std::optional<Tuning>& tuning) {
     const Caps& c = d.caps;
     return {{"index", d.index},
             {"name", c.device},
@@ -46,10 +60,27 @@ static sdk::Json row(const DeviceReport& d) {
             {"matrices", matrices_of(c.matrices)},
             {"workgroup_matrices", matrices_of(c.workgroup_matrices)},
             {"matrix_hardware", matrix_hardware(c)},
+            {"tuning", tuning_of(tuning)},
             {"profile", c.profile}};
 }
 
-static void print(const DeviceReport& d) {
+// The fastest variant of each operator, then what must not be used.
+static void print(const Tuning& tuning) {
+    std::map<std::string, std::pair<double, std::string>> fastest;
+    for (const auto& [variant, measured] : tuning.measured()) {
+        auto& best = fastest[variant.substr(0, variant.find('.'))];
+        best = std::max(best, {measured.speed, variant});
+    }
+    std::string text;
+    for (const auto& [op, best] : fastest)
+        if (best.first > 0) text += (text.empty() ? "" : ", ") + best.second;
+    std::printf("     kernels tested and measured; fastest: %s\n", text.c_str());
+    for (const auto& [variant, measured] : tuning.measured())
+        if (measured.speed <= 0)
+            std::printf("     not used: %s: %s\n", variant.c_str(), measured.reason.c_str());
+}
+
+static void print(const DeviceReport& d, const std::optional<Tuning>& tuning) {
     const Caps& c = d.caps;
     std::printf("%c %d  %s\n", d.chosen ? '*' : ' ', d.index, c.device.c_str());
     std::printf("     %s, %s %s\n", std::string(name_of(c.kind)).c_str(), c.driver.c_str(),
@@ -63,21 +94,48 @@ static void print(const DeviceReport& d) {
     if (std::string matrices = matrices_of(c.matrices); !matrices.empty())
         std::printf("     matrices %s%s\n", matrices.c_str(),
                     matrix_hardware(c) ? "" : " (emulated, not used)");
+    if (tuning)
+        print(*tuning);
+    else if (d.usable)
+        std::printf("     kernels are tested and measured at the first use\n");
     const char* verdict = d.chosen ? "chosen" : d.usable ? "not chosen" : "refused";
     std::printf("     %s%s%s\n", verdict, d.reason.empty() ? "" : ": ", d.reason.c_str());
 }
 
-int devices(const Global& global) {
+static void tune_chosen(const Global& global, const DeviceOptions& options) {
+    catch_interrupts();
+    Reporter reporter(global.json                   ? Voice::events
+                      : global.environment.terminal ? Voice::bar
+                                                    : Voice::plain,
+                      global.quiet);
+    auto device = Device::open(options);
+    if (!device)
+        throw sdk::Failure(kiln_status(int(device.error().status)), device.error().message);
+    TuneOptions tuning{.folder = options.cache_folder, .again = true, .cancelled = interrupted};
+    tuning.progress = [&](int done, int total) {
+        kiln_progress p{};
+        p.step = uint32_t(done), p.total = uint32_t(total), p.fraction = double(done) / total;
+        p.stage = kTuningStage;
+        reporter.progress(p);
+    };
+    if (auto tuned = tune(*device, tuning); !tuned)
+        throw sdk::Failure(kiln_status(int(tuned.error().status)), tuned.error().message);
+}
+
+int devices(const Global& global, bool tune) {
     DeviceOptions options;
     options.select = global.device, options.profile = global.caps;
+    options.cache_folder = global.environment.cache;
+    if (tune) tune_chosen(global, options);
     auto list = Device::list(options);
     if (!list) throw sdk::Failure(kiln_status(int(list.error().status)), list.error().message);
     bool any = false;
     for (const DeviceReport& d : *list) {
+        const auto tuning = kept_tuning(d.caps, options.cache_folder);
         if (global.json)
-            std::printf("%s\n", row(d).dump().c_str());
+            std::printf("%s\n", row(d, tuning).dump().c_str());
         else
-            print(d);
+            print(d, tuning);
         any |= d.chosen;
     }
     if (!any)

@@ -30,6 +30,7 @@ Environment read_environment() {
     e.share = (prefix / "share/kiln").string();
     e.models = variable("KILN_MODELS");
     e.cache = cache_folder();
+    e.no_tuning = !variable("KILN_NO_TUNING").empty();
     e.terminal = isatty(STDERR_FILENO) && variable("TERM") != "dumb";
     return e;
 }

@@ -27,6 +27,7 @@ sdk::HostOptions Global::host_options() const {
     options.device = device, options.caps = caps;
     options.memory = memory.empty() ? 0 : bytes_from(memory);
     options.models = models.empty() ? environment.models : models;
+    options.tuning = !no_tuning && !environment.no_tuning;
     options.share = environment.share, options.cache = environment.cache;
     return options;
 }

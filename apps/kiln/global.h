@@ -10,7 +10,7 @@ namespace kiln::app {
 
 struct Global {
     std::string device, caps, memory, models;
-    bool json = false, quiet = false;
+    bool json = false, quiet = false, no_tuning = false;
     Environment environment;
 
     // For a plugin; a memory limit that is none is a Failure (KILN_USAGE).

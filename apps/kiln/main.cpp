@@ -24,7 +24,7 @@ struct Line {
              *quantize = nullptr;
     std::string file, target, type = "q8_0";
     BenchOptions bench_options;
-    bool all = false;
+    bool all = false, tune = false;
 };
 
 static void add_global(CLI::App& app, Global& global) {
@@ -44,6 +44,9 @@ static void add_global(CLI::App& app, Global& global) {
     app.add_option("--models", global.models,
                    "Folders with models, joined by ':' (default: KILN_MODELS)")
         ->type_name("FOLDERS")
+        ->group("Everywhere");
+    app.add_flag("--no-tuning", global.no_tuning,
+                 "Use a new device at once, without testing and measuring its kernels first")
         ->group("Everywhere");
     app.add_flag("--json", global.json, "One JSON object a line on stdout")->group("Everywhere");
     app.add_flag("--quiet", global.quiet, "No progress and no notes, only errors")
@@ -117,6 +120,8 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
     line.devices =
         app.add_subcommand("devices", "What was found, what was chosen, and why each other was not")
             ->group("Look");
+    line.devices->add_flag("--tune", line.tune,
+                           "Test and measure the kernels of the chosen device anew");
     line.models = app.add_subcommand("models", "What can be run")->group("Look");
     line.inspect =
         app.add_subcommand("inspect", "What a checkpoint is, or what a picture was made with")
@@ -179,7 +184,7 @@ static int dispatch(Line& line, const Global& global, const sdk::Registry& regis
         throw sdk::Failure(KILN_USAGE, unexpected(rest.front(), command, registry));
     }
     if (chosen.empty()) throw sdk::Failure(KILN_USAGE, "no command given\n\n" + app.help());
-    if (chosen.front() == line.devices) return devices(global);
+    if (chosen.front() == line.devices) return devices(global, line.tune);
     if (chosen.front() == line.models) return models(global, registry);
     if (chosen.front() == line.bench) return bench(global, registry, line.bench_options);
     if (chosen.front() == line.inspect) return inspect(global, registry, line.file, line.all);

@@ -230,9 +230,25 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
     return x;
 }
 
+// Says how far kernels are compiled, for as long as it lives.
+class CompilingWatch {
+public:
+    CompilingWatch(Device& device, const ImageEvents& events) : device_(device) {
+        device_.watch_compiling([&events](size_t done, size_t total) {
+            if (events.progress) events.progress("compiling kernels", int(done), int(total));
+        });
+    }
+    CompilingWatch(const CompilingWatch&) = delete;
+    ~CompilingWatch() { device_.watch_compiling({}); }
+
+private:
+    Device& device_;
+};
+
 std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
                                                const ImageEvents& events) {
     const ImageRequest r = checked(request);
+    const CompilingWatch watch(*device, events);
     networks.begin(r.width, r.height, r.vae_tile);
     DenoiserJob prepared = job(r, events);
     prepared.samples = r.batch;

@@ -70,9 +70,10 @@ struct SpatialTransformer {
             blocks.emplace_back(s / "transformer_blocks" / i, c, c_context, heads, only_cross);
     }
     Tensor operator()(const Tensor& x, const Tensor& context) const {
-        Tensor h = in(reshape(norm(x), {x[0], x[1] * x[2], x[3]}));   // [n, h*w, c]
+        const Shape line{x[0], x[1] * x[2], x[3]};   // [n, h*w, c]
+        Tensor h = in(reshape(norm(x), line));
         for (const auto& block : blocks) h = block(h, context);
-        return x + reshape(out(h), x.shape());
+        return reshape(reshape(x, line) + out(h), x.shape());
     }
 };
 

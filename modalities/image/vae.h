@@ -25,8 +25,10 @@ struct VaeAttention {
           v(either(s, "to_v", "value"), c, c),
           out(either(s, "to_out.0", "proj_attn"), c, c) {}
     Tensor operator()(const Tensor& x) const {
-        const Tensor h = reshape(norm(x), {x[0], x[1] * x[2], x[3]});   // [n, h*w, c]
-        return x + reshape(out(attention(q(h), k(h), v(h), {.heads = 1})), x.shape());
+        const Shape line{x[0], x[1] * x[2], x[3]};   // [n, h*w, c]
+        const Tensor h = reshape(norm(x), line);
+        return reshape(reshape(x, line) + out(attention(q(h), k(h), v(h), {.heads = 1})),
+                       x.shape());
     }
 
 private:

@@ -7,6 +7,7 @@
 #include "plugins/image/infotext.h"
 #include "plugins/image/models.h"
 #include "plugins/image/request.h"
+#include "runtime/tune/tune.h"
 
 namespace kiln::image_plugin {
 
@@ -55,7 +56,9 @@ private:
             DeviceOptions d;
             d.select = options_.device, d.profile = options_.caps;
             d.memory_limit = options_.memory, d.cache_folder = options_.cache, d.log = log;
-            device_ = take(Device::open(d));
+            auto device = take(Device::open(d));
+            if (options_.tuning) take(tune(device, tuning(log, events)));
+            device_ = std::move(device);
         }
         ImageOptions o = image_options(json);
         o.log = log;
@@ -69,11 +72,22 @@ private:
         opened_ = key;
     }
 
+    TuneOptions tuning(const LogSink& log, const sdk::Events& events) const {
+        TuneOptions t{.folder = options_.cache, .log = log};
+        t.progress = [&](int done, int total) {
+            events.progress(uint32_t(done), uint32_t(total), 0, kTuningStage);
+        };
+        t.cancelled = [&] { return events.cancelled(); };
+        return t;
+    }
+
     static ImageEvents listen(const sdk::Events& events, const ImageRequest& r, int done,
                               int count) {
         ImageEvents e;
-        e.progress = [&, done, count](std::string_view stage, int step, int total) {
-            double fraction = (done + share_done(stage, step, total) * r.count) / count;
+        e.progress = [&, done, count, fraction = 0.0](std::string_view stage, int step,
+                                                      int total) mutable {
+            const double now = (done + share_done(stage, step, total) * r.count) / count;
+            fraction = std::max(fraction, now);   // kernels are compiled in between
             events.progress(uint32_t(step), uint32_t(total), fraction, std::string(stage).c_str());
         };
         e.preview = [&, done](int index, const Image& image) {

@@ -31,6 +31,7 @@ namespace kiln::sdk {
 struct Options {
     std::string device, caps, models, share, cache;
     uint64_t memory = 0;
+    bool tuning = true;
     void (*log_function)(void*, kiln_log_level, const char*) = nullptr;
     void* log_user = nullptr;
 
@@ -43,6 +44,7 @@ struct Options {
         if (KILN_HAS(o, models)) models = text(o->models);
         if (KILN_HAS(o, share)) share = text(o->share);
         if (KILN_HAS(o, cache)) cache = text(o->cache);
+        if (KILN_HAS(o, no_tuning)) tuning = !o->no_tuning;
         if (KILN_HAS(o, user)) log_function = o->log, log_user = o->user;
     }
     void log(kiln_log_level level, const std::string& message) const {

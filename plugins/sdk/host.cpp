@@ -69,6 +69,7 @@ static kiln_options as_c(const HostOptions& options) {
     c.size = sizeof c;
     c.device = text(options.device), c.caps = text(options.caps), c.memory = options.memory;
     c.models = text(options.models), c.share = text(options.share), c.cache = text(options.cache);
+    c.no_tuning = !options.tuning;
     c.user = const_cast<HostOptions*>(&options);
     c.log = [](void* user, kiln_log_level level, const char* message) {
         const auto& log = static_cast<const HostOptions*>(user)->log;

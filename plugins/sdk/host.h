@@ -21,6 +21,7 @@ using Json = nlohmann::ordered_json;   // a schema's properties keep the order t
 struct HostOptions {
     std::string device, caps, models, share, cache;
     uint64_t memory = 0;
+    bool tuning = true;   // of the kernels, at the first use of a device
     std::function<void(kiln_log_level, const std::string&)> log;
 };
 

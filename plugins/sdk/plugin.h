@@ -76,6 +76,8 @@ typedef struct kiln_options {
         cache; /* a folder for what can be made again, such as compiled pipelines; NULL: none */
     void (*log)(void* user, kiln_log_level level, const char* message); /* NULL: nobody listens */
     void* user;                                                         /* handed to log */
+    uint32_t no_tuning; /* not 0: use a new device without testing and measuring its kernels */
+    uint32_t reserved_too;
 } kiln_options;
 
 /* A file that the user gave for a property of the request. */

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <tuple>
 
 #include "runtime/graph/fuse.h"
 #include "runtime/graph/hazards.h"
@@ -110,19 +112,41 @@ Result<void> Graph::State::place_slots(const GraphOptions& options) {
     return {};
 }
 
+// One for each launch; each description is made and looked up once.
+static Result<std::vector<Pipeline>> pipelines_of(Device& device, const Program& program) {
+    using Key = std::tuple<const KernelSource*, std::vector<uint32_t>, std::vector<BindingKind>,
+                           uint32_t, bool>;
+    std::map<Key, size_t> known;
+    std::vector<PipelineDesc> descs;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < program.launches.size(); i++) {
+        const Launch& launch = program.launches[i];
+        PipelineDesc desc = pipeline_desc(launch);
+        desc.divisible = device.pace().parts(program.origins[i].note.work) > 1;
+        const auto [entry, fresh] = known.try_emplace(
+            {launch.source, desc.constants, desc.bindings, desc.subgroup_size, desc.divisible},
+            descs.size());
+        places.push_back(entry->second);
+        if (fresh) descs.push_back(std::move(desc));
+    }
+    const auto pipelines = device.pipelines(descs);
+    if (!pipelines) return pipelines.error();
+    std::vector<Pipeline> result;
+    for (size_t place : places) result.push_back((*pipelines)[place]);
+    return result;
+}
+
 Result<void> Graph::State::record(bool timed) {
     list = std::make_unique<CommandList>(device, timed);
     uint64_t created = device->pipelines_created();
+    const auto pipelines = pipelines_of(*device, program);
+    if (!pipelines) return pipelines.error();
     Hazards hazards;
     for (size_t i = 0; i < program.launches.size(); i++) {
         const Launch& launch = program.launches[i];
         if (auto brought = weights->before(int(i), *list, hazards, buffers); !brought)
             return brought;
         const Work& work = program.origins[i].note.work;
-        PipelineDesc desc = pipeline_desc(launch);
-        desc.divisible = device->pace().parts(work) > 1;
-        auto pipeline = device->pipeline(desc);
-        if (!pipeline) return pipeline.error();
         std::vector<Binding> bindings;
         bool conflict = false;
         for (size_t b = 0; b < launch.operands.size(); b++) {
@@ -138,8 +162,8 @@ Result<void> Graph::State::record(bool timed) {
         }
         for (size_t b = 0; b < bindings.size(); b++)
             hazards.add(bindings[b].buffer, launch.source->bindings[b].access);
-        auto done =
-            list->dispatch(program.labels[i], *pipeline, bindings, launch.args, launch.grid, work);
+        auto done = list->dispatch(program.labels[i], (*pipelines)[i], bindings, launch.args,
+                                   launch.grid, work);
         if (!done) return done;
     }
     stats.streamed_bytes = weights->brought();
@@ -154,7 +178,7 @@ Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor>
     auto state = std::make_unique<State>();
     state->device = device;
     state->outputs = options.fuse ? fuse(outputs) : std::move(outputs);
-    state->program = lower(device->caps(), device->tuning(), state->outputs);
+    state->program = lower(device->caps(), device->tuning(), state->outputs, options.fuse);
     if (auto placed = state->place_slots(options); !placed) return placed.error();
     auto weights = WeightStream::create(device, state->program, options.weights, state->buffers);
     if (!weights) return weights.error();
@@ -166,7 +190,7 @@ Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor>
 GraphNeeds Graph::needs(Device& device, std::vector<Tensor> outputs, const GraphOptions& options) {
     State state;
     state.outputs = options.fuse ? fuse(outputs) : std::move(outputs);
-    state.program = lower(device.caps(), device.tuning(), state.outputs);
+    state.program = lower(device.caps(), device.tuning(), state.outputs, options.fuse);
     GraphNeeds needs{};
     for (const Slot& slot : state.program.slots)
         if (slot.kind != Slot::Kind::parameter && lives_on(slot)) needs.values += slot.bytes;

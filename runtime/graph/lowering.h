@@ -2,6 +2,8 @@
 // put the launches. Barriers are derived from the kernels' Read and Write bindings, in launch
 // order.
 #pragma once
+#include <vector>
+
 #include "runtime/kernel/kernel.h"
 #include "runtime/tensor/tensor.h"
 #include "runtime/vk/pace.h"
@@ -14,6 +16,14 @@ struct LaunchNote {
     Work work;             // without bytes: the operands, moved once
     std::string variant;   // as Tuning knows it; empty: the kernel's name and variant
     std::string shape;     // "4096x320x2880"; empty: the operator's result
+};
+
+// What is known of a tensor [..., channels] by whoever wrote it: of every channel over `chunk`
+// rows after the other, the last ones being what is left, the mean and the sum of squared
+// deviations from it. f32 [rows / chunk, channels / 4, 2, 4].
+struct Statistics {
+    Operand partials;
+    uint64_t channels, chunk;
 };
 
 class Lowering {
@@ -33,6 +43,12 @@ public:
 
     // Of the launch made last.
     virtual void note(LaunchNote) {}
+
+    // Whether an operator to come reads the statistics of this tensor's memory, whole; they may be
+    // given then by who writes it. Several lie side by side along the channels.
+    virtual bool wants_statistics(const Operand&) const { return false; }
+    virtual void give_statistics(const Operand&, std::vector<Statistics>) {}
+    virtual std::vector<Statistics> statistics(const Tensor&) const { return {}; }   // none: empty
 };
 
 }   // namespace kiln

@@ -43,6 +43,10 @@ public:
     // True when the result is the first input's memory under another shape: no launch, no storage.
     virtual bool is_view() const { return false; }
 
+    // True when lower() makes use of its inputs' statistics (lowering.h); `wanted` says whether
+    // those of the result are used.
+    virtual bool reads_statistics(bool wanted) const { return is_view() && wanted; }
+
     // Fusion: `consumer` reads `self` (whose op this is) as its only reader. Returns the node that
     // computes the consumer's result in one step, or null when it cannot be absorbed.
     virtual std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out,

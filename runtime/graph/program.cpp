@@ -1,6 +1,7 @@
 #include "runtime/graph/program.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "runtime/base/check.h"
 #include "runtime/graph/node.h"
@@ -58,6 +59,27 @@ public:
         if (!note.shape.empty()) of.shape = std::move(note.shape);
     }
 
+    bool wants_statistics(const Operand& o) const override {
+        return wanted_.count(o.slot) && o.size == program_.slots[o.slot].bytes;
+    }
+    void give_statistics(const Operand& o, std::vector<Statistics> given) override {
+        given_[o.slot] = std::move(given);
+    }
+    std::vector<Statistics> statistics(const Tensor& tensor) const override {
+        auto found = given_.find(program_.slot_of.at(tensor.id()));
+        return found == given_.end() ? std::vector<Statistics>() : found->second;
+    }
+
+    // Finds out whose statistics are wanted, users before what they use.
+    void prepare(const std::vector<Tensor>& order) {
+        for (size_t i = order.size(); i-- > 0;) {
+            const Node* node = order[i].value().node.get();
+            if (!node || !node->op->reads_statistics(read_.count(order[i].id()))) continue;
+            for (const Tensor& input : node->inputs)
+                if (input) read_.insert(input.id());
+        }
+    }
+
     void add(const Tensor& t) {
         path_ = t.path();
         if (t.kind() != Tensor::Kind::computed) return add_slot(t, leaf_kind(t.kind()));
@@ -98,6 +120,7 @@ private:
         if (kind == Slot::Kind::parameter && !t.value().weight)
             bytes = std::min(bytes, t.value().storage.size());
         program_.slots.push_back({kind, t, bytes});
+        if (read_.count(t.id())) wanted_.insert(program_.slot_of[t.id()]);
     }
 
     void check_ranges(const Launch& launch) const {
@@ -115,13 +138,19 @@ private:
     Program program_;
     std::string path_, shape_;   // of the tensor that is being lowered
     DType dtype_ = DType::f32;
+    std::unordered_set<const void*> read_;   // tensors whose statistics are read
+    std::unordered_set<uint32_t> wanted_;    // their slots
+    std::unordered_map<uint32_t, std::vector<Statistics>> given_;
 };
 
 }   // namespace
 
-Program lower(const Caps& caps, const Tuning& tuning, const std::vector<Tensor>& outputs) {
+Program lower(const Caps& caps, const Tuning& tuning, const std::vector<Tensor>& outputs,
+              bool fuse) {
     ProgramBuilder builder(caps, tuning);
-    for (const Tensor& t : topological_order(outputs)) builder.add(t);
+    const std::vector<Tensor> order = topological_order(outputs);
+    if (fuse) builder.prepare(order);
+    for (const Tensor& t : order) builder.add(t);
     return builder.finish(outputs);
 }
 

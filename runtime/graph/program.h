@@ -29,7 +29,9 @@ struct Program {
     std::unordered_map<const void*, uint32_t> slot_of;   // by Tensor::id(), views resolved
 };
 
-// Lowers everything that `outputs` need, in topological order.
-Program lower(const Caps& caps, const Tuning& tuning, const std::vector<Tensor>& outputs);
+// Lowers everything that `outputs` need, in topological order. With `fuse` operators tell each
+// other what they know of tensors (Lowering::statistics).
+Program lower(const Caps& caps, const Tuning& tuning, const std::vector<Tensor>& outputs,
+              bool fuse = true);
 
 }   // namespace kiln

@@ -18,7 +18,10 @@ public:
                         {lowering.operand(out), strides, offset});
             offset += part[axis_] * strides[size_t(axis_)];
         }
+        if (lowering.wants_statistics(lowering.operand(out))) pass_statistics(lowering, node, out);
     }
+
+    bool reads_statistics(bool wanted) const override { return wanted; }
 
     std::vector<Tensor> vjp(const Node& node, const Tensor&, const Tensor& d) const override {
         std::vector<Tensor> grads;
@@ -31,6 +34,18 @@ public:
     }
 
 private:
+    // Those of channels side by side lie side by side too.
+    void pass_statistics(Lowering& lowering, const Node& node, const Tensor& out) const {
+        if (axis_ + 1 != out.rank()) return;
+        std::vector<Statistics> all;
+        for (const Tensor& part : node.inputs) {
+            std::vector<Statistics> given = lowering.statistics(part);
+            if (given.empty()) return;
+            all.insert(all.end(), given.begin(), given.end());
+        }
+        lowering.give_statistics(lowering.operand(out), std::move(all));
+    }
+
     int axis_;
 };
 

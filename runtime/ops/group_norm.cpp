@@ -58,18 +58,17 @@ public:
 
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         Layout x(out);
-        bool cpu = lowering.caps().kind == DeviceKind::cpu;
-        uint64_t chunk = x.chunk(cpu ? 1024 : 131072, 8), chunks = (x.rows + chunk - 1) / chunk;
-        uint64_t unit_bytes = width_of(x.unit) * 4;
-        Operand partials = lowering.scratch(x.images * chunks * x.width * 2 * unit_bytes);
-        Operand scales = lowering.scratch(x.images * x.width * 3 * unit_bytes);
-        for (const Part& part : parts_of(lowering.caps(), x, chunk))
-            launch_stats(lowering, node, x, part, chunk, partials);
-        launch_scale(lowering, node, x, chunk, partials, scales);
+        const bool cpu = lowering.caps().kind == DeviceKind::cpu;
+        std::vector<Statistics> statistics = lowering.statistics(node.inputs[0]);
+        if (!of_images(statistics, x)) statistics = {launch_all_stats(lowering, node, x)};
+        Operand scales = lowering.scratch(x.images * x.width * width_of(x.unit) * 3 * 4);
+        launch_scale(lowering, node, x, statistics, scales);
         uint64_t apply = x.chunk(cpu ? 8192 : 1048576, 2);
         for (const Part& part : parts_of(lowering.caps(), x, apply))
             launch_apply(lowering, node, out, x, part, apply, scales);
     }
+
+    bool reads_statistics(bool) const override { return true; }
 
     Tensor composition(const Node& node) const override {
         const Tensor& x = node.inputs[0];
@@ -102,6 +101,26 @@ public:
     }
 
 private:
+    // Whether they are all there, in chunks none of which spans two images.
+    static bool of_images(const std::vector<Statistics>& statistics, const Layout& x) {
+        uint64_t channels = 0;
+        for (const Statistics& s : statistics) {
+            if (x.images > 1 && x.rows % s.chunk) return false;
+            channels += s.channels;
+        }
+        return channels == x.width * width_of(x.unit) && statistics.size() <= 2;
+    }
+
+    Statistics launch_all_stats(Lowering& lowering, const Node& node, const Layout& x) const {
+        const bool cpu = lowering.caps().kind == DeviceKind::cpu;
+        const uint64_t chunk = x.chunk(cpu ? 1024 : 131072, 8),
+                       chunks = (x.rows + chunk - 1) / chunk, channels = x.width * width_of(x.unit);
+        Statistics made{lowering.scratch(x.images * chunks * channels * 2 * 4), channels, chunk};
+        for (const Part& part : parts_of(lowering.caps(), x, chunk))
+            launch_stats(lowering, node, x, part, chunk, made.partials);
+        return made;
+    }
+
     void launch_stats(Lowering& lowering, const Node& node, const Layout& x, const Part& part,
                       uint64_t chunk, const Operand& partials) const {
         using namespace kernels::group_norm_stats;
@@ -121,27 +140,30 @@ private:
                                {.local_x = 64}, fold(lowering.caps(), (count + 63) / 64)));
     }
 
-    void launch_scale(Lowering& lowering, const Node& node, const Layout& x, uint64_t chunk,
-                      const Operand& partials, const Operand& scales) const {
+    void launch_scale(Lowering& lowering, const Node& node, const Layout& x,
+                      const std::vector<Statistics>& statistics, const Operand& scales) const {
         using namespace kernels::group_norm_scale;
         bool affine = bool(node.inputs[1]);
-        uint32_t channels = uint32_t(x.width * width_of(x.unit)),
-                 chunks = uint32_t((x.rows + chunk - 1) / chunk);
+        Args args{.groups = uint32_t(groups_),
+                  .group_channels = uint32_t(x.width * width_of(x.unit)) / uint32_t(groups_),
+                  .rows = uint32_t(x.rows),
+                  .eps = eps_};
+        for (size_t i = 0; i < statistics.size(); i++) {
+            args.channels[i] = uint32_t(statistics[i].channels);
+            args.chunk[i] = uint32_t(statistics[i].chunk);
+            args.chunks[i] = div_up(int64_t(x.rows), int64_t(statistics[i].chunk));
+        }
+        const Operand &partials = statistics.front().partials, &others = statistics.back().partials;
         RowGroup group = row_group(lowering.caps(), x.images * groups_,
-                                   uint64_t(chunks) * channels / groups_ / 4);
+                                   uint64_t(args.chunks[0]) * args.group_channels / 4);
         Launch scale =
             launch(group.subgroup ? Variant::subgroup : Variant::shared,
                    {.partials = partials,
                     .weight = affine ? lowering.operand(node.inputs[1]) : partials,
                     .bias = affine ? lowering.operand(node.inputs[2]) : partials,
-                    .scales = scales},
-                   {.groups = uint32_t(groups_),
-                    .group_channels = channels / groups_,
-                    .chunks = chunks,
-                    .chunk = uint32_t(chunk),
-                    .rows = uint32_t(x.rows),
-                    .eps = eps_},
-                   {.local_x = group.local, .affine = affine, .unit_width = width_of(x.unit)},
+                    .scales = scales,
+                    .others = others},
+                   args, {.local_x = group.local, .affine = affine, .unit_width = width_of(x.unit)},
                    {uint32_t(groups_), uint32_t(x.images), 1});
         scale.subgroup_size = group.required_size;
         lowering.launch(std::move(scale));

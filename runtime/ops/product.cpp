@@ -87,6 +87,17 @@ void launch_bands(Lowering& lowering, const Product& p, const ProductVariant& va
                            variant);
 }
 
+// Where the statistics of D are wanted and the variant can, it makes them too.
+Product with_statistics(Lowering& lowering, Product p, const ProductVariant& variant) {
+    if (!variant.family->statistics || p.outer * p.inner != 1 || p.pitch_d != p.columns ||
+        !lowering.wants_statistics(p.d))
+        return p;
+    const uint64_t channels = uint64_t(p.columns), chunk = variant.tile->rows;
+    p.statistics = lowering.scratch(div_up(p.rows(), chunk) * channels * 2 * sizeof(float));
+    lowering.give_statistics(p.d, {{p.statistics, channels, chunk}});
+    return p;
+}
+
 // One launch or more for each matrix of a batch that is too large as a whole.
 void launch_each(Lowering& lowering, const Product& p, std::string_view op) {
     auto part = [&](const Operand& o, int64_t from, int64_t count) {
@@ -135,7 +146,7 @@ void launch_product(Lowering& lowering, const Product& p, std::string_view op) {
     bool fits = std::max(p.a.size, p.d.size) <= caps.binding_range &&
                 div_up(p.rows(), variant.tile->rows) <= caps.workgroup_count[0];
     if (fits)
-        launch_variant(lowering, p, variant);
+        launch_variant(lowering, with_statistics(lowering, p, variant), variant);
     else
         launch_bands(lowering, p, variant, op);
 }

@@ -28,6 +28,7 @@ struct Product {
 
     Operand a, b, d;
     Operand bias, residual;   // absent: without a slot
+    Operand statistics;       // of D (lowering.h), over the rows of a tile each; or absent
     PixelMap map;
     int64_t columns = 0, channels = 0;
     int64_t pitch_a = 0, pitch_b = 0, pitch_d = 0;
@@ -44,6 +45,7 @@ struct Product {
     // What is bound where there is no bias or residual to bind.
     const Operand& bias_or_any() const { return bias.slot != ~0u ? bias : a; }
     const Operand& residual_or_any() const { return residual.slot != ~0u ? residual : a; }
+    const Operand& statistics_or_any() const { return statistics.slot != ~0u ? statistics : d; }
 };
 
 // `columns`, `channels`, pitches and strides must be multiples of four. Splits what exceeds the

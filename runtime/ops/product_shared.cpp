@@ -42,9 +42,16 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.rows = tile.shape[2];
     constants.columns = tile.shape[3];
     constants.whole = p.channels % kDepth == 0;
-    Launch launch = kernels::matmul::launch(is_wide(p) ? Variant::wide : Variant::main,
-                                            storage_bindings<Bindings>(p), product_args<Args>(p),
-                                            constants, product_grid(p, tile));
+    constants.statistics = present(p.statistics);
+    Launch launch =
+        kernels::matmul::launch(is_wide(p) ? Variant::wide : Variant::main,
+                                {.a = p.a,
+                                 .b = p.b,
+                                 .bias = p.bias_or_any(),
+                                 .residual = p.residual_or_any(),
+                                 .d = p.d,
+                                 .statistics = p.statistics_or_any()},
+                                product_args<Args>(p), constants, product_grid(p, tile));
     // Intel's driver prefers wide subgroups, and spills with them.
     if (caps.vendor_id == vendor::intel && caps.subgroup_size_control)
         launch.subgroup_size = caps.subgroup_min;
@@ -53,7 +60,12 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
 
 }   // namespace
 
-const ProductFamily kProductShared = {
-    .name = "shared", .fits = fits, .tiles = kTiles, .launch = launch, .bf16 = true, .skips = true};
+const ProductFamily kProductShared = {.name = "shared",
+                                      .fits = fits,
+                                      .tiles = kTiles,
+                                      .launch = launch,
+                                      .bf16 = true,
+                                      .skips = true,
+                                      .statistics = true};
 
 }   // namespace kiln

@@ -24,9 +24,10 @@ struct ProductFamily {
     std::span<const ProductTile> tiles;
     // One launch, whose operands are within the limits of the device.
     void (*launch)(Lowering&, const Product&, const ProductTile&);
-    bool bf16 = false;        // reads and stores it
-    bool quantised = false;   // reads a quantised B, and no other
-    bool skips = false;       // the kernel knows Product::skip_b
+    bool bf16 = false;         // reads and stores it
+    bool quantised = false;    // reads a quantised B, and no other
+    bool skips = false;        // the kernel knows Product::skip_b
+    bool statistics = false;   // the kernel knows Product::statistics, over tile.rows
 };
 
 extern const ProductFamily kProductCpu, kProductRegisters, kProductShared;

@@ -240,6 +240,8 @@ void query_features(const Instance& instance, Physical& physical) {
     Caps& caps = physical.caps;
     Features features(physical);
     vkGetPhysicalDeviceFeatures2(physical.handle, &features.core);
+    physical.creation_feedback =
+        promoted(physical, VK_API_VERSION_1_3, VK_EXT_PIPELINE_CREATION_FEEDBACK_EXTENSION_NAME);
     caps.storage_16bit = features.storage16.storageBuffer16BitAccess;
     caps.storage_8bit = features.storage8.storageBuffer8BitAccess;
     caps.fp16 = features.float16.shaderFloat16;

@@ -33,7 +33,8 @@ void enable(Features& features, const Context& context) {
     features.subgroup_size.computeFullSubgroups = caps.subgroup_size_control;
     features.atomic_float.shaderBufferFloat32AtomicAdd = caps.float_atomics;
     features.dot.shaderIntegerDotProduct = caps.packed_dot;
-    features.executables.pipelineExecutableInfo = context.physical.executable_properties;
+    features.executables.pipelineExecutableInfo =
+        context.options.statistics && context.physical.executable_properties;
     features.memory_model.vulkanMemoryModel = !caps.matrices.empty();
     features.matrices.cooperativeMatrix = !caps.matrices.empty();
     VkBool32 workgroup = !caps.workgroup_matrices.empty();
@@ -54,6 +55,7 @@ Result<void> create_device(Context& context) {
          {VK_KHR_8BIT_STORAGE_EXTENSION_NAME, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
           VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, VK_EXT_SHADER_ATOMIC_FLOAT_EXTENSION_NAME,
           VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME,
+          VK_EXT_PIPELINE_CREATION_FEEDBACK_EXTENSION_NAME,
           VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME,
           VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME,
           VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME,

@@ -79,6 +79,7 @@ struct Physical {
     uint64_t timestamp_mask = 0;   // the bits of a timestamp that count
     VkPhysicalDeviceMemoryProperties memory{};
     bool executable_properties = false;   // the driver reports statistics of pipelines
+    bool creation_feedback = false;       // the driver tells what it found in a pipeline cache
     bool has(std::string_view extension) const;
 };
 Result<std::vector<Physical>> query_all(const Instance& instance);
@@ -204,6 +205,7 @@ struct CompiledPipeline {
     DescriptorLayout set_layout;
     PipelineLayout layout;
     PipelineHandle pipeline;
+    bool from_cache = false;
 
     CompiledPipeline() = default;
     CompiledPipeline(const CompiledPipeline&) = delete;
@@ -217,16 +219,21 @@ public:
     Result<Pipeline> find(std::shared_ptr<Context> context, const PipelineDesc& desc);
     Result<void> save(Context& context);
     void clear();
+    Result<std::vector<Pipeline>> find_all(const std::shared_ptr<Context>& context,
+                                           std::span<const PipelineDesc> descs,
+                                           const std::function<void(size_t, size_t)>& watch);
     uint64_t created() const { return created_; }
+    uint64_t compiled() const { return compiled_; }
     VkPipelineCache cache() const { return cache_.get(); }
 
 private:
     using Key = std::pair<uint64_t, uint64_t>;
     std::mutex mutex_;
+    bool has(const Key& key);
     std::map<Key, std::shared_future<Result<Pipeline>>> pipelines_;
     PipelineCache cache_;
     uint64_t saved_hash_ = 0;
-    std::atomic<uint64_t> created_{0};
+    std::atomic<uint64_t> created_{0}, compiled_{0};
 };
 
 struct Context : std::enable_shared_from_this<Context> {
@@ -238,6 +245,7 @@ struct Context : std::enable_shared_from_this<Context> {
     VkQueue queue = {};
     bool memory_budget = false;
     bool submitted = false;   // anything, ever
+    bool lost = false;        // nothing can run any more
     struct {
         std::atomic<uint64_t> allocations{0}, descriptor_sets{0}, descriptor_writes{0},
             command_buffers{0}, submissions{0};

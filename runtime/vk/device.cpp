@@ -50,6 +50,8 @@ MemoryUse Device::memory() const { return context_->memory.use(); }
 uint64_t Device::validation_messages() const { return context_->instance->messages; }
 bool Device::validating() const { return context_->instance->messenger != VK_NULL_HANDLE; }
 
+bool Device::lost() const { return context_->lost; }
+
 uint64_t Device::room() const { return context_->memory.room(); }
 
 Result<Buffer> Device::allocate(uint64_t bytes, Intent intent, Sharing sharing) {
@@ -85,6 +87,11 @@ Result<Pipeline> Device::pipeline(const PipelineDesc& desc) {
     return context_->pipelines.find(context_, desc);
 }
 
+Result<std::vector<Pipeline>> Device::pipelines(std::span<const PipelineDesc> descs) {
+    return context_->pipelines.find_all(context_, descs, compiling_);
+}
+
+uint64_t Device::pipelines_compiled() const { return context_->pipelines.compiled(); }
 uint64_t Device::pipelines_created() const { return context_->pipelines.created(); }
 
 Calls Device::calls() const {

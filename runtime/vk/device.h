@@ -27,6 +27,8 @@ struct DeviceOptions {
     uint64_t memory_limit = 0;   // bytes of device memory Kiln may hold; 0: the driver's budget
     bool validation =
         false;   // load VK_LAYER_KHRONOS_validation; its messages go to `log` as errors
+    // Pipelines keep what statistics() tells; drivers then leave their caches aside.
+    bool statistics = false;
     std::string cache_folder;   // where the pipeline cache lies; empty: none on disk
     LogSink log;
 };
@@ -86,14 +88,24 @@ public:
     // Status::no_device with its name and the driver's code.
     Result<Pipeline> pipeline(const PipelineDesc& desc);
     std::vector<PipelineStatistic> statistics(
-        const Pipeline& pipeline) const;   // empty: not reported
+        const Pipeline& pipeline) const;   // empty: not reported, or not asked for
+    // One for each description, in their order. Those that are not there yet are compiled side by
+    // side on all cores; `watch_compiling`'s function hears, on this thread, how many of how many
+    // are there.
+    Result<std::vector<Pipeline>> pipelines(std::span<const PipelineDesc> descs);
+    void watch_compiling(std::function<void(size_t done, size_t total)> watch) {
+        compiling_ = std::move(watch);
+    }
     uint64_t pipelines_created() const;
+    // Those of them that the driver did not find in the pipeline cache, as far as it tells.
+    uint64_t pipelines_compiled() const;
     Calls calls() const;
     Result<void> save_pipeline_cache();   // also done on destruction, silently
 
     // Runs a finished list to its end. `cancelled` is polled between its chunks; a cancelled run
     // is Status::interrupted. A lost device is Status::no_device naming the last finished kernel.
     Result<void> run(CommandList& list, const std::function<bool()>& cancelled = {});
+    bool lost() const;   // a run lost the device: nothing can run on it any more
 
     vk::Context& context() { return *context_; }   // for runtime/vk only
 
@@ -102,6 +114,7 @@ private:
     std::shared_ptr<vk::Context> context_;
     Tuning tuning_;
     Pace pace_;
+    std::function<void(size_t, size_t)> compiling_;
 };
 
 }   // namespace kiln

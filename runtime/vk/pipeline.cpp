@@ -1,6 +1,8 @@
 #include "runtime/vk/pipeline.h"
 
 #include <algorithm>
+#include <set>
+#include <thread>
 
 #include "runtime/base/hash.h"
 #include "runtime/vk/context.h"
@@ -86,7 +88,14 @@ Result<void> make_pipeline(Context& context, const PipelineDesc& desc, CompiledP
         info.stage.pNext = &subgroup;
         info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
     }
-    if (context.physical.executable_properties) {
+    VkPipelineCreationFeedback whole{}, stage{};
+    VkPipelineCreationFeedbackCreateInfo feedback{
+        VK_STRUCTURE_TYPE_PIPELINE_CREATION_FEEDBACK_CREATE_INFO};
+    feedback.pPipelineCreationFeedback = &whole;
+    feedback.pipelineStageCreationFeedbackCount = 1;
+    feedback.pPipelineStageCreationFeedbacks = &stage;
+    if (context.physical.creation_feedback) info.pNext = &feedback;
+    if (context.options.statistics && context.physical.executable_properties) {
         info.flags |= VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR;
     }
     if (desc.divisible) info.flags |= VK_PIPELINE_CREATE_DISPATCH_BASE_BIT;
@@ -95,6 +104,8 @@ Result<void> make_pipeline(Context& context, const PipelineDesc& desc, CompiledP
     result = vkCreateComputePipelines(context.device, cache, 1, &info, nullptr, &compiled);
     if (result != VK_SUCCESS) return failure("vkCreateComputePipelines", result);
     pipeline.pipeline = PipelineHandle(context.device, compiled);
+    pipeline.from_cache =
+        whole.flags & VK_PIPELINE_CREATION_FEEDBACK_APPLICATION_PIPELINE_CACHE_HIT_BIT;
     return {};
 }
 
@@ -145,8 +156,12 @@ CompiledPipeline::~CompiledPipeline() {
     set_layout = {};
 }
 
+static std::pair<uint64_t, uint64_t> keys_of(const PipelineDesc& desc) {
+    return {key_of(desc, kHashSeed), key_of(desc, ~kHashSeed)};
+}
+
 Result<Pipeline> PipelineStore::find(std::shared_ptr<Context> context, const PipelineDesc& desc) {
-    Key key{key_of(desc, kHashSeed), key_of(desc, ~kHashSeed)};
+    const Key key = keys_of(desc);
     std::promise<Result<Pipeline>> promise;
     std::shared_future<Result<Pipeline>> known;
     {
@@ -159,13 +174,53 @@ Result<Pipeline> PipelineStore::find(std::shared_ptr<Context> context, const Pip
     }
     if (known.valid()) return known.get();
     Result<Pipeline> made = compile(std::move(context), desc, cache_.get());
-    if (made) created_++;
+    if (made) created_++, compiled_ += !(*made)->from_cache;
     promise.set_value(made);
     if (!made) {
         std::lock_guard lock(mutex_);
         pipelines_.erase(key);
     }
     return made;
+}
+
+bool PipelineStore::has(const Key& key) {
+    std::lock_guard lock(mutex_);
+    return pipelines_.count(key) != 0;
+}
+
+Result<std::vector<Pipeline>> PipelineStore::find_all(
+    const std::shared_ptr<Context>& context, std::span<const PipelineDesc> descs,
+    const std::function<void(size_t, size_t)>& watch) {
+    std::vector<const PipelineDesc*> missing;
+    std::set<Key> keys;
+    for (const PipelineDesc& desc : descs)
+        if (Key key = keys_of(desc); !has(key) && keys.insert(key).second) missing.push_back(&desc);
+
+    std::atomic<size_t> next{0}, done{0};
+    auto work = [&] {   // errors are found again below
+        for (size_t i = next++; i < missing.size(); i = next++) {
+            (void)find(context, *missing[i]);
+            done++;
+        }
+    };
+    std::vector<std::jthread> threads;
+    const size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    for (size_t i = 1; i < std::min(cores, missing.size()); i++) threads.emplace_back(work);
+    for (size_t i = next++; i < missing.size(); i = next++) {
+        if (watch) watch(done, missing.size());
+        (void)find(context, *missing[i]);
+        done++;
+    }
+    threads.clear();
+    if (watch && !missing.empty()) watch(missing.size(), missing.size());
+
+    std::vector<Pipeline> found;
+    for (const PipelineDesc& desc : descs) {
+        auto pipeline = find(context, desc);
+        if (!pipeline) return pipeline.error();
+        found.push_back(std::move(*pipeline));
+    }
+    return found;
 }
 
 void PipelineStore::clear() {

@@ -17,6 +17,7 @@ double now() {
 Error CommandList::State::lost(size_t finished_chunks, std::string_view call,
                                VkResult result) const {
     Error error = vk::failure(call, result);
+    context.lost |= result == VK_ERROR_DEVICE_LOST;
     std::string_view last;
     for (size_t i = 0; i < finished_chunks; i++) {
         if (!chunks[i].dispatches.empty()) last = chunks[i].dispatches.back().label;

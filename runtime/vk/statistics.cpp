@@ -16,7 +16,7 @@ double value_of(const VkPipelineExecutableStatisticKHR& statistic) {
 
 std::vector<PipelineStatistic> Device::statistics(const Pipeline& pipeline) const {
     std::vector<PipelineStatistic> out;
-    if (!context_->physical.executable_properties) return out;
+    if (!context_->options.statistics || !context_->physical.executable_properties) return out;
     VkDevice device = context_->device;
     auto executables_of = reinterpret_cast<PFN_vkGetPipelineExecutablePropertiesKHR>(
         vkGetDeviceProcAddr(device, "vkGetPipelineExecutablePropertiesKHR"));

@@ -13,6 +13,7 @@ Tuning Tuning::only(std::string_view variant) {
 }
 
 double Tuning::speed(std::string_view variant, double guess) const {
+    if (asked_) asked_->insert_or_assign(std::string(variant), guess);
     if (!only_.empty() && operator_of(variant) == operator_of(only_) && !variant.starts_with(only_))
         return 0;
     auto found = measured_.find(variant);

@@ -4,6 +4,7 @@
 // A variant is named "<operator>.<family> <tile>", as in "matmul.shared 64x64".
 #pragma once
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,8 @@ struct Measured {
     std::string reason;   // why not, when not
 };
 
+using Guesses = std::map<std::string, double, std::less<>>;   // of speeds, by variant
+
 class Tuning {
 public:
     // A tuning that leaves only those variants of an operator whose names begin with `variant`:
@@ -22,6 +25,8 @@ public:
 
     // The measured speed of a variant, or `guess` where nothing was measured. 0: not to be used.
     double speed(std::string_view variant, double guess) const;
+    // Notes every name that speed() is asked for, with its guess.
+    void note(std::shared_ptr<Guesses> guesses) { asked_ = std::move(guesses); }
     void set(std::string_view variant, Measured measured);
 
     const std::map<std::string, Measured, std::less<>>& measured() const { return measured_; }
@@ -29,6 +34,7 @@ public:
 private:
     std::map<std::string, Measured, std::less<>> measured_;
     std::string only_;
+    std::shared_ptr<Guesses> asked_;
 };
 
 }   // namespace kiln

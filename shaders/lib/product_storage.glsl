@@ -54,10 +54,10 @@ vec4 four_of(Item item, uint format, uint i) {
     return format == kF16 ? unpack_f16(pair) : unpack_bf16(pair);
 }
 
-// Stores the sum at (row, column) of a matrix of D that begins at d0; `column` in fours. Bias and
-// rows of kImage begin at channel0.
-void finish(vec4 sum, uint row, uint column, uint d0, uint channel0) {
-    if (row >= rows || column >= columns) return;
+// Stores what becomes of the sum at (row, column) of a matrix of D that begins at d0, and returns
+// it; `column` in fours. Bias and rows of kImage begin at channel0.
+vec4 finish(vec4 sum, uint row, uint column, uint d0, uint channel0) {
+    if (row >= rows || column >= columns) return vec4(0.0);
     uint at = d0 + row * pitch_d + column;
     vec4 value = alpha * sum;
     if (BIAS != 0) value += LOAD_FORMAT(bias, BIAS - 1, channel0 + column);
@@ -72,6 +72,7 @@ void finish(vec4 sum, uint row, uint column, uint d0, uint channel0) {
         d[2 * at] = bits.xy;
         d[2 * at + 1] = bits.zw;
     }
+    return value;
 }
 
 #endif

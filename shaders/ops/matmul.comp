@@ -13,6 +13,10 @@ layout(constant_id = 9) const uint COLUMNS = 2;       // of an invocation, in fo
 layout(constant_id = 10) const uint ACROSS = 8;       // invocations along the columns
 layout(constant_id = 11) const uint WHOLE = 0;        // the channels of a tap are whole tiles
 
+layout(constant_id = 12) const uint STATISTICS = 0;   // of D are wanted: kDown is at most kDepth
+
+layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
+
 const uint kDepth = 16;                               // of the tiles along K
 const uint kThreads = gl_WorkGroupSize.x, kDown = kThreads / ACROSS;
 const uint kTileRows = ROWS * kDown, kTileColumns = COLUMNS * ACROSS;   // rows; fours
@@ -121,6 +125,55 @@ void multiply(uint down, uint across) {
         }
 }
 
+// Rows of D that an invocation has in its column of them.
+uint rows_of(uint down) {
+    uint count = 0, row = gl_WorkGroupID.x * kTileRows + 4 * down;
+    [[unroll]] for (uint r = 0; r < ROWS; r += 4)
+        count += min(4u, uint(max(int(rows) - int(row + r * kDown), 0)));
+    return count;
+}
+
+// Sums over an invocation's rows, less `shift`: of the values or of their squares.
+vec4 sum_of(uint j, uint count, vec4 shift, bool squares) {
+    vec4 sum = vec4(0.0);
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        vec4 value = r < count ? acc[r][j] - shift : vec4(0.0);
+        sum += squares ? value * value : value;
+    }
+    return sum;
+}
+
+// Of every column of the tile, whose results are in `acc`: the mean from those of the invocations,
+// then the squared deviations from it, summed in order. tile_b has kTileColumns rows for both.
+void store_statistics(uint down, uint across) {
+    uint own = rows_of(down), count = min(rows - gl_WorkGroupID.x * kTileRows, kTileRows);
+    vec4 mean[COLUMNS];
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++)
+        tile_b[down * kTileColumns + across + j * ACROSS] =
+            acc[0][j] + sum_of(j, own, acc[0][j], false) / float(max(own, 1));
+    barrier();
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
+        vec4 shift = tile_b[across + j * ACROSS], sum = vec4(0.0);
+        for (uint i = 1; i < kDown; i++)
+            sum += float(rows_of(i)) * (tile_b[i * kTileColumns + across + j * ACROSS] - shift);
+        mean[j] = shift + sum / float(count);
+    }
+    barrier();
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++)
+        tile_b[down * kTileColumns + across + j * ACROSS] = sum_of(j, own, mean[j], true);
+    barrier();
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
+        uint column = gl_WorkGroupID.y * kTileColumns + across + j * ACROSS;
+        if (down != 0 || column >= columns) continue;
+        vec4 squares = vec4(0.0);
+        for (uint i = 0; i < kDown; i++)
+            squares += tile_b[i * kTileColumns + across + j * ACROSS];
+        uint to = 2 * (gl_WorkGroupID.x * columns + column);
+        statistics[to] = mean[j];
+        statistics[to + 1] = squares;
+    }
+}
+
 void main() {
     uint thread = gl_LocalInvocationIndex, down = thread / ACROSS, across = thread % ACROSS;
     uint tile_row = gl_WorkGroupID.x * kTileRows, tile_column = gl_WorkGroupID.y * kTileColumns;
@@ -152,6 +205,7 @@ void main() {
     uint d0 = base_d + outer * outer_d + index * inner_d, channel0 = index * inner_d;
     [[unroll]] for (uint r = 0; r < ROWS; r++)
         [[unroll]] for (uint j = 0; j < COLUMNS; j++)
-            finish(acc[r][j], tile_row + 4 * (down + r / 4 * kDown) + r % 4,
-                   tile_column + across + j * ACROSS, d0, channel0);
+            acc[r][j] = finish(acc[r][j], tile_row + 4 * (down + r / 4 * kDown) + r % 4,
+                               tile_column + across + j * ACROSS, d0, channel0);
+    if (STATISTICS != 0) store_statistics(down, across);
 }

@@ -16,12 +16,14 @@ layout(constant_id = 3) const uint BIAS = 0;
 layout(constant_id = 4) const uint ACTIVATION = 0;
 layout(constant_id = 5) const uint RESIDUAL = 0;     // kNone, kSame or kImage
 layout(constant_id = 6) const uint HALF = 0;         // D is f16
+layout(constant_id = 7) const uint STATISTICS = 0;   // of D are wanted
 
 layout(set = 0, binding = 0) uniform samplerBuffer a;
 layout(set = 0, binding = 1) uniform samplerBuffer b;
 layout(set = 0, binding = 2) uniform samplerBuffer bias;
 layout(set = 0, binding = 3) uniform samplerBuffer residual;
 layout(set = 0, binding = 4) writeonly buffer D { uvec2 d[]; };
+layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
 
 vec4 acc[8 * ROWS][COLUMNS];
 
@@ -35,11 +37,12 @@ void store(uint index, vec4 value) {
     }
 }
 
-void multiply(uint r, uint q, vec4 row[ROWS], vec4 values[4][COLUMNS]) {
-    float element = row[r][q];
+// Four steps along K of eight rows of D, a row at a time: its sums stay in registers meanwhile.
+void multiply(uint r, vec4 row, vec4 values[4][COLUMNS]) {
 #define LANE(i) { \
-    float s = subgroupBroadcast(element, i); \
-    [[unroll]] for (uint j = 0; j < COLUMNS; j++) acc[8 * r + i][j] += s * values[q][j]; }
+    vec4 s = subgroupBroadcast(row, i); \
+    [[unroll]] for (uint j = 0; j < COLUMNS; j++) \
+        [[unroll]] for (uint q = 0; q < 4; q++) acc[8 * r + i][j] += s[q] * values[q][j]; }
     LANE(0) LANE(1) LANE(2) LANE(3) LANE(4) LANE(5) LANE(6) LANE(7)
 }
 
@@ -90,26 +93,42 @@ void main() {
                     b_at[j] += 4 * pitch;
                 }
             }
-            [[unroll]] for (uint q = 0; q < 4; q++)
-                [[unroll]] for (uint r = 0; r < ROWS; r++) multiply(r, q, row, values);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) multiply(r, row[r], values);
         }
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) b_at[j] += int(skip_b);
     }
 
+    // Drivers keep an array in memory that any loop indexes at run time: let that be another one.
+    vec4 sum[8 * ROWS][COLUMNS];
+    [[unroll]] for (uint i = 0; i < 8 * ROWS; i++)
+        [[unroll]] for (uint j = 0; j < COLUMNS; j++) sum[i][j] = acc[i][j];
+
     uint d0 = base_d + outer * outer_d + index * inner_d;
+    vec4 first[COLUMNS], s[COLUMNS], q[COLUMNS];
     [[unroll]] for (uint i = 0; i < 8 * ROWS; i++) {
         uint row = row0 + i;
         if (row >= rows) break;
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
             if (column[j] >= columns) continue;
             uint at = d0 + row * pitch_d + column[j];
-            vec4 value = alpha * acc[i][j];
+            vec4 value = alpha * sum[i][j];
             if (BIAS != 0) value += texelFetch(bias, int(index * inner_d + column[j]));
             value = activate(ACTIVATION, value, 0.01);
             if (RESIDUAL == kSame) value += texelFetch(residual, int(at));
             if (RESIDUAL == kImage)
                 value += texelFetch(residual, int(image_row(row) + index * inner_d + column[j]));
             store(at, value);
+            if (STATISTICS == 0) continue;
+            if (i == 0) first[j] = value, s[j] = q[j] = vec4(0.0);
+            s[j] += value - first[j];
+            q[j] += (value - first[j]) * (value - first[j]);
         }
+    }
+    [[unroll]] for (uint j = 0; j < COLUMNS && STATISTICS != 0; j++) {
+        if (column[j] >= columns) continue;
+        uint to = 2 * (gl_WorkGroupID.x * columns + column[j]);
+        vec4 mean = s[j] / float(min(rows - row0, 8 * ROWS));
+        statistics[to] = first[j] + mean;
+        statistics[to + 1] = max(q[j] - s[j] * mean, 0.0);
     }
 }

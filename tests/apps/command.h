@@ -59,8 +59,9 @@ public:
     pid_t start(const std::vector<std::string>& arguments) const {
         pid_t child = fork();
         if (child != 0) return child;
-        bool ready =
-            chdir(path("").c_str()) == 0 && setenv("KILN_PLUGINS", plugins.c_str(), 1) == 0;
+        bool ready = chdir(path("").c_str()) == 0 &&
+                     setenv("KILN_PLUGINS", plugins.c_str(), 1) == 0 &&
+                     setenv("KILN_CACHE", (folder_ / "cache").c_str(), 1) == 0;
         redirect("out", STDOUT_FILENO), redirect("err", STDERR_FILENO);
         std::vector<char*> argv = {const_cast<char*>("kiln")};
         for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));

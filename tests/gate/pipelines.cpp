@@ -11,6 +11,7 @@
 
 #include "tests/gate/networks.h"
 #include "tests/gate/table.h"
+#include "tests/image/models.h"
 #include "tests/support/device.h"
 
 using namespace kiln;
@@ -42,7 +43,8 @@ bool knows(const std::string& name) {
 }
 
 // RADV for a GPU by the first of the names under which its versions know it.
-std::shared_ptr<Device> open_radv(const std::vector<std::string>& names) {
+std::shared_ptr<Device> open_radv(const std::vector<std::string>& names,
+                                  const DeviceOptions& options) {
     const std::string chosen = environment("KILN_TEST_RADV");
     const std::string manifest = chosen.empty() ? radv_manifest() : chosen;
     if (manifest.empty()) SKIP("RADV is not installed (Debian: mesa-vulkan-drivers)");
@@ -51,7 +53,7 @@ std::shared_ptr<Device> open_radv(const std::vector<std::string>& names) {
     const auto name = std::find_if(names.begin(), names.end(), knows);
     REQUIRE(name != names.end());
     setenv("RADV_FORCE_FAMILY", name->c_str(), 1);
-    return take(Device::open({}));
+    return take(Device::open(options));
 }
 
 Compiled compiled(Device& device, const Launch& launch) {
@@ -68,7 +70,7 @@ Compiled compiled(Device& device, const Launch& launch) {
 }
 
 void check_gpu(const std::string& gpu, const std::vector<std::string>& names) {
-    const std::shared_ptr<Device> device = open_radv(names);
+    const std::shared_ptr<Device> device = open_radv(names, {.statistics = true});
     Caps caps = device->caps();
     caps.cores = 40;   // the null device has none: those of a middling card
     std::map<std::string, Compiled> pipelines;
@@ -98,6 +100,35 @@ void check_gpu(const std::string& gpu, const std::vector<std::string>& names) {
 }
 
 }   // namespace
+
+TEST_CASE("a second start compiles no pipeline") {
+    const TemporaryFolder folder("gate-cache");
+    const DeviceOptions options{.cache_folder = folder.path.string()};
+    std::shared_ptr<Device> device = open_radv({"navi21"}, options);
+    const std::map<std::string, Launch> launches = network_pipelines(device, device->caps());
+    std::vector<PipelineDesc> descs;
+    for (const auto& [name, launch] : launches) descs.push_back(pipeline_desc(launch));
+    std::vector<size_t> heard;
+    device->watch_compiling([&](size_t done, size_t total) {
+        CHECK(total == descs.size());
+        heard.push_back(done);
+    });
+    take(device->pipelines(descs));
+    CHECK(heard.size() > 2);
+    CHECK(std::is_sorted(heard.begin(), heard.end()));
+    CHECK(heard.back() == descs.size());
+    CHECK(device->pipelines_created() == descs.size());
+    CHECK(device->pipelines_compiled() == descs.size());
+    heard.clear();
+    take(device->pipelines(descs));
+    CHECK(heard.empty());
+
+    device.reset();
+    device = open_radv({"navi21"}, options);
+    take(device->pipelines(descs));
+    CHECK(device->pipelines_created() == descs.size());
+    CHECK(device->pipelines_compiled() == 0);
+}
 
 TEST_CASE("no pipeline of Stable Diffusion spills or grows on polaris10") {
     check_gpu("polaris10", {"polaris10"});

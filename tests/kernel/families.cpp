@@ -38,6 +38,12 @@ std::string driver_of_amd() {
     return {};
 }
 
+std::shared_ptr<Device> open_with_statistics() {
+    DeviceOptions options = device_options("");
+    options.statistics = true;
+    return open_device(options);
+}
+
 int compile_all(const std::string& driver, const std::string& family) {
     std::string command = "RADV_FORCE_FAMILY=" + family + " VK_ICD_FILENAMES=" + driver +
                           " KILN_TEST_VALIDATION=0 '" KILN_BINARY_DIR
@@ -48,7 +54,7 @@ int compile_all(const std::string& driver, const std::string& family) {
 }   // namespace
 
 TEST_CASE("every kernel compiles on the device at hand", "[.compile]") {
-    auto device = test_device("");
+    auto device = open_with_statistics();
     for (const KernelSource* kernel : kernels::all()) {
         if (kernel->name == "matmul_matrix" && device->caps().matrices.empty()) continue;
         INFO(kernel->name << " " << kernel->variant << " on " << device->caps().device);
@@ -59,7 +65,7 @@ TEST_CASE("every kernel compiles on the device at hand", "[.compile]") {
 }
 
 TEST_CASE("no tile of the matrix product spills registers", "[.compile]") {
-    auto device = test_device("");
+    auto device = open_with_statistics();
     struct Tile {
         uint32_t threads, rows, columns, across;
     };

@@ -103,7 +103,7 @@ TEST_CASE("a module that asks for more than was reflected is refused", "[kernel]
     auto repack = words(kernels::repack::source(kernels::repack::Variant::main));
     CHECK_NOTHROW(reflect::check_within(matrix, matrix));
     CHECK_THROWS_WITH(reflect::check_within(matrix, tiles),
-                      ContainsSubstring("specialization constant 11"));
+                      ContainsSubstring("specialization constant 12"));
     CHECK_THROWS_WITH(reflect::check_within(tiles, repack),
                       ContainsSubstring("specialization constant 1"));
     CHECK_THROWS_WITH(reflect::check_within(repack, matrix),

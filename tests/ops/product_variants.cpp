@@ -4,7 +4,7 @@
 
 #include "runtime/ops/product_variants.h"
 #include "tests/ops/products.h"
-#include "tests/ops/retuned.h"
+#include "tests/support/retuned.h"
 
 using namespace kiln;
 using namespace kiln::test;

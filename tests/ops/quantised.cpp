@@ -5,7 +5,7 @@
 #include "runtime/graph/graph.h"
 #include "runtime/tensor/quantised.h"
 #include "tests/ops/products.h"
-#include "tests/ops/retuned.h"
+#include "tests/support/retuned.h"
 
 using namespace kiln;
 using namespace kiln::test;

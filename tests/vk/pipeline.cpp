@@ -117,13 +117,15 @@ TEST_CASE("a cache that cannot be written is an error when asked for and silent 
 }
 
 TEST_CASE("a driver without hardware compiles and reports registers", "[gpu]") {
-    constexpr const char* kDriver = "/usr/share/vulkan/icd.d/radeon_icd.json";
-    if (!fs::exists(kDriver)) SKIP("no RADV driver");
+    const char* driver = "/usr/share/vulkan/icd.d/radeon_icd.x86_64.json";
+    if (!fs::exists(driver)) driver = "/usr/share/vulkan/icd.d/radeon_icd.json";
+    if (!fs::exists(driver)) SKIP("no RADV driver");
     auto device = test_device();
     DeviceOptions options = device_options("");
     options.select.clear();
+    options.statistics = true;
     std::string drivers = environment("VK_ICD_FILENAMES");
-    setenv("VK_ICD_FILENAMES", kDriver, 1);
+    setenv("VK_ICD_FILENAMES", driver, 1);
     setenv("RADV_FORCE_FAMILY", "navi21", 1);
     Result<std::shared_ptr<Device>> amd = Device::open(options);
     unsetenv("RADV_FORCE_FAMILY");
@@ -136,6 +138,6 @@ TEST_CASE("a driver without hardware compiles and reports registers", "[gpu]") {
     std::vector<PipelineStatistic> statistics = (*amd)->statistics(pipeline);
     CHECK(std::any_of(statistics.begin(), statistics.end(),
                       [](const auto& s) { return s.name == "VGPRs" && s.value > 0; }));
-    CHECK(device->statistics(take(device->pipeline(scale_desc()))).size() < 100);
+    CHECK(device->statistics(take(device->pipeline(scale_desc()))).empty());   // not asked for
     check_silent(**amd);
 }

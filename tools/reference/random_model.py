@@ -2,8 +2,10 @@
 time with: it draws nothing, but takes what the real one takes.
 
     python tools/reference/random_model.py sd15|sdxl FOLDER
+    python tools/reference/random_model.py sd15 FILE.safetensors
 
-Writes 2 or 7 GB as diffusers would, in a minute: every weight repeats one block of noise.
+Writes 2 or 7 GB as diffusers would, in a minute: every weight repeats one block of noise. In one
+file, the tensors have the names of the latent diffusion code base.
 """
 
 import json
@@ -20,6 +22,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 import full_size
 import models
+import single_files
 
 BLOCK = np.random.default_rng(1).uniform(-1, 1, 1 << 20).astype(np.float32)
 
@@ -67,10 +70,28 @@ def write(path, shapes):
                 left -= len(block)
 
 
-def add(folder, index, component, library, cls, config, stem):
+def shapes_of(cls, config):
     with torch.device("meta"):
         model = cls(CLIPTextConfig(**config)) if "Text" in cls.__name__ else cls.from_config(config)
-    shapes = {k: tuple(v.shape) for k, v in model.state_dict().items() if v.is_floating_point()}
+    return {k: tuple(v.shape) for k, v in model.state_dict().items() if v.is_floating_point()}
+
+
+def single_file(path, spec):
+    shapes = {}
+    for name, shape in shapes_of(UNet2DConditionModel, spec["unet"]).items():
+        key = "model.diffusion_model." + single_files.unet_name(name, spec["unet"])
+        shapes[key] = single_files.conv_shaped(key, shape, True)
+    for name, shape in shapes_of(AutoencoderKL, spec["vae"]).items():
+        key = "first_stage_model." + single_files.vae_name(name)
+        shapes[key] = single_files.conv_shaped(key, shape, False)
+    for name, shape in shapes_of(CLIPTextModel, spec["texts"][0]).items():
+        key = "cond_stage_model.transformer.text_model." + name.removeprefix("text_model.")
+        shapes[key] = shape
+    write(path, shapes)
+
+
+def add(folder, index, component, library, cls, config, stem):
+    shapes = shapes_of(cls, config)
     write(folder / component / f"{stem}.safetensors", shapes)
     text = json.dumps(dict(config, _class_name=cls.__name__), indent=1)
     (folder / component / "config.json").write_text(text)
@@ -79,6 +100,9 @@ def add(folder, index, component, library, cls, config, stem):
 
 def main(name, folder):
     spec = dict(sd15=SD15, sdxl=XL)[name]
+    if folder.suffix == ".safetensors":
+        assert name == "sd15", "one file is written of Stable Diffusion 1.5 only"
+        return single_file(folder, spec)
     index = dict(_class_name=spec["pipeline"], **spec.get("options", {}))
     stem = "diffusion_pytorch_model"
     add(folder, index, "unet", "diffusers", UNet2DConditionModel, spec["unet"], stem)
