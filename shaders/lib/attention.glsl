@@ -15,6 +15,6 @@ layout(push_constant) uniform Args {
 
 const float kLog2E = 1.44269504;
 const float kLow = -1e30;                             // below every score; a maximum begins here
-const float kHidden = -1e38;                          // the score of a key that a query must not see
+const float kHidden = -1e38;   // the score of a key that a query must not see
 
 #endif

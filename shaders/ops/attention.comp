@@ -12,7 +12,7 @@
 layout(local_size_x = 128, local_size_x_id = 0) in;
 layout(constant_id = 6) const uint ROWS = 2;          // queries of an invocation
 layout(constant_id = 7) const uint ACROSS = 8;        // invocations that share them
-layout(constant_id = 8) const uint CHUNK = 8;         // of a head at a time for the scores, in fours
+layout(constant_id = 8) const uint CHUNK = 8;   // of a head at a time for the scores, in fours
 layout(constant_id = 9) const uint COLUMNS = 2;       // of the result, of an invocation, in fours
 layout(constant_id = 10) const uint AT_ONCE = 1;      // of those, in shared memory at a time
 

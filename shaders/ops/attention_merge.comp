@@ -9,7 +9,7 @@
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint FORMAT = 0;        // of y: kF32, kF16 or kBF16
 
-layout(set = 0, binding = 0) readonly buffer X { vec4 x[]; };         // [part][head of a row][width]
+layout(set = 0, binding = 0) readonly buffer X { vec4 x[]; };   // [part][head of a row][width]
 layout(set = 0, binding = 1) readonly buffer Sizes { float sizes[]; };   // [part][head of a row]
 layout(set = 0, binding = 2) writeonly buffer Y { uvec2 y[]; };
 
