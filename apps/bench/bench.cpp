@@ -8,6 +8,7 @@
 #include "apps/bench/step.h"
 #include "apps/bench/trace.h"
 #include "runtime/io/file.h"
+#include "runtime/tune/tune.h"
 
 namespace kiln::bench {
 namespace {
@@ -32,8 +33,7 @@ Result<void> write_roofline(const Roofline& roofline, const std::string& path) {
 Result<void> run_ops(const std::shared_ptr<Device>& device, const Wanted& wanted,
                      const Peaks& peaks, const Each& each, const Cancelled& cancelled) {
     Roofline roofline("Operators on " + device->caps().device, peaks);
-    for (const OpCase& c : op_cases()) {
-        if (wanted.what != "ops" && wanted.what != c.op) continue;
+    for (const OpCase& c : wanted_cases(wanted.what)) {
         auto timing = time_op(device, c, wanted.seconds, cancelled);
         if (!timing) return timing.error();
         const double ms = timing->milliseconds;
@@ -67,6 +67,11 @@ Result<void> run_network(const std::shared_ptr<Device>& device, const Wanted& wa
     return write_file(wanted.profile, as_bytes(trace_of(*step, peaks, name)));
 }
 
+bool known(const std::string& what) {
+    const std::vector<std::string> all = names();
+    return std::find(all.begin(), all.end(), what) != all.end() || !wanted_cases(what).empty();
+}
+
 Error unknown(const std::string& what) {
     std::string list;
     for (const std::string& name : names()) list += (list.empty() ? "" : ", ") + name;
@@ -84,9 +89,7 @@ std::vector<std::string> names() {
 
 Result<void> run(const DeviceOptions& options, const Wanted& wanted, const Each& each,
                  const Cancelled& cancelled) {
-    const std::vector<std::string> known = names();
-    if (std::find(known.begin(), known.end(), wanted.what) == known.end())
-        return unknown(wanted.what);
+    if (!known(wanted.what)) return unknown(wanted.what);
     const bool network = wanted.what == "unet" || wanted.what == "vae";
     if (!wanted.profile.empty() && !network)
         return Error{Status::usage, "--profile is for a step of unet or vae"};
@@ -95,6 +98,10 @@ Result<void> run(const DeviceOptions& options, const Wanted& wanted, const Each&
     auto device = Device::open(asked);
     if (!device) return device.error();
     if (wanted.what == "pipelines") return run_pipelines(*device, each, cancelled);
+    if (wanted.tune) {
+        const TuneOptions tuning{.folder = options.cache_folder, .cancelled = cancelled};
+        if (auto tuned = tune(*device, tuning); !tuned) return tuned.error();
+    }
     auto peaks = measure_peaks(*device, cancelled);
     if (!peaks) return peaks.error();
     report_peaks(*peaks, (*device)->caps().device, each);

@@ -20,6 +20,7 @@ struct Wanted {
     double seconds = 0.5;   // for each case of an operator
     int steps = 5;          // of a network
     NetworkOptions network;
+    bool tune = true;       // use the variants that were measured, or measure them now
     std::string profile;    // a file for the trace of a network's step; empty: none
     std::string roofline;   // a file for the picture of all kernels; empty: none
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 
 #include "runtime/graph/graph.h"
 #include "runtime/ops/ops.h"
@@ -128,6 +129,23 @@ double seconds_now() {
 const std::vector<OpCase>& op_cases() {
     static const std::vector<OpCase> cases = make_cases();
     return cases;
+}
+
+std::vector<OpCase> wanted_cases(const std::string& what) {
+    std::vector<OpCase> wanted;
+    for (const OpCase& c : op_cases())
+        if (what == "ops" || what == c.op || what == c.name) wanted.push_back(c);
+    long m = 0, n = 0, k = 0;
+    int end = 0;
+    if (!wanted.empty() ||
+        std::sscanf(what.c_str(), "matmul %ldx%ldx%ld%n", &m, &n, &k, &end) < 3 ||
+        size_t(end) != what.size() || std::min({m, n, k}) < 1)
+        return wanted;
+    for (DType dtype : {DType::f32, DType::f16}) {
+        wanted.push_back(matmul_case(m, n, k));
+        wanted.back().dtype = dtype;
+    }
+    return wanted;
 }
 
 Result<Timing> time_op(std::shared_ptr<Device> device, const OpCase& op_case, double seconds,

@@ -19,6 +19,9 @@ struct OpCase {
 
 const std::vector<OpCase>& op_cases();
 
+// All of them for "ops", those of one operator, or "matmul 4096x4096x4096" in f32 and in f16.
+std::vector<OpCase> wanted_cases(const std::string& what);
+
 struct Timing {
     double milliseconds;   // median over the runs
     double bytes;          // read and written at least once: inputs and result

@@ -126,6 +126,7 @@ static void run_bench(const Global& global, const sdk::Registry& registry, const
     const auto [width, height] = size_from(o.size);
     bench::Wanted wanted{.what = o.what, .seconds = o.seconds, .steps = std::max(o.steps, 1)};
     wanted.network = {model_path(global, o.model), width, height, o.batch, o.precision};
+    wanted.tune = host.tuning;
     wanted.profile = o.profile, wanted.roofline = o.roofline;
     auto done = bench::run(device, wanted, each, interrupted);
     if (!done) throw sdk::Failure(kiln_status(int(done.error().status)), done.error().message);

@@ -77,9 +77,10 @@ static void add_bench(Line& line) {
     CLI::App& bench = *line.app.add_subcommand("bench", "How fast this device is")->group("Look");
     line.bench = &bench;
     bench
-        .add_option("what", o.what,
-                    "ops, one operator such as matmul, pipelines, a step of unet or vae, or a "
-                    "command such as image (default: ops)")
+        .add_option(
+            "what", o.what,
+            "ops, one operator such as matmul or \"matmul 4096x4096x4096\", pipelines, a step "
+            "of unet or vae, or a command such as image (default: ops)")
         ->option_text(" ");
     auto add = [&](const char* name, auto& value, const char* type, const char* help) {
         bench.add_option(name, value, help)->type_name(type);
