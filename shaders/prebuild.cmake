@@ -16,9 +16,10 @@ function(run)
 endfunction()
 
 function(prebuild shader name macros module)
-  run(${GLSLANG} -V --target-env vulkan1.1 -I${CMAKE_CURRENT_LIST_DIR} ${macros} -o ${module} ${shader})
-  run(${OPTIMIZE} -O --strip-debug --target-env=vulkan1.1 ${module} -o ${module})
-  run(${VALIDATE} --target-env vulkan1.1 ${module})
+  read_target(${shader} target)
+  run(${GLSLANG} -V --target-env ${target} -I${CMAKE_CURRENT_LIST_DIR} ${macros} -o ${module} ${shader})
+  run(${OPTIMIZE} --strip-debug --target-env=${target} ${module} -o ${module})
+  run(${VALIDATE} --target-env ${target} ${module})
 endfunction()
 
 file(GLOB shaders ${CMAKE_CURRENT_LIST_DIR}/*/*.comp)

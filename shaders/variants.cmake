@@ -1,6 +1,7 @@
 # What the first comments of a shader say. Lists of lists are not CMake's, so a variant is one string.
 #     // variants: f32: STORAGE_F32; f16: STORAGE_F16 TILE=8     on as many lines as they need
 #     // requires: GL_KHR_cooperative_matrix                     extensions that old compilers lack
+#     // target: vulkan1.3                                       what for; else for vulkan1.1
 
 # `names` and `macros_<name>` (a list of -D options); without a variant there is one, "main".
 macro(read_variants shader)
@@ -31,6 +32,15 @@ function(read_requirements shader out)
   string(REGEX REPLACE "// requires:" "" lines "${lines}")
   separate_arguments(lines UNIX_COMMAND "${lines}")
   set(${out} ${lines} PARENT_SCOPE)
+endfunction()
+
+function(read_target shader out)
+  file(STRINGS ${shader} line REGEX "^// target:" LIMIT_COUNT 1)
+  string(REGEX REPLACE "// target: *" "" line "${line}")
+  if(NOT line)
+    set(line vulkan1.1)
+  endif()
+  set(${out} ${line} PARENT_SCOPE)
 endfunction()
 
 # SHA-256 of all that a variant is compiled from: the shader, what it includes, and the macros.

@@ -58,7 +58,8 @@ static sdk::Json row(const DeviceReport& d, const std::optional<Tuning>& tuning)
             {"float_atomics", c.float_atomics},
             {"cores", c.cores},
             {"matrices", matrices_of(c.matrices)},
-            {"workgroup_matrices", matrices_of(c.workgroup_matrices)},
+            {"flexible_matrices", matrices_of(c.flexible_matrices)},
+            {"matrix_tensors", c.matrix_tensors},
             {"matrix_hardware", matrix_hardware(c)},
             {"tuning", tuning_of(tuning)},
             {"profile", c.profile}};
@@ -94,6 +95,9 @@ static void print(const DeviceReport& d, const std::optional<Tuning>& tuning) {
     if (std::string matrices = matrices_of(c.matrices); !matrices.empty())
         std::printf("     matrices %s%s\n", matrices.c_str(),
                     matrix_hardware(c) ? "" : " (emulated, not used)");
+    if (std::string matrices = matrices_of(c.flexible_matrices); !matrices.empty())
+        std::printf("     matrices of multiples of %s%s\n", matrices.c_str(),
+                    c.matrix_tensors ? ", of workgroups too, loaded from tensors" : "");
     if (tuning)
         print(*tuning);
     else if (d.usable)

@@ -32,7 +32,8 @@ double time_of(const Caps& caps, const Product& p, const ProductVariant& variant
 
 std::span<const ProductFamily* const> product_families() {
     static const ProductFamily* const families[] = {
-        &kProductCpu, &kProductShared, &kProductRegisters, &kProductDot, &kProductQuantised};
+        &kProductMatrix2,   &kProductMatrix, &kProductCpu,      &kProductShared,
+        &kProductRegisters, &kProductDot,    &kProductQuantised};
     return families;
 }
 

@@ -31,7 +31,7 @@ struct ProductFamily {
 };
 
 extern const ProductFamily kProductCpu, kProductRegisters, kProductShared;
-extern const ProductFamily kProductDot, kProductQuantised;
+extern const ProductFamily kProductMatrix, kProductMatrix2, kProductDot, kProductQuantised;
 std::span<const ProductFamily* const> product_families();
 
 struct ProductVariant {

@@ -86,8 +86,8 @@ std::string in_dtype(const char* what, DType dtype) {
 // What rounding to the result's type, and sums in another order, may come to.
 double tolerance_of(DType dtype) { return dtype == DType::f32 ? 2e-5 : 2e-3; }
 
-Probe linear_test(const Operands& operands, DType dtype, DType stored) {
-    const int64_t rows = 70, k = 96, n = 132;
+Probe linear_test(const Operands& operands, DType dtype, DType stored, int64_t n) {
+    const int64_t rows = 70, k = 96;
     const auto x = eighths(rows * k, 1), w = eighths(k * n, 2);
     Probe probe{"matmul.", in_dtype("a product", stored), {}, {}, tolerance_of(dtype)};
     probe.result = linear(operands.store({rows, k}, dtype, x), operands.store({k, n}, stored, w));
@@ -97,9 +97,8 @@ Probe linear_test(const Operands& operands, DType dtype, DType stored) {
     return probe;
 }
 
-Probe conv_test(const Operands& operands, DType dtype) {
-    const Shape x{1, 9, 14, 36};
-    const int64_t n = 68;
+Probe conv_test(const Operands& operands, DType dtype, int64_t c, int64_t n) {
+    const Shape x{1, 9, 14, c};
     const auto xs = eighths(x.count(), 3), ws = eighths(9 * x[3] * n, 4);
     Probe probe{"matmul.", in_dtype("a convolution", dtype), {}, {}, tolerance_of(dtype)};
     probe.result = conv(
@@ -130,11 +129,15 @@ Result<std::vector<Probe>> test_probes(Device& device) try {
     std::vector<DType> dtypes{DType::f32};
     if (device.caps().storage_16bit) dtypes.push_back(DType::f16);
     for (DType dtype : dtypes) {
-        probes.push_back(linear_test(operands, dtype, dtype));
-        probes.push_back(conv_test(operands, dtype));
+        probes.push_back(linear_test(operands, dtype, dtype, 132));
+        probes.push_back(conv_test(operands, dtype, 36, 68));
+        if (dtype == DType::f16) {   // in eights, as some kernels ask of 16-bit types
+            probes.push_back(linear_test(operands, dtype, dtype, 136));
+            probes.push_back(conv_test(operands, dtype, 40, 72));
+        }
         for (int64_t d : {40, 64}) probes.push_back(attention_test(operands, dtype, d));
     }
-    probes.push_back(linear_test(operands, dtypes.back(), DType::q8_0));
+    probes.push_back(linear_test(operands, dtypes.back(), DType::q8_0, 132));
     return probes;
 } catch (const ResultError& e) {
     return e.error;

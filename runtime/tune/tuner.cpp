@@ -53,6 +53,7 @@ std::vector<Trial> Tuner::trials(const std::vector<Probe>& probes) {
         const size_t first = list.size();
         for (const auto& [variant, guess] : *asked) {
             if (!variant.starts_with(probe.variants)) continue;
+            if (guess < 0.01) continue;   // emulated: not chosen whatever comes out
             if (probe.expected.empty() && in_parts(variant)) continue;
             list.push_back({&probe, variant});
             guesses_.insert_or_assign(variant, guess);

@@ -20,8 +20,9 @@ void at_most(T& field, T limit) {
     field = std::min(field, limit);
 }
 
-void without_workgroup_matrices(Caps& caps) {
-    caps.workgroup_matrices.clear();
+void without_flexible_matrices(Caps& caps) {
+    caps.flexible_matrices.clear();
+    caps.matrix_tensors = false;
     caps.matrix_extent = caps.matrix_invocations = caps.matrix_shared = 0;
 }
 
@@ -41,7 +42,7 @@ void to_mobile(Caps& caps) {
     caps.int64 = caps.float_atomics = caps.storage_8bit = false;
     caps.packed_dot = caps.fast_dot = caps.mixed_dot = false;
     caps.matrices.clear();
-    without_workgroup_matrices(caps);
+    without_flexible_matrices(caps);
 }
 
 void to_minimal(Caps& caps) {
@@ -56,7 +57,7 @@ void to_desktop(Caps& caps) {
     at_most(caps.shared_memory, 32768u);
     at_most(caps.invocations, 256u);
     caps.float_atomics = false;
-    without_workgroup_matrices(caps);
+    without_flexible_matrices(caps);
 }
 
 }   // namespace
@@ -303,8 +304,10 @@ Features::Features(const Physical& physical) {
         chain(memory_model);
     if (promoted(physical, VK_API_VERSION_1_3, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME))
         chain(dot);
+    if (promoted(physical, VK_API_VERSION_1_3, VK_KHR_MAINTENANCE_4_EXTENSION_NAME))
+        chain(maintenance4);
     if (physical.has(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME)) chain(matrices);
-    if (physical.has(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) chain(workgroup_matrices);
+    if (physical.has(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME)) chain(flexible_matrices);
 }
 
 Result<std::vector<Physical>> query_all(const Instance& instance) {

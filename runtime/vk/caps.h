@@ -26,7 +26,7 @@ std::string_view name_of(MatrixEntry entry);
 
 // A product D = A B + C of cooperative matrices that a device offers: A is [m, k] and B is [k, n].
 struct MatrixShape {
-    uint32_t m = 0, n = 0, k = 0;   // of a workgroup's product: what its extents are multiples of
+    uint32_t m = 0, n = 0, k = 0;   // flexible: what the extents are multiples of
     MatrixEntry a = MatrixEntry::other, b = MatrixEntry::other;   // and of C and D
     MatrixEntry c = MatrixEntry::other, d = MatrixEntry::other;
     bool saturating = false;
@@ -68,9 +68,11 @@ struct Caps {
     uint32_t cores = 0;            // that run workgroups side by side; 0: not known
 
     // Cooperative matrices of a subgroup (VK_KHR_cooperative_matrix), the driver's favourites
-    // first, and of a workgroup with flexible extents (VK_NV_cooperative_matrix2). Empty: none.
-    std::vector<MatrixShape> matrices, workgroup_matrices;
-    uint32_t matrix_extent = 0;        // the largest extent of a workgroup's matrix
+    // first, and those with any extents that are multiples (VK_NV_cooperative_matrix2). Both empty:
+    // none. The second come with reductions, conversions and functions of each element.
+    std::vector<MatrixShape> matrices, flexible_matrices;
+    bool matrix_tensors = false;       // matrices of workgroups, and loads of tensors into them
+    uint32_t matrix_extent = 0;        // the largest extent of a flexible matrix
     uint32_t matrix_invocations = 0;   // of a workgroup that shares in one, at most
     uint32_t matrix_shared = 0;        // bytes of shared memory that the driver needs for them
     bool packed_dot = false;           // packed 8-bit dot products can be computed,
@@ -89,7 +91,7 @@ bool matrix_hardware(const Caps& caps);
 
 // The same caps, reduced to a named profile. "" and "full": unchanged. "minimal": what Vulkan 1.1
 // promises. "mobile": minimal with subgroups and f16. "desktop": 32 KiB, 256 invocations,
-// subgroups and their matrices, but none of workgroups. An unknown name is Status::usage and lists
+// subgroups and their matrices, but no flexible ones. An unknown name is Status::usage and lists
 // the names.
 Result<Caps> masked(Caps caps, std::string_view profile);
 

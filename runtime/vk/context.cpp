@@ -37,13 +37,15 @@ void enable(Features& features, const Context& context) {
         context.options.statistics && context.physical.executable_properties;
     features.memory_model.vulkanMemoryModel = !caps.matrices.empty();
     features.matrices.cooperativeMatrix = !caps.matrices.empty();
-    VkBool32 workgroup = !caps.workgroup_matrices.empty();
-    features.workgroup_matrices.cooperativeMatrixWorkgroupScope = workgroup;
-    features.workgroup_matrices.cooperativeMatrixFlexibleDimensions = workgroup;
-    features.workgroup_matrices.cooperativeMatrixReductions = workgroup;
-    features.workgroup_matrices.cooperativeMatrixConversions = workgroup;
-    features.workgroup_matrices.cooperativeMatrixPerElementOperations = workgroup;
-    features.workgroup_matrices.cooperativeMatrixTensorAddressing = workgroup;
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV& flexible = features.flexible_matrices;
+    features.maintenance4.maintenance4 = !caps.flexible_matrices.empty();   // for LocalSizeId
+    flexible.cooperativeMatrixWorkgroupScope = caps.matrix_tensors;
+    flexible.cooperativeMatrixTensorAddressing = caps.matrix_tensors;
+    flexible.cooperativeMatrixFlexibleDimensions = !caps.flexible_matrices.empty();
+    flexible.cooperativeMatrixReductions = !caps.flexible_matrices.empty();
+    flexible.cooperativeMatrixConversions = !caps.flexible_matrices.empty();
+    flexible.cooperativeMatrixPerElementOperations = !caps.flexible_matrices.empty();
+    flexible.cooperativeMatrixBlockLoads = false;
 }
 
 Result<void> create_device(Context& context) {

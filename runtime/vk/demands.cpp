@@ -12,7 +12,8 @@ namespace {
 // Capabilities that the oldest headers lack (SPV_KHR_cooperative_matrix,
 // SPV_NV_cooperative_matrix2).
 constexpr uint32_t kCooperativeMatrix = 6022, kReductions = 5430, kConversions = 5431,
-                   kPerElementOperations = 5432, kTensorAddressing = 5433, kBlockLoads = 5434;
+                   kPerElementOperations = 5432, kTensorAddressing = 5433, kBlockLoads = 5434,
+                   kTensors = 5439;
 
 struct Module {
     std::span<const uint32_t> constants;   // given from outside, by SpecId
@@ -22,7 +23,8 @@ struct Module {
         values;   // scalar constants, bytes of types, by result id
     std::unordered_map<uint32_t, uint32_t> pointees;   // pointer type -> type
     std::array<uint64_t, 3> local{1, 1, 1};
-    uint32_t workgroup_size = 0;   // id of the constant that replaces `local`
+    std::array<uint32_t, 3> local_ids{};   // of the constants of the same, where they are given so
+    uint32_t workgroup_size = 0;           // id of the constant that replaces `local`
     uint64_t shared = 0;
 
     uint64_t value(uint32_t id) const {
@@ -115,6 +117,9 @@ Module read(std::span<const uint32_t> spirv, std::span<const uint32_t> constants
         if (op == spv::OpExecutionMode && words[2] == spv::ExecutionModeLocalSize) {
             m.local = {words[3], words[4], words[5]};
         }
+        if (op == spv::OpExecutionModeId && words[2] == spv::ExecutionModeLocalSizeId) {
+            m.local_ids = {words[3], words[4], words[5]};
+        }
         if (op == spv::OpDecorate && words[2] == spv::DecorationSpecId)
             m.spec_ids[words[1]] = words[3];
         if (op == spv::OpDecorate && words[2] == spv::DecorationBuiltIn &&
@@ -127,6 +132,8 @@ Module read(std::span<const uint32_t> spirv, std::span<const uint32_t> constants
         read_type(m, op, words);
         read_constant(m, op, words);
     }
+    for (size_t axis = 0; axis < 3; axis++)
+        if (m.local_ids[axis]) m.local[axis] = m.value(m.local_ids[axis]);
     return m;
 }
 
@@ -164,9 +171,11 @@ const char* lacking(uint32_t capability, const Caps& caps) {
         case kReductions:
         case kConversions:
         case kPerElementOperations:
+            return caps.flexible_matrices.empty() ? "flexible cooperative matrices" : nullptr;
+        case kTensors:
         case kTensorAddressing:
-        case kBlockLoads:
-            return caps.workgroup_matrices.empty() ? "cooperative matrices of workgroups" : nullptr;
+            return caps.matrix_tensors ? nullptr : "tensors in cooperative matrices";
+        case kBlockLoads: return "block loads of cooperative matrices";
         default: return nullptr;
     }
 }

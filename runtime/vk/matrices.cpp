@@ -55,7 +55,7 @@ void query_subgroup_shapes(const Instance& instance, Physical& physical) {
     }
 }
 
-void query_workgroup_shapes(const Instance& instance, Physical& physical) {
+void query_flexible_shapes(const Instance& instance, Physical& physical) {
     Caps& caps = physical.caps;
     for (const auto& p :
          enumerated<VkCooperativeMatrixFlexibleDimensionsPropertiesNV,
@@ -63,10 +63,11 @@ void query_workgroup_shapes(const Instance& instance, Physical& physical) {
              instance, physical,
              "vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV",
              VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_FLEXIBLE_DIMENSIONS_PROPERTIES_NV)) {
-        if (p.scope != VK_SCOPE_WORKGROUP_NV) continue;
+        bool workgroup = p.scope == VK_SCOPE_WORKGROUP_NV && caps.matrix_tensors;
+        if (!workgroup && p.scope != VK_SCOPE_SUBGROUP_NV) continue;
         MatrixShape shape = shape_of(p, p.MGranularity, p.NGranularity, p.KGranularity);
-        shape.invocations = p.workgroupInvocations;
-        caps.workgroup_matrices.push_back(shape);
+        shape.invocations = workgroup ? p.workgroupInvocations : 0;
+        caps.flexible_matrices.push_back(shape);
     }
     VkPhysicalDeviceCooperativeMatrix2PropertiesNV limits{};
     limits.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV;
@@ -93,16 +94,19 @@ Property property_of(const Physical& physical, const char* extension, VkStructur
 }   // namespace
 
 void query_matrices(const Instance& instance, Physical& physical, const Features& features) {
-    const auto& workgroup = features.workgroup_matrices;
+    const auto& flexible = features.flexible_matrices;
     bool usable = features.matrices.cooperativeMatrix && features.memory_model.vulkanMemoryModel &&
                   physical.caps.fp16;
     if (!usable) return;
     query_subgroup_shapes(instance, physical);
-    if (workgroup.cooperativeMatrixWorkgroupScope &&
-        workgroup.cooperativeMatrixFlexibleDimensions && workgroup.cooperativeMatrixReductions &&
-        workgroup.cooperativeMatrixConversions && workgroup.cooperativeMatrixPerElementOperations &&
-        workgroup.cooperativeMatrixTensorAddressing)
-        query_workgroup_shapes(instance, physical);
+    if (physical.caps.api_version < VK_API_VERSION_1_3 || !features.maintenance4.maintenance4)
+        return;   // its shaders are SPIR-V 1.6
+    if (!flexible.cooperativeMatrixFlexibleDimensions || !flexible.cooperativeMatrixReductions ||
+        !flexible.cooperativeMatrixConversions || !flexible.cooperativeMatrixPerElementOperations)
+        return;
+    physical.caps.matrix_tensors =
+        flexible.cooperativeMatrixWorkgroupScope && flexible.cooperativeMatrixTensorAddressing;
+    query_flexible_shapes(instance, physical);
 }
 
 void query_cores(Physical& physical) {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <regex>
 
+#include "runtime/ops/product_variants.h"
 #include "tests/gate/networks.h"
 #include "tests/gate/table.h"
 #include "tests/image/models.h"
@@ -99,7 +100,56 @@ void check_gpu(const std::string& gpu, const std::vector<std::string>& names) {
     }
 }
 
+// Keeps what is launched, on a device with the caps given.
+struct Recorder : Lowering {
+    Caps given;
+    Tuning none;
+    std::vector<Launch> launches;
+    const Caps& caps() const override { return given; }
+    const Tuning& tuning() const override { return none; }
+    Operand operand(const Tensor&) override { return {}; }
+    Operand scratch(uint64_t, DType) override { return {}; }
+    void launch(Launch launch) override { launches.push_back(std::move(launch)); }
+};
+
+// A product of f16 with all that an epilogue has: a 3 x 3 convolution, or of B by columns.
+Product product_of(bool transposed) {
+    const Operand any{.slot = 0, .offset = 0, .size = 1 << 20, .dtype = DType::f16};
+    Product p{.a = any, .b = any, .d = any, .bias = any, .residual = any, .map = line_of(1024)};
+    p.columns = p.channels = p.pitch_a = p.pitch_b = p.pitch_d = 320;
+    p.transposed = transposed;
+    p.activation = Activation::gelu;
+    p.residual_kind = Product::Residual::same;
+    if (!transposed)
+        p.map = {.in = {1, 32, 32}, .out = {1, 32, 32}, .taps = {1, 3, 3}, .pad = {0, 1, 1}};
+    return p;
+}
+
+void check_tiles(const std::vector<std::string>& names) {
+    const std::shared_ptr<Device> device = open_radv(names, {.statistics = true});
+    Recorder recorder;
+    recorder.given = device->caps();
+    if (recorder.given.matrices.empty()) SKIP("this RADV has no cooperative matrices for it");
+    size_t matrices = 0;
+    for (const bool transposed : {false, true})
+        for (const ProductVariant& variant :
+             product_variants(recorder.given, product_of(transposed))) {
+            INFO(device->caps().device << ": " << variant.name());
+            recorder.launches.clear();
+            variant.family->launch(recorder, product_of(transposed), *variant.tile);
+            REQUIRE(recorder.launches.size() == 1);
+            const Compiled found = compiled(*device, recorder.launches[0]);
+            CHECK(found.spills == 0);
+            CHECK(found.scratch == 0);
+            matrices += variant.family->name == "matrix";
+        }
+    CHECK(matrices > 4);
+}
+
 }   // namespace
+
+TEST_CASE("no tile of a product spills on gfx1100") { check_tiles({"navi31", "gfx1100"}); }
+TEST_CASE("no tile of a product spills on gfx1201") { check_tiles({"gfx1201"}); }
 
 TEST_CASE("a second start compiles no pipeline") {
     const TemporaryFolder folder("gate-cache");

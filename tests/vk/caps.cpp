@@ -27,7 +27,8 @@ Caps rich() {
     caps.packed_dot = caps.fast_dot = caps.mixed_dot = true;
     caps.kind = DeviceKind::discrete;
     caps.matrices = {{.m = 16, .n = 16, .k = 16}};
-    caps.workgroup_matrices = {{.m = 32, .n = 16, .k = 16, .invocations = 256}};
+    caps.flexible_matrices = {{.m = 32, .n = 16, .k = 16, .invocations = 256}};
+    caps.matrix_tensors = true;
     caps.matrix_extent = caps.matrix_invocations = 1024;
     return caps;
 }
@@ -51,7 +52,7 @@ TEST_CASE("the minimal profile is what Vulkan 1.1 promises") {
     CHECK_FALSE((caps.subgroup_ballot || caps.subgroup_arithmetic || caps.subgroup_shuffle));
     CHECK_FALSE((caps.subgroup_size_control || caps.storage_16bit || caps.storage_8bit));
     CHECK_FALSE((caps.fp16 || caps.int64 || caps.float_atomics || caps.unified_memory));
-    CHECK((caps.matrices.empty() && caps.workgroup_matrices.empty() && !caps.mixed_dot &&
+    CHECK((caps.matrices.empty() && caps.flexible_matrices.empty() && !caps.mixed_dot &&
            !caps.fast_dot && !caps.packed_dot));
 }
 
@@ -65,8 +66,8 @@ TEST_CASE("mobile keeps subgroups and f16, desktop the rest within its sizes") {
     CHECK(desktop.invocations == 256);
     CHECK((desktop.fp16 && desktop.subgroup_arithmetic && !desktop.float_atomics));
     CHECK(desktop.binding_range == 4ull << 30);
-    CHECK((desktop.matrices.size() == 1 && desktop.workgroup_matrices.empty()));
-    CHECK(desktop.matrix_extent == 0);
+    CHECK((desktop.matrices.size() == 1 && desktop.flexible_matrices.empty()));
+    CHECK((desktop.matrix_extent == 0 && !desktop.matrix_tensors));
 }
 
 TEST_CASE("emulated cooperative matrices are not taken as hardware") {
@@ -128,7 +129,7 @@ TEST_CASE("the caps of a real device are within what Vulkan requires", "[gpu]") 
         CHECK((shape.m > 0 && shape.n > 0 && shape.k > 0));
         CHECK(shape.invocations == 0);
     }
-    for (const MatrixShape& shape : caps.workgroup_matrices) {
+    for (const MatrixShape& shape : caps.flexible_matrices) {
         CHECK((shape.m > 0 && shape.n > 0 && shape.k > 0));
         CHECK(shape.invocations <= caps.matrix_invocations);
     }

@@ -1,0 +1,18 @@
+// What the families of products on cooperative matrices have in common. Within runtime/ops only.
+#pragma once
+#include "runtime/ops/product_storage.h"
+
+namespace kiln {
+
+// Row r of the product is pixel r of A.
+bool is_plain(const Product& product);
+
+// The device has cooperative matrices of f16, A and B are stored so (f32 would lose its range, and
+// bf16 too), and what is loaded of them eight at a time counts in eights. Bias, residual and D may
+// be f32 as well. `depth` is that of the tiles along K, which must not cross what a part skips.
+bool multiplies_halves(const Caps& caps, const Product& product, uint32_t depth);
+
+// A shape that multiplies f16 and sums in f32.
+bool sums_halves(const MatrixShape& shape);
+
+}   // namespace kiln

@@ -1,0 +1,86 @@
+// Products of f16 tensors on matrices that a whole workgroup shares (VK_NV_cooperative_matrix2).
+#include <algorithm>
+
+#include "kernels/matmul_matrix2.h"
+#include "runtime/ops/product_matrix.h"
+
+namespace kiln {
+namespace {
+
+// Invocations that share in the matrices, or 0: one subgroup, as emulating drivers have it.
+uint32_t sharers_of(const ProductTile& tile) { return tile.shape[0]; }
+
+uint32_t depth_of(const ProductTile& tile) { return tile.shape[1]; }   // of tiles along K
+
+// Shared memory of the tiles that are not loaded as tensors.
+uint32_t shared_bytes(const ProductTile& tile, const Product& p) {
+    uint32_t depth = depth_of(tile), of_a = tile.rows * (depth + 8),
+             by_row = depth * (tile.columns + 8), by_column = tile.columns * (depth + 8);
+    if (sharers_of(tile)) return is_plain(p) ? 16 : 2 * of_a;
+    return 2 * (of_a + std::max(by_row, by_column));
+}
+
+bool fits_tile(const Caps& caps, const Product& p, const ProductTile& tile) {
+    uint32_t depth = depth_of(tile), sharers = sharers_of(tile),
+             threads = sharers ? sharers : caps.subgroup_size;
+    bool shape = std::any_of(
+        caps.flexible_matrices.begin(), caps.flexible_matrices.end(), [&](const auto& s) {
+            return sums_halves(s) && s.invocations == sharers && tile.rows % s.m == 0 &&
+                   tile.columns % s.n == 0 && depth % s.k == 0;
+        });
+    return shape && multiplies_halves(caps, p, depth) && caps.matrix_tensors == (sharers != 0) &&
+           caps.storage_16bit && std::max({tile.rows, tile.columns, depth}) <= caps.matrix_extent &&
+           sharers <= caps.matrix_invocations && threads <= caps.invocations &&
+           shared_bytes(tile, p) + caps.matrix_shared <= caps.shared_memory;
+}
+
+template <uint32_t rows, uint32_t columns, uint32_t sharers, uint32_t depth>
+bool fits_tile(const Caps& caps, const Product& p) {
+    constexpr ProductTile tile{.rows = rows, .columns = columns, .shape = {sharers, depth}};
+    return fits_tile(caps, p, tile);
+}
+
+template <uint32_t rows, uint32_t columns, uint32_t sharers, uint32_t depth>
+constexpr ProductTile tile(double speed) {
+    return {.rows = rows,
+            .columns = columns,
+            .shape = {sharers, depth},
+            .speed = speed,
+            .fits = fits_tile<rows, columns, sharers, depth>};
+}
+
+// The last is of emulating drivers: right, and not chosen unless it is asked for.
+constexpr ProductTile kTiles[] = {tile<128, 256, 256, 64>(16), tile<128, 128, 256, 64>(14),
+                                  tile<64, 64, 128, 64>(8), tile<16, 16, 0, 32>(1e-3)};
+
+// What else is asked for depends on the tile.
+bool fits(const Caps& caps, const Product&) { return !caps.flexible_matrices.empty(); }
+
+void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
+    using namespace kernels::matmul_matrix2;
+    const Caps& caps = lowering.caps();
+    uint32_t sharers = sharers_of(tile);
+    Launch launch =
+        kernels::matmul_matrix2::launch(sharers ? Variant::workgroup : Variant::subgroup,
+                                        storage_bindings<Bindings>(p), product_args<Args>(p),
+                                        {.local_x = sharers ? sharers : caps.subgroup_size,
+                                         .rows = tile.rows,
+                                         .columns = tile.columns,
+                                         .depth = depth_of(tile),
+                                         .transposed = p.transposed,
+                                         .plain = is_plain(p),
+                                         .d_half = is_half(p.d),
+                                         .bias = present(p.bias) ? 1 + is_half(p.bias) : 0,
+                                         .activation = uint32_t(p.activation),
+                                         .residual = uint32_t(p.residual_kind)},
+                                        product_grid(p, tile));
+    if (!sharers && caps.subgroup_size_control) launch.subgroup_size = caps.subgroup_size;
+    lowering.launch(std::move(launch));
+}
+
+}   // namespace
+
+const ProductFamily kProductMatrix2 = {
+    .name = "matrix2", .fits = fits, .tiles = kTiles, .launch = launch, .skips = true};
+
+}   // namespace kiln
