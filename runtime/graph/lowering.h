@@ -2,6 +2,7 @@
 // put the launches. Barriers are derived from the kernels' Read and Write bindings, in launch
 // order.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "runtime/kernel/kernel.h"
@@ -24,6 +25,14 @@ struct LaunchNote {
 struct Statistics {
     Operand partials;
     uint64_t channels, chunk;
+};
+
+// A tensor by what it is made from: activation((x - mean) * scale + bias) by image and channel.
+struct Normalised {
+    Operand x;         // of the tensor's shape and type
+    Operand factors;   // f32 [images, channels / 4, {mean, scale, bias}, 4]
+    int64_t images;
+    uint32_t activation;   // as Activation in runtime/ops/ops.h
 };
 
 class Lowering {
@@ -49,6 +58,11 @@ public:
     virtual bool wants_statistics(const Operand&) const { return false; }
     virtual void give_statistics(const Operand&, std::vector<Statistics>) {}
     virtual std::vector<Statistics> statistics(const Tensor&) const { return {}; }   // none: empty
+
+    // Lets the only reader of a tensor normalise while it reads: `make`, whose launches fill the
+    // tensor, is called when its operand is asked for, at once if it has several readers.
+    virtual void defer(const Tensor&, Normalised, std::function<void()> make) { make(); }
+    virtual const Normalised* normalised(const Tensor&) const { return nullptr; }   // if not made
 };
 
 }   // namespace kiln

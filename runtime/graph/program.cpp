@@ -1,6 +1,7 @@
 #include "runtime/graph/program.h"
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_set>
 
 #include "runtime/base/check.h"
@@ -20,6 +21,7 @@ public:
     Operand operand(const Tensor& tensor) override {
         auto found = program_.slot_of.find(tensor.id());
         ensure(found != program_.slot_of.end(), "an operand that stands before its user");
+        if (deferred_.count(found->second)) make(found->second);
         return {.slot = found->second,
                 .offset = 0,
                 .size = program_.slots[found->second].bytes,
@@ -70,8 +72,27 @@ public:
         return found == given_.end() ? std::vector<Statistics>() : found->second;
     }
 
-    // Finds out whose statistics are wanted, users before what they use.
-    void prepare(const std::vector<Tensor>& order) {
+    void defer(const Tensor& t, Normalised normalised, std::function<void()> make) override {
+        uint32_t slot = program_.slot_of.at(t.id());
+        if (readers_[t.id()] != 1) return make();
+        deferred_.emplace(slot, Deferred{t, std::move(normalised), std::move(make)});
+    }
+    const Normalised* normalised(const Tensor& tensor) const override {
+        auto found = deferred_.find(program_.slot_of.at(tensor.id()));
+        return found == deferred_.end() ? nullptr : &found->second.normalised;
+    }
+
+    // Finds out who is read how often, and whose statistics are wanted: users before what they use.
+    void prepare(const std::vector<Tensor>& order, const std::vector<Tensor>& outputs) {
+        std::unordered_map<const void*, const void*> memory;   // of which tensor, by view
+        for (const Tensor& t : order) {
+            const Node* node = t.value().node.get();
+            const bool view = node && node->op->is_view();
+            memory[t.id()] = view ? memory[node->inputs[0].id()] : t.id();
+            for (size_t i = 0; node && !view && i < node->inputs.size(); i++)
+                if (node->inputs[i]) readers_[memory[node->inputs[i].id()]]++;
+        }
+        for (const Tensor& output : outputs) readers_[memory[output.id()]] += 2;
         for (size_t i = order.size(); i-- > 0;) {
             const Node* node = order[i].value().node.get();
             if (!node || !node->op->reads_statistics(read_.count(order[i].id()))) continue;
@@ -81,7 +102,7 @@ public:
     }
 
     void add(const Tensor& t) {
-        path_ = t.path();
+        describe(t);
         if (t.kind() != Tensor::Kind::computed) return add_slot(t, leaf_kind(t.kind()));
         const Node& node = *t.value().node;
         if (node.op->is_view()) {
@@ -89,8 +110,6 @@ public:
             return;
         }
         add_slot(t, Slot::Kind::intermediate);
-        shape_ = to_string(t.shape());
-        dtype_ = t.dtype();
         node.op->lower(*this, node, t);
     }
 
@@ -101,6 +120,27 @@ public:
     }
 
 private:
+    struct Deferred {
+        Tensor tensor;
+        Normalised normalised;
+        std::function<void()> make;
+    };
+
+    // What stands in launches from here on.
+    void describe(const Tensor& t) {
+        path_ = t.path();
+        shape_ = to_string(t.shape());
+        dtype_ = t.dtype();
+    }
+
+    void make(uint32_t slot) {
+        const Deferred deferred = std::move(deferred_.extract(slot).mapped());
+        const auto before = std::tuple(path_, shape_, dtype_);
+        describe(deferred.tensor);
+        deferred.make();
+        std::tie(path_, shape_, dtype_) = before;
+    }
+
     static std::string variant_of(const KernelSource& source) {
         std::string name(source.name);
         return source.variant == "main" ? name : name.append(" ").append(source.variant);
@@ -141,6 +181,8 @@ private:
     std::unordered_set<const void*> read_;   // tensors whose statistics are read
     std::unordered_set<uint32_t> wanted_;    // their slots
     std::unordered_map<uint32_t, std::vector<Statistics>> given_;
+    std::unordered_map<const void*, int> readers_;   // of a tensor's memory; outputs count for two
+    std::unordered_map<uint32_t, Deferred> deferred_;
 };
 
 }   // namespace
@@ -149,7 +191,7 @@ Program lower(const Caps& caps, const Tuning& tuning, const std::vector<Tensor>&
               bool fuse) {
     ProgramBuilder builder(caps, tuning);
     const std::vector<Tensor> order = topological_order(outputs);
-    if (fuse) builder.prepare(order);
+    if (fuse) builder.prepare(order, outputs);
     for (const Tensor& t : order) builder.add(t);
     return builder.finish(outputs);
 }

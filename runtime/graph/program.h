@@ -30,7 +30,7 @@ struct Program {
 };
 
 // Lowers everything that `outputs` need, in topological order. With `fuse` operators tell each
-// other what they know of tensors (Lowering::statistics).
+// other what they know of tensors (Lowering::statistics, defer).
 Program lower(const Caps& caps, const Tuning& tuning, const std::vector<Tensor>& outputs,
               bool fuse = true);
 

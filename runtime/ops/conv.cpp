@@ -17,8 +17,7 @@ public:
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         const Tensor &x = node.inputs[0], &w = node.inputs[1];
         if (!is_product(node)) return lower_grouped(lowering, node, out);
-        Product p{.a = lowering.operand(x),
-                  .b = lowering.operand(w),
+        Product p{.b = lowering.operand(w),
                   .d = lowering.operand(out),
                   .map = map_of(x, w, out),
                   .columns = w[-1] / groups_,
@@ -37,6 +36,7 @@ public:
             p.inner_b = p.inner_d = p.columns;
         }
         set_epilogue(lowering, p, epilogue_, node);
+        set_source(lowering, p, x);
         if (groups_ > 1)
             launch_product(lowering, p, name());
         else

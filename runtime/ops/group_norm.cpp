@@ -63,9 +63,20 @@ public:
         if (!of_images(statistics, x)) statistics = {launch_all_stats(lowering, node, x)};
         Operand scales = lowering.scratch(x.images * x.width * width_of(x.unit) * 3 * 4);
         launch_scale(lowering, node, x, statistics, scales);
-        uint64_t apply = x.chunk(cpu ? 8192 : 1048576, 2);
-        for (const Part& part : parts_of(lowering.caps(), x, apply))
-            launch_apply(lowering, node, out, x, part, apply, scales);
+        const auto apply = [=, this, &lowering] {
+            const uint64_t chunk = x.chunk(cpu ? 8192 : 1048576, 2);
+            for (const Part& part : parts_of(lowering.caps(), x, chunk))
+                launch_apply(lowering, node, out, x, part, chunk, scales);
+        };
+        const bool usual =
+            activation_.activation != Activation::leaky_relu || activation_.slope == 0.01f;
+        if (x.unit == Unit::f32_scalar || !usual) return apply();
+        lowering.defer(out,
+                       {.x = lowering.operand(node.inputs[0]),
+                        .factors = scales,
+                        .images = int64_t(x.images),
+                        .activation = uint32_t(activation_.activation)},
+                       apply);
     }
 
     bool reads_statistics(bool) const override { return true; }

@@ -71,8 +71,7 @@ public:
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         const Tensor &a = node.inputs[0], &b = node.inputs[1];
         int64_t m = out.rank() > 1 ? out[-2] : 1, k = a[-1], n = out[-1];
-        Product p{.a = lowering.operand(a),
-                  .b = lowering.operand(b),
+        Product p{.b = lowering.operand(b),
                   .d = lowering.operand(out),
                   .map = line_of(m),
                   .columns = n,
@@ -97,6 +96,7 @@ public:
             p.inner_d = m * n, p.outer_d = inner.extent * m * n;
         }
         set_epilogue(lowering, p, epilogue_, node);
+        set_source(lowering, p, a);
         if (is_quantised(b.dtype())) return launch_quantised_product(lowering, p, name());
         launch_any_product(lowering, p, name());
     }

@@ -29,6 +29,8 @@ struct Product {
     Operand a, b, d;
     Operand bias, residual;   // absent: without a slot
     Operand statistics;       // of D (lowering.h), over the rows of a tile each; or absent
+    Operand factors;          // of Normalised, whose x is A then; or absent
+    Activation before = Activation::none;   // of A, normalised
     PixelMap map;
     int64_t columns = 0, channels = 0;
     int64_t pitch_a = 0, pitch_b = 0, pitch_d = 0;
@@ -46,7 +48,13 @@ struct Product {
     const Operand& bias_or_any() const { return bias.slot != ~0u ? bias : a; }
     const Operand& residual_or_any() const { return residual.slot != ~0u ? residual : a; }
     const Operand& statistics_or_any() const { return statistics.slot != ~0u ? statistics : d; }
+    const Operand& factors_or_any() const { return factors.slot != ~0u ? factors : a; }
+    uint32_t normalised() const { return factors.slot != ~0u ? 1 + uint32_t(before) : 0; }
 };
+
+// Makes `x` the A of a product that is set up but for it; by way of what `x` is to be normalised
+// from, where that takes less time than to make it first.
+void set_source(Lowering& lowering, Product& product, const Tensor& x);
 
 // `columns`, `channels`, pitches and strides must be multiples of four. Splits what exceeds the
 // limits of the device into bands of rows; throws ModelError in the name of `op` where it cannot.

@@ -27,7 +27,8 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
                                                  .bias = p.bias_or_any(),
                                                  .residual = p.residual_or_any(),
                                                  .d = p.d,
-                                                 .statistics = p.statistics_or_any()},
+                                                 .statistics = p.statistics_or_any(),
+                                                 .factors = p.factors_or_any()},
                                                 product_args<Args>(p),
                                                 {.rows = tile.shape[0],
                                                  .columns = tile.shape[1],
@@ -36,7 +37,8 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
                                                  .activation = uint32_t(p.activation),
                                                  .residual = uint32_t(p.residual_kind),
                                                  .half = is_half(p.d),
-                                                 .statistics = present(p.statistics)},
+                                                 .statistics = present(p.statistics),
+                                                 .normalised = p.normalised()},
                                                 product_grid(p, tile));
     if (lowering.caps().subgroup_size_control) launch.subgroup_size = 8;
     lowering.launch(std::move(launch));
@@ -49,6 +51,7 @@ const ProductFamily kProductCpu = {.name = "cpu",
                                    .tiles = kTiles,
                                    .launch = launch,
                                    .skips = true,
+                                   .normalises = true,
                                    .statistics = true};
 
 }   // namespace kiln

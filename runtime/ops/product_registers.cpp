@@ -47,9 +47,16 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.rows = tile.shape[2];
     constants.columns = tile.shape[3];
     bool wide = is_wide(p) && tile.shape[3] % 2 == 0;
-    Launch launch = kernels::matmul_registers::launch(
-        wide ? Variant::wide : Variant::main, storage_bindings<Bindings>(p), product_args<Args>(p),
-        constants, product_grid(p, tile));
+    constants.normalised = p.normalised();
+    Launch launch =
+        kernels::matmul_registers::launch(wide ? Variant::wide : Variant::main,
+                                          {.a = p.a,
+                                           .b = p.b,
+                                           .bias = p.bias_or_any(),
+                                           .residual = p.residual_or_any(),
+                                           .d = p.d,
+                                           .factors = p.factors_or_any()},
+                                          product_args<Args>(p), constants, product_grid(p, tile));
     if (caps.vendor_id == vendor::intel && caps.subgroup_size_control)
         launch.subgroup_size = caps.subgroup_min;
     lowering.launch(std::move(launch));
@@ -62,6 +69,7 @@ const ProductFamily kProductRegisters = {.name = "registers",
                                          .tiles = kTiles,
                                          .launch = launch,
                                          .bf16 = true,
-                                         .skips = true};
+                                         .skips = true,
+                                         .normalises = true};
 
 }   // namespace kiln

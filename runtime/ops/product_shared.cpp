@@ -43,6 +43,7 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.columns = tile.shape[3];
     constants.whole = p.channels % kDepth == 0;
     constants.statistics = present(p.statistics);
+    constants.normalised = p.normalised();
     Launch launch =
         kernels::matmul::launch(is_wide(p) ? Variant::wide : Variant::main,
                                 {.a = p.a,
@@ -50,7 +51,8 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
                                  .bias = p.bias_or_any(),
                                  .residual = p.residual_or_any(),
                                  .d = p.d,
-                                 .statistics = p.statistics_or_any()},
+                                 .statistics = p.statistics_or_any(),
+                                 .factors = p.factors_or_any()},
                                 product_args<Args>(p), constants, product_grid(p, tile));
     // Intel's driver prefers wide subgroups, and spills with them.
     if (caps.vendor_id == vendor::intel && caps.subgroup_size_control)
@@ -66,6 +68,7 @@ const ProductFamily kProductShared = {.name = "shared",
                                       .launch = launch,
                                       .bf16 = true,
                                       .skips = true,
+                                      .normalises = true,
                                       .statistics = true};
 
 }   // namespace kiln

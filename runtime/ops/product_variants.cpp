@@ -14,16 +14,24 @@ double places(const Caps& caps) {
     return caps.kind == DeviceKind::discrete ? 64 : caps.kind == DeviceKind::cpu ? 2 : 16;
 }
 
+constexpr double kLaunch = 5e5;   // multiplications of a place during another launch
+
+// What normalising costs for each value of A that a tile loads, in multiplications.
+double preparation(const Product& p) {
+    if (!present(p.factors)) return 0;
+    return p.before == Activation::none ? 10 : 25;
+}
+
 // In the multiplications that one invocation in all places does meanwhile at a speed of one. What
 // the device could do beside too few workgroups counts as done.
 double time_of(const Caps& caps, const Product& p, const ProductVariant& variant, double speed) {
     constexpr double kPartial = 100;   // multiplications in the time of writing and reading a sum
-    constexpr double kLaunch = 5e5;    // the same of a place during another launch
     const ProductTile& tile = *variant.tile;
     double parts = double(variant.parts), depth = double(p.channels * p.map.tap_count()) / parts;
     double groups = double(div_up(p.rows(), tile.rows)) * div_up(p.columns, tile.columns) *
                     double(p.outer * p.inner) * parts;
-    double time = std::max(groups, places(caps)) * tile.rows * tile.columns * depth / speed;
+    double time = std::max(groups, places(caps)) * tile.rows * (tile.columns + preparation(p)) *
+                  depth / speed;
     if (parts == 1) return time;
     return time + kPartial * parts * double(p.rows() * p.columns) + kLaunch * places(caps);
 }
@@ -37,6 +45,11 @@ std::span<const ProductFamily* const> product_families() {
     return families;
 }
 
+double normalising_time(const Caps& caps, double values) {
+    const double value = caps.kind == DeviceKind::cpu ? 9 : 80;
+    return value * values + kLaunch * places(caps);
+}
+
 std::string ProductVariant::name() const {
     std::string name = "matmul." + std::string(family->name) + " " + std::to_string(tile->rows) +
                        "x" + std::to_string(tile->columns);
@@ -48,6 +61,7 @@ std::vector<ProductVariant> product_variants(const Caps& caps, const Product& pr
     for (const ProductFamily* family : product_families()) {
         if (family->quantised != is_quantised(product.b.dtype)) continue;
         if (has_bf16(product) && !family->bf16) continue;
+        if (present(product.factors) && !family->normalises) continue;
         if (!family->fits(caps, product)) continue;
         for (const ProductTile& tile : family->tiles)
             if (!tile.fits || tile.fits(caps, product)) variants.push_back({family, &tile});

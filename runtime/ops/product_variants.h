@@ -27,6 +27,7 @@ struct ProductFamily {
     bool bf16 = false;         // reads and stores it
     bool quantised = false;    // reads a quantised B, and no other
     bool skips = false;        // the kernel knows Product::skip_b
+    bool normalises = false;   // the kernel knows Product::factors
     bool statistics = false;   // the kernel knows Product::statistics, over tile.rows
 };
 
@@ -52,6 +53,9 @@ struct ProductChoice {
     double time = 0;
 };
 ProductChoice cheapest_product(const Lowering& lowering, const Product& product);
+
+// The time of normalising `values` in a kernel of its own, in the same unit.
+double normalising_time(const Caps& caps, double values);
 
 // The same for operands in bf16, if need be through f32.
 struct StorageChoice {

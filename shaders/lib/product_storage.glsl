@@ -54,6 +54,18 @@ vec4 four_of(Item item, uint format, uint i) {
     return format == kF16 ? unpack_f16(pair) : unpack_bf16(pair);
 }
 
+#ifdef FACTORS   // the binding of what A is normalised by, and the constant that says whether it is
+layout(constant_id = FACTORS_CONSTANT) const uint NORMALISED = 0;   // no, or 1 + the activation
+layout(set = 0, binding = FACTORS) readonly buffer Factors { vec4 factors[]; };
+
+// Four values of A, from `channel` of an image on, which is in fours.
+vec4 normalise(vec4 value, uint image, uint channel) {
+    uint at = 3 * (image * channels + channel);
+    return activate(NORMALISED - 1, (value - factors[at]) * factors[at + 1] + factors[at + 2],
+                    0.01);
+}
+#endif
+
 // Stores what becomes of the sum at (row, column) of a matrix of D that begins at d0, and returns
 // it; `column` in fours. Bias and rows of kImage begin at channel0.
 vec4 finish(vec4 sum, uint row, uint column, uint d0, uint channel0) {

@@ -5,6 +5,8 @@
 // variants: main:; wide: WIDE
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#define FACTORS 6
+#define FACTORS_CONSTANT 13
 #include "lib/product_storage.glsl"
 
 layout(local_size_x = 128, local_size_x_id = 0) in;
@@ -87,9 +89,14 @@ void store_tiles() {
     [[unroll]] for (uint i = 0; i < kItemsA; i++) {
         uint item = gl_LocalInvocationIndex + i * kThreads, row = item / kDeep;
         if (row >= kTileRows) continue;
-        [[unroll]] for (uint q = 0; q < 4 * kItem; q++)
-            tile_a[(item % kDeep * 4 * kItem + q) * kPitchA + row / 4][row % 4] =
-                four_of(item_a[i], A_FORMAT, q / 4)[q % 4];
+        uint at = channel + (WHOLE != 0 ? item % kDeep * kItem : 0);
+        [[unroll]] for (uint f = 0; f < kItem; f++) {
+            vec4 four = four_of(item_a[i], A_FORMAT, f);
+            if (NORMALISED != 0 && source[i] >= 0 && tap.x < taps(0))
+                four = normalise(four, pixel[i].image, at + f);
+            [[unroll]] for (uint q = 0; q < 4; q++)
+                tile_a[((item % kDeep * kItem + f) * 4 + q) * kPitchA + row / 4][row % 4] = four[q];
+        }
     }
     [[unroll]] for (uint i = 0; i < kItemsB; i++) {
         uint item = gl_LocalInvocationIndex + i * kThreads;

@@ -17,6 +17,7 @@ layout(constant_id = 4) const uint ACTIVATION = 0;
 layout(constant_id = 5) const uint RESIDUAL = 0;     // kNone, kSame or kImage
 layout(constant_id = 6) const uint HALF = 0;         // D is f16
 layout(constant_id = 7) const uint STATISTICS = 0;   // of D are wanted
+layout(constant_id = 8) const uint NORMALISED = 0;   // A is not: 0, else 1 + the activation
 
 layout(set = 0, binding = 0) uniform samplerBuffer a;
 layout(set = 0, binding = 1) uniform samplerBuffer b;
@@ -24,6 +25,7 @@ layout(set = 0, binding = 2) uniform samplerBuffer bias;
 layout(set = 0, binding = 3) uniform samplerBuffer residual;
 layout(set = 0, binding = 4) writeonly buffer D { uvec2 d[]; };
 layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
+layout(set = 0, binding = 6) uniform samplerBuffer factors;
 
 vec4 acc[8 * ROWS][COLUMNS];
 
@@ -44,6 +46,13 @@ void multiply(uint r, vec4 row, vec4 values[4][COLUMNS]) {
     [[unroll]] for (uint j = 0; j < COLUMNS; j++) \
         [[unroll]] for (uint q = 0; q < 4; q++) acc[8 * r + i][j] += s[q] * values[q][j]; }
     LANE(0) LANE(1) LANE(2) LANE(3) LANE(4) LANE(5) LANE(6) LANE(7)
+}
+
+// Four values of A by the factors of an image's channels.
+vec4 normalise(vec4 value, uint of) {
+    int at = 3 * int(of);
+    vec4 mean = texelFetch(factors, at), scale = texelFetch(factors, at + 1);
+    return activate(NORMALISED - 1, (value - mean) * scale + texelFetch(factors, at + 2), 0.01);
 }
 
 void main() {
@@ -77,6 +86,7 @@ void main() {
             vec4 row[ROWS], values[4][COLUMNS];
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
                 row[r] = texelFetch(a, max(a_at[r], 0) + int(k));
+                if (NORMALISED != 0) row[r] = normalise(row[r], pixel[r].image * channels + k);
                 if (a_at[r] < 0) row[r] = vec4(0.0);
             }
             [[unroll]] for (uint j = 0; j < COLUMNS; j++) {

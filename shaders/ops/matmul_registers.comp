@@ -5,6 +5,8 @@
 // variants: main:; wide: WIDE
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#define FACTORS 5
+#define FACTORS_CONSTANT 11
 #include "lib/product_storage.glsl"
 
 layout(local_size_x = 64, local_size_x_id = 0) in;
@@ -40,7 +42,7 @@ void multiply_transposed(Item left[ROWS], uint at[kItems]) {
 }
 
 // One tap: all its channels of A at `source`, a row's pixel or negative in the padding.
-void multiply_tap(uint base, int source[ROWS], inout uint at[kItems]) {
+void multiply_tap(uint base, Pixel pixel[ROWS], int source[ROWS], inout uint at[kItems]) {
     for (uint k = 0; k < channels; k += kItem) {
         Item left[ROWS];
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
@@ -51,7 +53,11 @@ void multiply_tap(uint base, int source[ROWS], inout uint at[kItems]) {
         [[unroll]] for (uint f = 0; f < kItem && TRANSPOSED == 0; f++) {
             vec4 row[ROWS];
             uint from[kItems];
-            [[unroll]] for (uint r = 0; r < ROWS; r++) row[r] = four_of(left[r], A_FORMAT, f);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                row[r] = four_of(left[r], A_FORMAT, f);
+                if (NORMALISED != 0 && source[r] >= 0)
+                    row[r] = normalise(row[r], pixel[r].image, k + f);
+            }
             [[unroll]] for (uint i = 0; i < kItems; i++) from[i] = at[i] + 4 * f * pitch_b;
             multiply(row, from);
         }
@@ -82,7 +88,7 @@ void main() {
     for (uint x = 0; x < taps(2); x++) {
         int source[ROWS];
         [[unroll]] for (uint r = 0; r < ROWS; r++) source[r] = tap_of(pixel[r], uvec3(z, y, x));
-        multiply_tap(a0, source, at);
+        multiply_tap(a0, pixel, source, at);
         [[unroll]] for (uint i = 0; i < kItems; i++) at[i] += skip_b;
     }
 

@@ -54,8 +54,13 @@ TEST_CASE("a launch holds operands, arguments and constants in the shader's orde
 TEST_CASE("a texel binding takes the format of its operand", "[kernel]") {
     using namespace kernels::matmul_cpu;
     Operand f32{.slot = 0, .size = 64}, f16{.slot = 1, .size = 32, .dtype = DType::f16};
-    const Bindings operands{
-        .a = f32, .b = f16, .bias = f32, .residual = f32, .d = f32, .statistics = f32};
+    const Bindings operands{.a = f32,
+                            .b = f16,
+                            .bias = f32,
+                            .residual = f32,
+                            .d = f32,
+                            .statistics = f32,
+                            .factors = f32};
     Launch made = launch(Variant::main, operands, {}, {}, {1, 1, 1});
     PipelineDesc desc = pipeline_desc(made);
     CHECK(desc.bindings[0] == BindingKind::texel_rgba32f);

@@ -1,5 +1,5 @@
 // What products and group norm do for each other: statistics of a result by the kernel that writes
-// it. Against references in double, and against the graph without it.
+// it, and the norm by the kernel that reads it. Against references in double.
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
@@ -91,6 +91,46 @@ size_t launches_of(const Graph& graph, std::string_view kernel) {
     return count;
 }
 
+Tuning with_loads(Tuning tuning, double speed) {
+    tuning.set("norm.load", {speed, {}});
+    return tuning;
+}
+
+// A convolution of 3 x 3 over x, which it pads.
+Value convolved(Device& device, const Value& x, int64_t out, int stride, DType dtype) {
+    ConvCase c{
+        "", x.tensor.shape(), {3, 3, x.tensor[-1], out}, {stride, stride}, {1, 1}, {1, 1}, {}, {},
+        1};
+    std::vector<float> w = fractions(c.w.count(), 8);
+    Tensor y = conv(x.tensor, operand(device, c.w, w, dtype), {}, c.options());
+    return {y, conv_reference(c, x.reference, doubles(w), y.shape())};
+}
+
+Value projected(Device& device, const Value& x, int64_t out, DType dtype) {
+    int64_t in = x.tensor[-1], rows = x.tensor.shape().count() / in;
+    std::vector<float> w = fractions(in * out, 8);
+    return {linear(reshape(x.tensor, {x.tensor[0], -1, in}), operand(device, {in, out}, w, dtype)),
+            matmul_reference(x.reference, doubles(w), 1, rows, in, out)};
+}
+
+// With every variant in turn, the norm in the load of those that can.
+void check_loads(const std::shared_ptr<Device>& device, const Product& product, const Value& value,
+                 double tolerance) {
+    size_t fused = 0;
+    for (const ProductVariant& variant : product_variants(device->caps(), product)) {
+        INFO(device->caps().profile << ": " << variant.name());
+        Retuned retuned(device, with_loads(Tuning::only(variant.name()), 1e30));
+        Graph graph = take(Graph::compile(device, {value.tensor}));
+        INFO(graph.dump());
+        CHECK(launches_of(graph, "group_norm") == !variant.family->normalises);
+        take(graph.run());
+        CHECK(difference(take(graph.read()), value.reference) < tolerance);
+        fused += variant.family->normalises;
+    }
+    CHECK(fused > 0);
+    check_silent(*device);
+}
+
 // Right, and with so many launches that read a tensor for its statistics only.
 void check_value(const std::shared_ptr<Device>& device, const Value& v, double tolerance,
                  size_t readings) {
@@ -146,6 +186,7 @@ TEST_CASE("group norm takes the statistics of the product before it", "[gpu]") {
     Value conv = conv_value(*device, {images, height, width, 8}, out, dtype);
     check_variants(device, product_of(images * height * width, 8, out, dtype),
                    normed(*device, conv, groups), images, dtype == DType::f32 ? 1e-5 : 3e-3);
+    if (!device->caps().profile.empty()) return;
     Value line = linear_value(*device, {images, height * width, 12}, out, dtype);
     check_variants(device, product_of(images * height * width, 12, out, dtype),
                    normed(*device, line, groups), images, dtype == DType::f32 ? 1e-5 : 3e-3);
@@ -181,4 +222,44 @@ TEST_CASE("group norm reads what has no statistics or too many parts", "[gpu]") 
     Value three = joined(joined(conv, conv_value(*device, {1, 8, 8, 8}, 24, DType::f32)),
                          conv_value(*device, {1, 8, 8, 12}, 8, DType::f32));
     check_value(device, normed(*device, three, 6), 1e-5, 1);
+}
+
+TEST_CASE("products normalise what they load", "[gpu]") {
+    auto device = test_device(GENERATE(from_range(kProfiles)));
+    auto [images, height, width, in, out, groups, stride, dtype] =
+        GENERATE(table<int64_t, int64_t, int64_t, int64_t, int64_t, int, int, DType>(
+            {{2, 5, 7, 20, 36, 5, 1, DType::f32},
+             {2, 9, 6, 32, 72, 4, 2, DType::f16},
+             {1, 7, 5, 12, 3, 3, 1, DType::f32}}));
+    int64_t count = images * height * width * in;
+    std::vector<float> values = fractions(count, 1);
+    Value x = normed(
+        *device, {operand(*device, {images, height, width, in}, values, dtype), doubles(values)},
+        groups);
+    double tolerance = dtype == DType::f32 ? 1e-5 : 4e-3;
+    check_loads(device, product_of(images * height * width, in, fours(out), dtype),
+                convolved(*device, x, out, stride, dtype), tolerance);
+    if (stride == 1)
+        check_loads(device, product_of(images * height * width, in, fours(out), dtype),
+                    projected(*device, x, out, dtype), tolerance);
+}
+
+TEST_CASE("a norm with two readers, or that is read otherwise, is made once", "[gpu]") {
+    auto device = test_device();
+    Retuned retuned(device, with_loads({}, 1e30));
+    std::vector<float> values = fractions(2 * 5 * 4 * 8, 1);
+    Value x = normed(*device, {operand(*device, {2, 5, 4, 8}, values), doubles(values)}, 2);
+    auto launches = [&](const std::vector<Tensor>& outputs) {
+        return launches_of(take(Graph::compile(device, outputs)), "group_norm");
+    };
+    Tensor a = convolved(*device, x, 8, 1, DType::f32).tensor,
+           b = projected(*device, x, 8, DType::f32).tensor;
+    CHECK(launches({a}) == 0);
+    CHECK(launches({b}) == 0);
+    CHECK(launches({a, b}) == 1);
+    CHECK(launches({a, x.tensor}) == 1);
+    CHECK(launches({softmax(x.tensor)}) == 1);
+    CHECK(launches({matmul(x.tensor, x.tensor, {.transpose_b = true})}) == 1);
+    device->set_tuning(with_loads({}, 0));
+    CHECK(launches({a}) == 1);
 }
