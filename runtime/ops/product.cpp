@@ -81,10 +81,10 @@ void launch_bands(Lowering& lowering, const Product& p, const ProductVariant& va
                          "] a row of the tensor exceeds the device's binding range");
     for (int64_t image = 0; image < map.images; image++)
         for (int64_t y = 0; y < map.out[axis]; y += height)
-            launch_variant(lowering,
+            launch_product(lowering,
                            band_of(p, axis, image, y, std::min(y + height, map.out[axis]),
                                    caps.offset_alignment),
-                           variant);
+                           op);
 }
 
 // Where the statistics of D are wanted and the variant can, it makes them too.
@@ -141,11 +141,11 @@ void launch_product(Lowering& lowering, const Product& p, std::string_view op) {
     if (has_bf16(p) && cheapest_storage(lowering, p).through_f32)
         return through_f32(lowering, p,
                            [&](const Product& wide) { launch_product(lowering, wide, op); });
+    const bool in_range = std::max(p.a.size, p.d.size) <= caps.binding_range;
+    if (in_range && prefers_winograd(lowering, p)) return launch_winograd(lowering, p, op);
     ProductVariant variant = choose_product(lowering, p, op);
     if (variant.parts > 1) return launch_split(lowering, p, variant);
-    bool fits = std::max(p.a.size, p.d.size) <= caps.binding_range &&
-                div_up(p.rows(), variant.tile->rows) <= caps.workgroup_count[0];
-    if (fits)
+    if (in_range && div_up(p.rows(), variant.tile->rows) <= caps.workgroup_count[0])
         launch_variant(lowering, with_statistics(lowering, p, variant), variant);
     else
         launch_bands(lowering, p, variant, op);

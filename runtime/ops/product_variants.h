@@ -80,6 +80,12 @@ void launch_split(Lowering& lowering, const Product& product, const ProductVaria
 // Launches a variant of a product, or of a part of one, and notes what it amounts to.
 void launch_variant(Lowering& lowering, const Product& product, const ProductVariant& variant);
 
+// Convolutions with fewer multiplications: winograd.cpp. Whether that is faster here, going by size
+// and tuning ("conv.direct" or "conv.winograd 4x4"); the launches, with operands within the limits
+// of the device.
+bool prefers_winograd(const Lowering& lowering, const Product& product);
+void launch_winograd(Lowering& lowering, const Product& product, std::string_view op);
+
 // Texel buffers reach all that this product reads.
 bool reads_texels(const Caps& caps, const Product& product);
 

@@ -97,10 +97,10 @@ Probe linear_test(const Operands& operands, DType dtype, DType stored, int64_t n
     return probe;
 }
 
-Probe conv_test(const Operands& operands, DType dtype, int64_t c, int64_t n) {
+Probe conv_test(const Operands& operands, const char* variants, DType dtype, int64_t c, int64_t n) {
     const Shape x{1, 9, 14, c};
     const auto xs = eighths(x.count(), 3), ws = eighths(9 * x[3] * n, 4);
-    Probe probe{"matmul.", in_dtype("a convolution", dtype), {}, {}, tolerance_of(dtype)};
+    Probe probe{variants, in_dtype("a convolution", dtype), {}, {}, tolerance_of(dtype)};
     probe.result = conv(
         operands.store(x, dtype, xs), operands.store({3, 3, x[3], n}, dtype, ws), {},
         {.stride = {}, .pad_before = {1, 1}, .pad_after = {1, 1}, .dilation = {}, .groups = 1});
@@ -130,10 +130,11 @@ Result<std::vector<Probe>> test_probes(Device& device) try {
     if (device.caps().storage_16bit) dtypes.push_back(DType::f16);
     for (DType dtype : dtypes) {
         probes.push_back(linear_test(operands, dtype, dtype, 132));
-        probes.push_back(conv_test(operands, dtype, 36, 68));
+        for (const char* variants : {"matmul.", "conv."})
+            probes.push_back(conv_test(operands, variants, dtype, 36, 68));
         if (dtype == DType::f16) {   // in eights, as some kernels ask of 16-bit types
             probes.push_back(linear_test(operands, dtype, dtype, 136));
-            probes.push_back(conv_test(operands, dtype, 40, 72));
+            probes.push_back(conv_test(operands, "matmul.", dtype, 40, 72));
         }
         for (int64_t d : {40, 64}) probes.push_back(attention_test(operands, dtype, d));
     }
@@ -156,12 +157,13 @@ Result<std::vector<Probe>> speed_probes(Device& device) try {
     std::vector<Probe> probes;
     probes.push_back({"matmul.", "a product", linear(x, stored({k, n}, dtype))});
     probes.back().work = double(rows * k * n);
+    // Dilated, which leaves it a single product.
     probes.push_back({"matmul.", "a convolution",
                       conv(stored({1, side, side, c}, dtype), stored({3, 3, c, c}, dtype), {},
                            {.stride = {},
-                            .pad_before = {1, 1},
-                            .pad_after = {1, 1},
-                            .dilation = {},
+                            .pad_before = {2, 2},
+                            .pad_after = {2, 2},
+                            .dilation = {2, 2},
                             .groups = 1})});
     probes.back().work = double(side * side * 9 * c * c);
     probes.push_back(
