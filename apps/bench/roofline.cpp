@@ -11,9 +11,13 @@ namespace {
 constexpr double kWidth = 1180, kHeight = 680, kLeft = 84, kRight = 770, kTop = 78, kBottom = 600;
 constexpr double kLane = 170;   // at the left of the plot: what moves and does not calculate
 constexpr size_t kListed = 16;
+constexpr double kLeastTime = 0.0005;   // of all, of a kernel that is drawn
 constexpr const char* kColours[] = {
     "#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#db2777", "#65a30d",
     "#475569", "#b45309", "#4f46e5", "#0d9488", "#be123c", "#a16207", "#6d28d9", "#334155"};
+
+// Behind text that may lie on something.
+constexpr const char* kHalo = " paint-order='stroke' stroke='white' stroke-width='3'";
 
 std::string number(double value, int digits = 1) {
     char text[32];
@@ -56,6 +60,7 @@ public:
         top_ = std::max({peaks.f32, peaks.f16, peaks.matrix}) * 2.2;
         double high = 4 * top_ / peaks.copy;
         for (const auto* k : kernels) {
+            half_ |= k->dtype == DType::f16;
             if (k->work.flops == 0) continue;
             high = std::max(high, 2 * k->work.flops / k->work.bytes);
             bottom_ = std::min(bottom_, 0.4 * k->work.flops / k->milliseconds / 1e6);
@@ -81,6 +86,7 @@ public:
 private:
     std::string roof(const std::string& name, double gflops) const;
     const Peaks& peaks_;
+    bool half_ = false;   // something is stored so
     static constexpr double kLeast =
         0.02;   // of what the memory gives: what is less lies on the edge
     double left_ = 0.06, right_ = 1, bottom_ = 1e30, top_;
@@ -123,7 +129,7 @@ std::string Plot::roof(const std::string& name, double gflops) const {
     const double from = x(gflops / peaks_.copy);
     return line(from, y(gflops), kRight, y(gflops), "stroke='#0f172a' stroke-width='1.6'") +
            text(kRight - 6, y(gflops) - 6, name + "  " + speed(gflops),
-                "text-anchor='end' font-size='12'");
+                "text-anchor='end' font-size='12'" + std::string(kHalo));
 }
 
 std::string Plot::roofs() const {
@@ -137,7 +143,11 @@ std::string Plot::roofs() const {
     out += "<text transform='translate(" + number(at) + " " + number(on_roof(at) - 8) +
            ") rotate(" + number(slope) + ")' text-anchor='middle' font-size='12'>memory  " +
            brief(peaks_.copy) + " GB/s</text>\n";
-    return out + roof("f32", peaks_.f32) + roof("f16", peaks_.f16) + roof("matrix", peaks_.matrix);
+    out += roof("f32", peaks_.f32);
+    // Arithmetic that is emulated is no limit of what does not use it.
+    if (half_ || peaks_.f16 > peaks_.f32) out += roof("f16", peaks_.f16);
+    if (half_ || peaks_.matrix > peaks_.f32) out += roof("matrix", peaks_.matrix);
+    return out;
 }
 
 // Each number in its dot or beside it, where no other number is.
@@ -201,7 +211,8 @@ std::string drawn(const Dot& dot, size_t index) {
 std::string numbered(const Dot& dot, size_t index) {
     const std::string colour = dot.inside ? "white" : kColours[index % std::size(kColours)];
     return text(dot.number_x, dot.number_y + 4, std::to_string(index + 1),
-                "text-anchor='middle' font-weight='600' font-size='12' fill='" + colour + "'");
+                "text-anchor='middle' font-weight='600' font-size='12' fill='" + colour + "'" +
+                    (dot.inside ? "" : kHalo));
 }
 
 std::string listed(const Dot& dot, size_t index) {
@@ -244,6 +255,7 @@ std::string Roofline::svg() const {
     std::stable_sort(kernels.begin(), kernels.end(), [](const auto* a, const auto* b) {
         return a->milliseconds > b->milliseconds;
     });
+    std::erase_if(kernels, [&](const auto* k) { return k->milliseconds < kLeastTime * total; });
     if (kernels.size() > kListed) kernels.resize(kListed);
     const Plot plot(peaks_, kernels);
     std::string out = "<svg xmlns='http://www.w3.org/2000/svg' width='" + number(kWidth, 0) +

@@ -112,22 +112,22 @@ Result<void> Graph::State::place_slots(const GraphOptions& options) {
     return {};
 }
 
-// One for each launch; each description is made and looked up once.
+// One for each launch; each description is made and looked up once. What one launch needs divisible
+// is so for all.
 static Result<std::vector<Pipeline>> pipelines_of(Device& device, const Program& program) {
-    using Key = std::tuple<const KernelSource*, std::vector<uint32_t>, std::vector<BindingKind>,
-                           uint32_t, bool>;
+    using Key =
+        std::tuple<const KernelSource*, std::vector<uint32_t>, std::vector<BindingKind>, uint32_t>;
     std::map<Key, size_t> known;
     std::vector<PipelineDesc> descs;
     std::vector<size_t> places;
     for (size_t i = 0; i < program.launches.size(); i++) {
         const Launch& launch = program.launches[i];
         PipelineDesc desc = pipeline_desc(launch);
-        desc.divisible = device.pace().parts(program.origins[i].note.work) > 1;
         const auto [entry, fresh] = known.try_emplace(
-            {launch.source, desc.constants, desc.bindings, desc.subgroup_size, desc.divisible},
-            descs.size());
+            {launch.source, desc.constants, desc.bindings, desc.subgroup_size}, descs.size());
         places.push_back(entry->second);
         if (fresh) descs.push_back(std::move(desc));
+        descs[entry->second].divisible |= device.pace().divisible(program.origins[i].note.work);
     }
     const auto pipelines = device.pipelines(descs);
     if (!pipelines) return pipelines.error();

@@ -17,16 +17,17 @@ struct Guess {
 Guess guess_of(DeviceKind kind) {
     switch (kind) {
         case DeviceKind::discrete: return {1000, 100, 100};
-        case DeviceKind::cpu: return {20, 5, 500};
+        case DeviceKind::cpu: return {20, 5, 1000};
         default: return {100, 10, 100};
     }
 }
 
 }   // namespace
 
-Pace::Pace(const Caps& caps) {
+Pace::Pace(const Caps& caps, double longest) {
     Guess g = guess_of(caps.kind);
-    flops_ = g.gflops * 1e6, bytes_ = g.gbs * 1e6, longest_ = g.longest;
+    flops_ = g.gflops * 1e6, bytes_ = g.gbs * 1e6;
+    longest_ = longest > 0 ? longest : g.longest;
 }
 
 double Pace::guess(const Work& work) const {

@@ -13,13 +13,17 @@ struct Work {
 
 class Pace {
 public:
-    explicit Pace(const Caps& caps);
+    // `longest` in milliseconds; 0: as the kind of the device wants it.
+    explicit Pace(const Caps& caps, double longest = 0);
 
     double guess(const Work& work) const;   // milliseconds of one launch, from the kind alone
     double slowness() const { return slowness_; }   // measured over guessed
     double milliseconds(const Work& work) const { return slowness_ * guess(work); }
     double longest() const { return longest_; }   // milliseconds that one submission should take
-    int parts(const Work& work) const;   // in which a launch is dispatched to keep within longest()
+    // Whether a launch may have to be dispatched in parts: by the guess, hence the same in each
+    // start, so that its pipeline is. In how many, to keep within longest(): by what is known.
+    bool divisible(const Work& work) const { return guess(work) > longest_; }
+    int parts(const Work& work) const;
 
     // Work that was expected to take `expected` milliseconds took `measured`.
     void learn(double expected, double measured);

@@ -29,6 +29,9 @@ TEST_CASE("a pace takes the longer of computing and moving", "[vk]") {
     CHECK(pace.milliseconds({2e12, 0}) > 1.9 * compute);
     CHECK(pace.milliseconds({}) > 0);
     CHECK(pace.parts({}) == 1);
+    CHECK_FALSE(pace.divisible(lasting(pace, 0.9 * pace.longest())));
+    CHECK(pace.divisible(lasting(pace, 1.1 * pace.longest())));
+    CHECK(Pace(caps, 7).longest() == 7);
     CHECK(pace.parts(lasting(pace, 0.9 * pace.longest())) == 1);
     CHECK(pace.parts(lasting(pace, 6.5 * pace.longest())) == 7);
 }
