@@ -49,7 +49,8 @@ uint32_t shared_bytes(const ProductTile& tile, const MatrixShape& shape) {
     uint32_t by_row = share.depth * (tile.columns + 8),
              by_column = tile.columns * (share.depth + 8);
     uint32_t tiles = 2 * (tile.rows * (share.depth + 8) + std::max(by_row, by_column));
-    return std::max(tiles, 4 * threads_of(tile) / share.subgroup * shape.m * shape.n);
+    uint32_t out = 4 * threads_of(tile) / share.subgroup * shape.m * shape.n;
+    return std::max(tiles, out + tile.rows / share.rows * tile.columns * 8);
 }
 
 bool fits_tile(const Caps& caps, const ProductTile& tile) {
@@ -93,7 +94,9 @@ constexpr ProductTile kTiles[] = {
     tile<64, 128, 16, 16, 8, false>(4), tile<32, 64, 16, 16, 8, false>(3),
 };
 
-bool fits(const Caps& caps, const Product& p) { return multiplies_halves(caps, p, kDepth); }
+bool fits(const Caps& caps, const Product& p) {
+    return multiplies_halves(caps, p, kDepth) && caps.subgroup_shuffle;
+}
 
 void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     using namespace kernels::matmul_matrix;
@@ -108,8 +111,15 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.m = shape->m, constants.n = shape->n, constants.k = shape->k;
     constants.turned = !p.transposed && turns_b(lowering.caps(), tile);
     constants.plain = is_plain(p);
+    constants.statistics = present(p.statistics);
     Launch launch =
-        kernels::matmul_matrix::launch(Variant::main, storage_bindings<Bindings>(p),
+        kernels::matmul_matrix::launch(Variant::main,
+                                       {.a = p.a,
+                                        .b = p.b,
+                                        .bias = p.bias_or_any(),
+                                        .residual = p.residual_or_any(),
+                                        .d = p.d,
+                                        .statistics = p.statistics_or_any()},
                                        product_args<Args>(p), constants, product_grid(p, tile));
     launch.subgroup_size = share.subgroup;
     lowering.launch(std::move(launch));
@@ -133,7 +143,11 @@ bool multiplies_halves(const Caps& caps, const Product& p, uint32_t depth) {
            stores_as_residual(p) && (p.skip_b == 0 || p.channels % depth == 0);
 }
 
-const ProductFamily kProductMatrix = {
-    .name = "matrix", .fits = fits, .tiles = kTiles, .launch = launch, .skips = true};
+const ProductFamily kProductMatrix = {.name = "matrix",
+                                      .fits = fits,
+                                      .tiles = kTiles,
+                                      .launch = launch,
+                                      .skips = true,
+                                      .statistics = true};
 
 }   // namespace kiln

@@ -10,6 +10,7 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #define WIDE                                            // A and B in eights; both are f16
 #include "lib/product_storage.glsl"
@@ -26,13 +27,17 @@ layout(constant_id = 15) const uint N = 16;
 layout(constant_id = 16) const uint K = 16;
 layout(constant_id = 17) const uint TURNED = 0;         // B is transposed on its way into the tile
 layout(constant_id = 18) const uint PLAIN = 0;          // row r of the product is pixel r of A
+layout(constant_id = 19) const uint STATISTICS = 0;     // of D are wanted
+
+layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
 
 #ifdef TWIN
 void main() {}
 #else
 const uint kThreads = gl_WorkGroupSize.x;
 const uint kAcross = COLUMNS / SHARE_COLUMNS, kShares = ROWS / SHARE_ROWS * kAcross;
-const uint kTile = kShares * M * N / 4;                 // one matrix in f32 for each subgroup
+const uint kOuts = kShares * M * N / 4;                 // one matrix in f32 for each subgroup
+const uint kTile = kOuts + (STATISTICS != 0 ? kShares / kAcross * COLUMNS / 2 : 0);
 const uint kHigh = SHARE_ROWS / M, kBroad = SHARE_COLUMNS / N;
 const bool kStagesA = true, kStagesB = true;
 #include "lib/stage.glsl"
@@ -59,6 +64,50 @@ void multiply(uint row0, uint column0) {
             [[unroll]] for (uint r = 0; r < kHigh; r++)
                 sum[r][c] = coopMatMulAdd(left[r], right, sum[r][c]);
         }
+    }
+}
+
+// Mean and sum of squared deviations from it, of four columns.
+struct Moments {
+    float count;
+    vec4 mean, squares;
+};
+
+// Chan, Golub, LeVeque. Updating Formulae and a Pairwise Algorithm for Computing Sample Variances.
+// 1979. Equation 2.1.
+Moments joined(Moments a, Moments b) {
+    float count = max(a.count + b.count, 1.0);
+    vec4 delta = b.mean - a.mean;
+    return Moments(a.count + b.count, a.mean + delta * (b.count / count),
+                   a.squares + b.squares + delta * delta * (a.count * b.count / count));
+}
+
+// Those of the lanes at the same four columns, N / 4 lanes apart.
+Moments over_lanes(Moments own) {
+    [[unroll]] for (uint mask = N / 4; mask < SUBGROUP; mask *= 2)
+        own = joined(own, Moments(subgroupShuffleXor(own.count, mask),
+                                  subgroupShuffleXor(own.mean, mask),
+                                  subgroupShuffleXor(own.squares, mask)));
+    return own;
+}
+
+// Where those of a row of shares wait for the others.
+uint moments_at(uint share_row, uint column) {
+    return kOuts + 2 * (share_row * COLUMNS / 4 + column);
+}
+
+void store_statistics(uint tile_row, uint tile_column) {
+    for (uint column = gl_LocalInvocationIndex; column < COLUMNS / 4; column += kThreads) {
+        Moments all = Moments(0.0, vec4(0.0), vec4(0.0));
+        for (uint i = 0; i < kShares / kAcross; i++) {
+            int count = clamp(int(rows - tile_row) - int(i * SHARE_ROWS), 0, int(SHARE_ROWS));
+            all = joined(all, Moments(float(count), uintBitsToFloat(tile[moments_at(i, column)]),
+                                      uintBitsToFloat(tile[moments_at(i, column) + 1])));
+        }
+        if (tile_column + column >= columns) continue;
+        uint to = 2 * (gl_WorkGroupID.x * columns + tile_column + column);
+        statistics[to] = all.mean;
+        statistics[to + 1] = all.squares;
     }
 }
 
@@ -90,16 +139,30 @@ void main() {
 
     uint d0 = base_d + outer * outer_d + index * inner_d, channel0 = index * inner_d;
     uint out0 = share * M * N / 4;
-    [[unroll]] for (uint r = 0; r < kHigh; r++)
-        [[unroll]] for (uint c = 0; c < kBroad; c++) {
+    [[unroll]] for (uint c = 0; c < kBroad; c++) {
+        Moments moments = Moments(0.0, vec4(0.0), vec4(0.0));
+        [[unroll]] for (uint r = 0; r < kHigh; r++) {
             coopMatStore(sum[r][c], tile, out0, N / 4, gl_CooperativeMatrixLayoutRowMajor);
             subgroupBarrier();
             for (uint item = gl_SubgroupInvocationID; item < M * N / 4; item += SUBGROUP) {
                 uint row = tile_row + row0 + r * M + item / (N / 4);
                 uint column = (tile_column + column0 + c * N) / 4 + item % (N / 4);
-                finish(uintBitsToFloat(tile[out0 + item]), row, column, d0, channel0);
+                vec4 value = finish(uintBitsToFloat(tile[out0 + item]), row, column, d0, channel0);
+                if (STATISTICS != 0 && row < rows)
+                    moments = joined(moments, Moments(1.0, value, vec4(0.0)));
             }
             subgroupBarrier();
         }
+        if (STATISTICS == 0) continue;
+        moments = over_lanes(moments);
+        uint at = moments_at(share / kAcross, (column0 + c * N) / 4 + gl_SubgroupInvocationID);
+        if (gl_SubgroupInvocationID < N / 4) {
+            tile[at] = floatBitsToUint(moments.mean);
+            tile[at + 1] = floatBitsToUint(moments.squares);
+        }
+    }
+    if (STATISTICS == 0) return;
+    barrier();
+    store_statistics(tile_row, tile_column / 4);
 }
 #endif

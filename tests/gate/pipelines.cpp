@@ -115,7 +115,13 @@ struct Recorder : Lowering {
 // A product of f16 with all that an epilogue has: a 3 x 3 convolution, or of B by columns.
 Product product_of(bool transposed) {
     const Operand any{.slot = 0, .offset = 0, .size = 1 << 20, .dtype = DType::f16};
-    Product p{.a = any, .b = any, .d = any, .bias = any, .residual = any, .map = line_of(1024)};
+    Product p{.a = any,
+              .b = any,
+              .d = any,
+              .bias = any,
+              .residual = any,
+              .statistics = any,
+              .map = line_of(1024)};
     p.columns = p.channels = p.pitch_a = p.pitch_b = p.pitch_d = 320;
     p.transposed = transposed;
     p.activation = Activation::gelu;
