@@ -87,17 +87,6 @@ void launch_bands(Lowering& lowering, const Product& p, const ProductVariant& va
                            op);
 }
 
-// Where the statistics of D are wanted and the variant can, it makes them too.
-Product with_statistics(Lowering& lowering, Product p, const ProductVariant& variant) {
-    if (!variant.family->statistics || p.outer * p.inner != 1 || p.pitch_d != p.columns ||
-        !lowering.wants_statistics(p.d))
-        return p;
-    const uint64_t channels = uint64_t(p.columns), chunk = variant.tile->rows;
-    p.statistics = lowering.scratch(div_up(p.rows(), chunk) * channels * 2 * sizeof(float));
-    lowering.give_statistics(p.d, {{p.statistics, channels, chunk}});
-    return p;
-}
-
 // One launch or more for each matrix of a batch that is too large as a whole.
 void launch_each(Lowering& lowering, const Product& p, std::string_view op) {
     auto part = [&](const Operand& o, int64_t from, int64_t count) {
@@ -120,6 +109,15 @@ void launch_each(Lowering& lowering, const Product& p, std::string_view op) {
 }
 
 }   // namespace
+
+Product with_statistics(Lowering& lowering, Product p, int64_t chunk) {
+    if (p.outer * p.inner != 1 || p.pitch_d != p.columns || !lowering.wants_statistics(p.d))
+        return p;
+    const uint64_t channels = uint64_t(p.columns);
+    p.statistics = lowering.scratch(div_up(p.rows(), chunk) * channels * 2 * sizeof(float));
+    lowering.give_statistics(p.d, {{p.statistics, channels, uint64_t(chunk)}});
+    return p;
+}
 
 PixelMap line_of(int64_t rows) {
     PixelMap map;
@@ -146,7 +144,10 @@ void launch_product(Lowering& lowering, const Product& p, std::string_view op) {
     ProductVariant variant = choose_product(lowering, p, op);
     if (variant.parts > 1) return launch_split(lowering, p, variant);
     if (in_range && div_up(p.rows(), variant.tile->rows) <= caps.workgroup_count[0])
-        launch_variant(lowering, with_statistics(lowering, p, variant), variant);
+        launch_variant(
+            lowering,
+            variant.family->statistics ? with_statistics(lowering, p, variant.tile->rows) : p,
+            variant);
     else
         launch_bands(lowering, p, variant, op);
 }

@@ -1,5 +1,6 @@
 // Products that normalise A while they load it, instead of a kernel that does so before them.
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "runtime/ops/product_variants.h"
@@ -21,7 +22,9 @@ std::optional<Product> loading(const Caps& caps, Product p, const Normalised& x)
     p.a = x.x;
     p.factors = x.factors;
     p.before = Activation(x.activation);
-    if (has_bf16(p) || std::max(p.a.size, p.d.size) > caps.binding_range) return {};
+    if (has_bf16(p) || std::max(p.a.size, p.d.size) > caps.binding_range ||
+        p.rows() / 8 >= caps.workgroup_count[0])   // no bands
+        return {};
     return p;
 }
 
@@ -32,11 +35,9 @@ bool is_faster(const Lowering& lowering, Product p, double values) {
     p.columns = fours(p.columns);
     Product plain = p;
     plain.factors = {};
-    const ProductChoice with = cheapest_product(lowering, p),
-                        without = cheapest_product(lowering, plain);
-    return with.variant.family &&
-           div_up(p.rows(), with.variant.tile->rows) <= lowering.caps().workgroup_count[0] &&
-           with.time / speed < without.time + normalising_time(lowering.caps(), values);
+    const double with = convolution_time(lowering, p), without = convolution_time(lowering, plain);
+    return std::isfinite(with) &&
+           with / speed < without + normalising_time(lowering.caps(), values);
 }
 
 }   // namespace

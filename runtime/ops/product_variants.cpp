@@ -50,6 +50,10 @@ double normalising_time(const Caps& caps, double values) {
     return value * values + kLaunch * places(caps);
 }
 
+double preparation_time(const Caps& caps, const Product& p) {
+    return preparation(p) / (caps.kind == DeviceKind::cpu ? 10 : 1);
+}
+
 std::string ProductVariant::name() const {
     std::string name = "matmul." + std::string(family->name) + " " + std::to_string(tile->rows) +
                        "x" + std::to_string(tile->columns);

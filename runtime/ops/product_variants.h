@@ -56,6 +56,11 @@ ProductChoice cheapest_product(const Lowering& lowering, const Product& product)
 
 // The time of normalising `values` in a kernel of its own, in the same unit.
 double normalising_time(const Caps& caps, double values);
+// For each value that is loaded, of a kernel that moves data rather than multiplies.
+double preparation_time(const Caps& caps, const Product& product);
+
+// The product with a place for the statistics of D over `chunk` rows each, where they are wanted.
+Product with_statistics(Lowering& lowering, Product product, int64_t chunk);
 
 // The same for operands in bf16, if need be through f32.
 struct StorageChoice {
@@ -84,6 +89,7 @@ void launch_variant(Lowering& lowering, const Product& product, const ProductVar
 // and tuning ("conv.direct" or "conv.winograd 4x4"); the launches, with operands within the limits
 // of the device.
 bool prefers_winograd(const Lowering& lowering, const Product& product);
+double convolution_time(const Lowering& lowering, const Product& product);   // of the faster way
 void launch_winograd(Lowering& lowering, const Product& product, std::string_view op);
 
 // Texel buffers reach all that this product reads.

@@ -77,7 +77,8 @@ double time_of(const Lowering& lowering, const Product& p) {
     const double inputs = double(plan.tiles * p.channels) * (down > 1 ? across : 1);
     return choice.time * across * down +
            moved * kProducts *
-               (inputs + double(plan.tiles * p.columns) + double(p.channels * p.columns));
+               (inputs + double(plan.tiles * p.columns) + double(p.channels * p.columns)) +
+           preparation_time(lowering.caps(), p) * kProducts * inputs;
 }
 
 Grid grid_of(int64_t items, uint32_t local) { return {div_up(items, local), 1, 1}; }
@@ -100,7 +101,7 @@ struct Launcher {
 
     void inputs(const Operand& v, int64_t first, int64_t count) const {
         using namespace kernels::winograd_input;
-        lowering.launch(launch(Variant::main, {.x = p.a, .v = v},
+        lowering.launch(launch(Variant::main, {.x = p.a, .v = v, .factors = p.factors_or_any()},
                                {.first = uint32_t(first),
                                 .count = uint32_t(count),
                                 .channels = uint32_t(p.channels / 4),
@@ -110,30 +111,35 @@ struct Launcher {
                                 .height = int32_t(p.map.in[1]),
                                 .pad_x = int32_t(p.map.pad[2]),
                                 .pad_y = int32_t(p.map.pad[1])},
-                               {.local_x = local}, grid_of(count * p.channels / 4, local)));
+                               {.local_x = local, .normalised = p.normalised()},
+                               grid_of(count * p.channels / 4, local)));
     }
 
     void outputs(const Operand& m, int64_t first, int64_t count, int64_t column,
                  int64_t columns) const {
         using namespace kernels::winograd_output;
-        lowering.launch(
-            launch(Variant::main,
-                   {.m = m, .bias = p.bias_or_any(), .residual = p.residual_or_any(), .d = p.d},
-                   {.first_tile = uint32_t(first),
-                    .count = uint32_t(count),
-                    .first_column = uint32_t(column / 4),
-                    .columns = uint32_t(columns / 4),
-                    .pitch = uint32_t(p.pitch_d / 4),
-                    .tiles_x = uint32_t(plan.tiles_x),
-                    .tiles_y = uint32_t(plan.tiles_y),
-                    .width = uint32_t(p.map.out[2]),
-                    .height = uint32_t(p.map.out[1])},
-                   {.local_x = local,
-                    .bias = present(p.bias),
-                    .activation = uint32_t(p.activation),
-                    .residual = uint32_t(p.residual_kind),
-                    .half = is_half(p.d)},
-                   grid_of(count * columns / 4, local)));
+        lowering.launch(launch(Variant::main,
+                               {.m = m,
+                                .bias = p.bias_or_any(),
+                                .residual = p.residual_or_any(),
+                                .d = p.d,
+                                .statistics = p.statistics_or_any()},
+                               {.first_tile = uint32_t(first),
+                                .count = uint32_t(count),
+                                .first_column = uint32_t(column / 4),
+                                .columns = uint32_t(columns / 4),
+                                .pitch = uint32_t(p.pitch_d / 4),
+                                .tiles_x = uint32_t(plan.tiles_x),
+                                .tiles_y = uint32_t(plan.tiles_y),
+                                .width = uint32_t(p.map.out[2]),
+                                .height = uint32_t(p.map.out[1])},
+                               {.local_x = local,
+                                .bias = present(p.bias),
+                                .activation = uint32_t(p.activation),
+                                .residual = uint32_t(p.residual_kind),
+                                .half = is_half(p.d),
+                                .statistics = present(p.statistics)},
+                               grid_of(count * columns / 4, local)));
     }
 };
 
@@ -149,7 +155,15 @@ bool prefers_winograd(const Lowering& lowering, const Product& p) {
     return time_of(lowering, p) < cheapest_product(lowering, p).time;
 }
 
-void launch_winograd(Lowering& lowering, const Product& p, std::string_view op) {
+double convolution_time(const Lowering& lowering, const Product& p) {
+    if (prefers_winograd(lowering, p)) return time_of(lowering, p);
+    const ProductChoice direct = cheapest_product(lowering, p);
+    return direct.variant.family ? direct.time : INFINITY;
+}
+
+void launch_winograd(Lowering& lowering, const Product& product, std::string_view op) {
+    const bool whole = product.map.out[1] % kTile == 0 && product.map.out[2] % kTile == 0;
+    const Product p = whole ? with_statistics(lowering, product, kTile * kTile) : product;
     const Launcher launcher{lowering, p};
     const Plan& plan = launcher.plan;
     const Product most = batch_of(p, plan.rows, plan.columns);

@@ -3,11 +3,14 @@
 // row of 36 matrices [tiles, c]. Channels count in fours. See lib/winograd.glsl.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
+#include "lib/special.glsl"
 #include "lib/winograd.glsl"
 
 layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint NORMALISED = 0;   // x is not: 0, else 1 + the activation
 layout(set = 0, binding = 0) uniform samplerBuffer x;
 layout(set = 0, binding = 1) writeonly buffer V { vec4 v[]; };
+layout(set = 0, binding = 2) uniform samplerBuffer factors;   // [n, c, {mean, scale, bias}]
 layout(push_constant) uniform Args {
     uint first, count;           // tiles: of the band
     uint channels;
@@ -21,6 +24,12 @@ void main() {
     if (tile >= count) return;
     uint at = first + tile, column = at % tiles_x, row = at / tiles_x % tiles_y;
     int image = int(at / (tiles_x * tiles_y)) * height;
+    vec4 mean, scale, shift;
+    if (NORMALISED != 0) {
+        int by = 3 * int(at / (tiles_x * tiles_y) * channels + c);
+        mean = texelFetch(factors, by), scale = texelFetch(factors, by + 1);
+        shift = texelFetch(factors, by + 2);
+    }
     int x0 = 4 * int(column) - pad_x, y0 = 4 * int(row) - pad_y;
 
     vec4 half_way[6][6];   // B^T d
@@ -32,6 +41,8 @@ void main() {
             bool inside = px >= 0 && px < width && py >= 0 && py < height;
             int from = ((image + py) * width + px) * int(channels) + int(c);
             d[i] = texelFetch(x, inside ? from : 0);
+            if (NORMALISED != 0)
+                d[i] = activate(NORMALISED - 1, (d[i] - mean) * scale + shift, 0.01);
             if (!inside) d[i] = vec4(0.0);
         }
         d = of_input(d);

@@ -13,10 +13,12 @@ layout(constant_id = 1) const uint BIAS = 0;
 layout(constant_id = 2) const uint ACTIVATION = 0;
 layout(constant_id = 3) const uint RESIDUAL = 0;   // 1: a tensor like D, 2: a row for each image
 layout(constant_id = 4) const uint HALF = 0;       // D is f16
+layout(constant_id = 5) const uint STATISTICS = 0; // of D are wanted, whose tiles are all whole
 layout(set = 0, binding = 0) uniform samplerBuffer m;
 layout(set = 0, binding = 1) uniform samplerBuffer bias;
 layout(set = 0, binding = 2) uniform samplerBuffer residual;
 layout(set = 0, binding = 3) writeonly buffer D { uvec2 d[]; };
+layout(set = 0, binding = 4) writeonly buffer Statistics { vec4 statistics[]; };   // by tile
 layout(push_constant) uniform Args {
     uint first_tile, count;        // of the band
     uint first_column, columns;    // of the band
@@ -51,6 +53,7 @@ void main() {
     }
     vec4 added = BIAS != 0 ? texelFetch(bias, int(to)) : vec4(0.0);
     vec4 of_image = RESIDUAL == 2 ? texelFetch(residual, int(image * pitch + to)) : vec4(0.0);
+    vec4 shift, s = vec4(0.0), q = vec4(0.0);
     [[unroll]] for (uint i = 0; i < 4; i++) {
         vec4 line[4] = of_product(half_way[i]);
         uint y = 4 * row + i;
@@ -61,6 +64,12 @@ void main() {
             vec4 value = activate(ACTIVATION, line[j] + added, 0.01) + of_image;
             if (RESIDUAL == 1) value += texelFetch(residual, int(index));
             store(index, value);
+            if (i == 0 && j == 0) shift = value;
+            s += value - shift;
+            q += (value - shift) * (value - shift);
         }
     }
+    if (STATISTICS == 0) return;
+    statistics[2 * (at * pitch + to)] = shift + s / 16.0;
+    statistics[2 * (at * pitch + to) + 1] = max(q - s * s / 16.0, 0.0);
 }

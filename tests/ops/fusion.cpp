@@ -264,3 +264,22 @@ TEST_CASE("a norm with two readers, or that is read otherwise, is made once", "[
     device->set_tuning(with_loads({}, 0));
     CHECK(launches({a}) == 1);
 }
+
+TEST_CASE("Winograd's convolutions normalise what they load and make statistics", "[gpu]") {
+    auto device = test_device(GENERATE("", "minimal"));
+    auto [height, width, dtype] = GENERATE(table<int64_t, int64_t, DType>(
+        {{8, 12, DType::f32}, {4, 8, DType::f16}, {5, 8, DType::f32}}));
+    std::vector<float> values = fractions(2 * height * width * 8, 1);
+    Value x = normed(*device,
+                     {operand(*device, {2, height, width, 8}, values, dtype), doubles(values)}, 2);
+    Value y = normed(*device, convolved(*device, x, 12, 1, dtype), 3);
+    Retuned retuned(device, with_loads(Tuning::only("conv.winograd"), 1e30));
+    Graph graph = take(Graph::compile(device, {y.tensor}));
+    INFO(graph.dump());
+    if (launches_of(graph, "winograd_output") == 0) SKIP("texel buffers are too small");
+    CHECK(launches_of(graph, "group_norm") == 1);   // the second
+    CHECK(launches_of(graph, "group_norm_stats") == (height % 4 ? 2 : 1));
+    take(graph.run());
+    CHECK(difference(take(graph.read()), y.reference) < (dtype == DType::f32 ? 1e-4 : 6e-3));
+    check_silent(*device);
+}
