@@ -11,18 +11,35 @@
 
 namespace kiln {
 
+struct SelfAttention {
+    Linears qkv;
+    Linear out;
+    int heads;
+
+    SelfAttention(Scope s, int c, int heads)
+        : qkv({s / "to_q", s / "to_k", s / "to_v"}, c, c, false),
+          out(s / "to_out" / 0, c, c),
+          heads(heads) {}
+    Tensor operator()(const Tensor& x) const {
+        const std::vector<Tensor> y = qkv(x);
+        return out(attention(y[0], y[1], y[2], {.heads = heads}));
+    }
+};
+
 struct CrossAttention {
-    Linear q, k, v, out;
+    Linear q;
+    Linears kv;
+    Linear out;
     int heads;
 
     CrossAttention(Scope s, int c, int c_context, int heads)
         : q(s / "to_q", c, c, false),
-          k(s / "to_k", c_context, c, false),
-          v(s / "to_v", c_context, c, false),
+          kv({s / "to_k", s / "to_v"}, c_context, c, false),
           out(s / "to_out" / 0, c, c),
           heads(heads) {}
     Tensor operator()(const Tensor& x, const Tensor& context) const {
-        return out(attention(q(x), k(context), v(context), {.heads = heads}));
+        const std::vector<Tensor> y = kv(context);
+        return out(attention(q(x), y[0], y[1], {.heads = heads}));
     }
 };
 
@@ -36,22 +53,25 @@ struct FeedForward {   // GEGLU
 
 struct TransformerBlock {
     LayerNorm norm1, norm2, norm3;
-    CrossAttention self, cross;
+    std::optional<SelfAttention> self;
+    std::optional<CrossAttention> first_cross;   // where a block has no self-attention
+    CrossAttention cross;
     FeedForward feed_forward;
-    bool only_cross;
 
     TransformerBlock(Scope s, int c, int c_context, int heads, bool only_cross)
         : norm1(s / "norm1", c),
           norm2(s / "norm2", c),
           norm3(s / "norm3", c),
-          self(s / "attn1", c, only_cross ? c_context : c, heads),
           cross(s / "attn2", c, c_context, heads),
-          feed_forward(s / "ff", c),
-          only_cross(only_cross) {}
+          feed_forward(s / "ff", c) {
+        if (only_cross)
+            first_cross.emplace(s / "attn1", c, c_context, heads);
+        else
+            self.emplace(s / "attn1", c, heads);
+    }
     Tensor operator()(Tensor x,
                       const Tensor& context) const {   // x [n, h*w, c], context [n, s, c_context]
-        const Tensor y = norm1(x);
-        x = x + self(y, only_cross ? context : y);
+        x = x + (self ? (*self)(norm1(x)) : (*first_cross)(norm1(x), context));
         x = x + cross(norm2(x), context);
         return x + feed_forward(norm3(x));
     }

@@ -16,18 +16,18 @@ constexpr float kVaeEps = 1e-6f;
 // Self-attention over all positions with a single head.
 struct VaeAttention {
     GroupNorm norm;
-    Linear q, k, v, out;
+    Linears qkv;
+    Linear out;
 
     VaeAttention(Scope s, int c, int groups)
         : norm(s / "group_norm", groups, c, kVaeEps),
-          q(either(s, "to_q", "query"), c, c),
-          k(either(s, "to_k", "key"), c, c),
-          v(either(s, "to_v", "value"), c, c),
+          qkv({either(s, "to_q", "query"), either(s, "to_k", "key"), either(s, "to_v", "value")}, c,
+              c),
           out(either(s, "to_out.0", "proj_attn"), c, c) {}
     Tensor operator()(const Tensor& x) const {
         const Shape line{x[0], x[1] * x[2], x[3]};   // [n, h*w, c]
-        const Tensor h = reshape(norm(x), line);
-        return reshape(reshape(x, line) + out(attention(q(h), k(h), v(h), {.heads = 1})),
+        const std::vector<Tensor> h = qkv(reshape(norm(x), line));
+        return reshape(reshape(x, line) + out(attention(h[0], h[1], h[2], {.heads = 1})),
                        x.shape());
     }
 

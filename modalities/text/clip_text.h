@@ -29,24 +29,24 @@ Result<ClipTextConfig> parse_clip_text_config(const JsonObject& json);
 
 struct ClipLayer {
     LayerNorm norm1, norm2;
-    Linear q, k, v, out, fc1, fc2;
+    Linears qkv;
+    Linear out, fc1, fc2;
     int heads;
     Activation activation;
 
     ClipLayer(Scope s, const ClipTextConfig& c)
         : norm1(s / "layer_norm1", c.width, c.eps),
           norm2(s / "layer_norm2", c.width, c.eps),
-          q(s / "self_attn.q_proj", c.width, c.width),
-          k(s / "self_attn.k_proj", c.width, c.width),
-          v(s / "self_attn.v_proj", c.width, c.width),
+          qkv({s / "self_attn.q_proj", s / "self_attn.k_proj", s / "self_attn.v_proj"}, c.width,
+              c.width),
           out(s / "self_attn.out_proj", c.width, c.width),
           fc1(s / "mlp.fc1", c.width, c.hidden),
           fc2(s / "mlp.fc2", c.hidden, c.width),
           heads(c.heads),
           activation(c.activation) {}
     Tensor operator()(Tensor x) const {
-        const Tensor y = norm1(x);
-        x = x + out(attention(q(y), k(y), v(y), {.heads = heads, .causal = true}));
+        const std::vector<Tensor> y = qkv(norm1(x));
+        x = x + out(attention(y[0], y[1], y[2], {.heads = heads, .causal = true}));
         return x + fc2(fc1(norm2(x), activation));
     }
 };

@@ -13,6 +13,14 @@ static Tensor with_node(const Tensor& t, std::shared_ptr<const Node> node) {
     return Tensor(std::move(value));
 }
 
+// Whether only input i changed: then the others may still be absorbed.
+static bool same_but(const Node& a, const Node& b, size_t i) {
+    if (a.inputs.size() != b.inputs.size()) return false;
+    for (size_t j = 0; j < a.inputs.size(); j++)
+        if (j != i && a.inputs[j].id() != b.inputs[j].id()) return false;
+    return true;
+}
+
 std::vector<Tensor> fuse(const std::vector<Tensor>& outputs) {
     std::vector<Tensor> order = topological_order(outputs);
     auto users = count_users(order);
@@ -23,17 +31,20 @@ std::vector<Tensor> fuse(const std::vector<Tensor>& outputs) {
     auto rewrite = [&](const Tensor& t) -> Tensor {
         if (t.kind() != Tensor::Kind::computed) return t;
         const Node& old = *t.value().node;
-        auto node = std::make_shared<Node>(Node{old.op, {}});
+        Node made{old.op, {}};
         for (const Tensor& input : old.inputs)
-            node->inputs.push_back(input ? rewritten.at(input.id()) : Tensor());
+            made.inputs.push_back(input ? rewritten.at(input.id()) : Tensor());
+        auto node = std::make_shared<const Node>(std::move(made));
         for (size_t i = 0; i < old.inputs.size(); i++) {
             const Tensor& before = old.inputs[i];
             if (!before || users[before.id()] != 1 || kept.count(before.id())) continue;
             const Tensor& producer = node->inputs[i];
             if (producer.kind() != Tensor::Kind::computed) continue;
             const Node& self = *producer.value().node;
-            if (auto fused = self.op->absorb(self, producer, *node, with_node(t, node)))
-                return with_node(t, fused);
+            auto fused = self.op->absorb(self, producer, *node, with_node(t, node));
+            if (!fused) continue;
+            if (!same_but(*node, *fused, i)) return with_node(t, fused);
+            node = fused;
         }
         return with_node(t, node);
     };

@@ -35,6 +35,27 @@ Tensor Linear::operator()(const Tensor& x, Activation activation) const {
     return apply(activation, bias ? y + bias : y);
 }
 
+Linears::Linears(const std::vector<Scope>& scopes, int in, int out, bool has_bias)
+    : count(int(scopes.size())) {
+    Weights& weights = *scopes[0].weights;
+    std::vector<std::string> matrices, vectors;
+    for (const Scope& s : scopes) {
+        matrices.push_back(s.child("weight"));
+        vectors.push_back(s.child("bias"));
+    }
+    if (const Tensor joined = weights.joined_matrix(matrices, in, out))
+        layers.emplace_back(joined, has_bias ? weights.joined_vector(vectors, out) : Tensor());
+    else
+        for (const Scope& s : scopes) layers.emplace_back(s, in, out, has_bias);
+}
+
+std::vector<Tensor> Linears::operator()(const Tensor& x) const {
+    if (layers.size() == 1) return split(layers[0](x), count);
+    std::vector<Tensor> results;
+    for (const Linear& layer : layers) results.push_back(layer(x));
+    return results;
+}
+
 Conv::Conv(Scope s, int in, int out, std::vector<int64_t> kernel, ConvOptions o, bool has_bias)
     : weight(s.weights->matrix(s.child("weight"), in / o.groups, out, kernel)),
       options(std::move(o)) {

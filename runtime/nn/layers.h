@@ -17,7 +17,18 @@ struct Linear {
     Tensor bias;
 
     Linear(Scope s, int in, int out, bool has_bias = true);
+    Linear(Tensor weight, Tensor bias) : weight{std::move(weight)}, bias(std::move(bias)) {}
     Tensor operator()(const Tensor& x, Activation activation = Activation::none) const;
+};
+
+// Several linear layers [in] -> [out] over the same x, as one product where their weights can lie
+// side by side. Attention reads the results where they are: nothing is copied apart.
+struct Linears {
+    std::vector<Linear> layers;   // one that holds all, or each
+    int count;
+
+    Linears(const std::vector<Scope>& scopes, int in, int out, bool has_bias = true);
+    std::vector<Tensor> operator()(const Tensor& x) const;   // one a scope
 };
 
 // Padding as given, before and after each spatial axis; by default such that an odd kernel with

@@ -72,10 +72,11 @@ struct Weights::Found {
         read(first, count, values.data());
         from_f32(DType::f16, values.data(), target, size_t(count));
     }
-    // Rows [first, first + count) of `in` values as a quantised matrix.
-    void read_quantised(int64_t first, int64_t count, int64_t in, std::byte* target) const {
+    // Rows [first, first + count) of `in` values as the columns of a quantised matrix from `at` on.
+    void read_quantised(int64_t first, int64_t count, int64_t in, std::byte* target, int64_t at,
+                        int64_t columns) const {
         const std::byte* rows = bytes + bytes_of(dtype, offset + first * in);
-        refuse_unless(pack_quantised(dtype, rows, in, count, target));
+        refuse_unless(pack_quantised(dtype, rows, in, count, target, at, columns));
     }
     template <class T>
     void check(const T* values, int64_t count) const {
@@ -91,14 +92,15 @@ struct Weights::Found {
 namespace {
 
 // Columns [first, first + count) of a matrix that the file keeps by output: rows turned in blocks.
+// They become those from `at` on of a target with `columns`.
 template <class T, class Found>
 void pack_turned(const Found& found, int64_t first, int64_t count, int64_t in, int64_t kernel,
-                 T* target) {
+                 T* target, int64_t at, int64_t columns) {
     std::vector<T> block(size_t(std::min(kBlock, count) * in * kernel));
     for (int64_t done = 0; done < count; done += kBlock) {
         const int64_t rows = std::min(kBlock, count - done);
         found.read((first + done) * in * kernel, rows * in * kernel, block.data());
-        turn(block.data(), target, rows, in, kernel, done, count);
+        turn(block.data(), target, rows, in, kernel, at + done, columns);
     }
 }
 
@@ -200,12 +202,13 @@ DType Weights::storage_for(DType stored, int64_t columns) const {
 }
 
 // `read` writes the parameter's values; what it reads from stays open as long as it.
-Tensor Weights::add(const Found& found, const std::string& name, Shape shape, DType dtype,
-                    Weight::Pack read) {
+Tensor Weights::add(std::vector<TensorFiles::Entry> from, const std::string& name, Shape shape,
+                    DType dtype, Weight::Pack read) {
     const uint64_t bytes = stored_bytes(dtype, shape);
-    auto pack = [files = files_, from = found.entry, read = std::move(read)](std::byte* target) {
+    auto pack = [files = files_, from = std::move(from),
+                 read = std::move(read)](std::byte* target) {
         read(target);
-        from.file->drop(*from.info);
+        for (const TensorFiles::Entry& entry : from) entry.file->drop(*entry.info);
     };
     if (options_.deferred) {
         deferred_.push_back(std::make_shared<Weight>(bytes, std::move(pack)));
@@ -220,7 +223,7 @@ Tensor Weights::add(const Found& found, const std::string& name, Shape shape, DT
 
 Tensor Weights::vector(const std::string& name, int64_t count) {
     const Found found = find(name, {count});
-    return add(found, name, {count}, DType::f32, [found, count](std::byte* target) {
+    return add({found.entry}, name, {count}, DType::f32, [found, count](std::byte* target) {
         found.read(0, count, reinterpret_cast<float*>(target));
     });
 }
@@ -249,22 +252,76 @@ std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t
         Shape shape = packed;
         shape.dims.push_back(count);
         if (quantised) {
-            const Tensor weight = add(found, name, std::move(shape), dtype, [=](std::byte* target) {
-                found.read_quantised(first, count, in, target);
-            });
+            const Tensor weight =
+                add({found.entry}, name, std::move(shape), dtype, [=](std::byte* target) {
+                    found.read_quantised(first, count, in, target, 0, count);
+                });
             parts.push_back(found.scale == 1 ? weight : scaled(weight, found.scale));
             continue;
         }
-        parts.push_back(add(found, name, std::move(shape), dtype, [=](std::byte* target) {
+        parts.push_back(add({found.entry}, name, std::move(shape), dtype, [=](std::byte* target) {
             pack_as(dtype, target, [&](auto* values) {
                 if (found.transposed)
                     pack_straight(found, first, count, in, out, values);
                 else
-                    pack_turned(found, first, count, in, window, values);
+                    pack_turned(found, first, count, in, window, values, 0, count);
             });
         }));
     }
     return parts;
+}
+
+std::vector<Weights::Found> Weights::find_all(const std::vector<std::string>& names,
+                                              const Shape& expected) {
+    std::vector<Found> all;
+    for (const std::string& name : names) all.push_back(find(name, expected));
+    return all;
+}
+
+static std::vector<TensorFiles::Entry> entries_of(const auto& all) {
+    std::vector<TensorFiles::Entry> entries;
+    for (const auto& found : all) entries.push_back(found.entry);
+    return entries;
+}
+
+Tensor Weights::joined_vector(const std::vector<std::string>& names, int64_t count) {
+    const std::vector<Found> all = find_all(names, {count});
+    return add(entries_of(all), names[0], {count * int64_t(names.size())}, DType::f32,
+               [all, count](std::byte* target) {
+                   auto* values = reinterpret_cast<float*>(target);
+                   for (const Found& found : all) {
+                       found.read(0, count, values);
+                       values += count;
+                   }
+               });
+}
+
+Tensor Weights::joined_matrix(const std::vector<std::string>& names, int64_t in, int64_t out) {
+    const std::vector<Found> all = find_all(names, {out, in});
+    const Found& first = all[0];
+    const int64_t columns = out * int64_t(all.size());
+    const bool quantised =
+        options_.storage == Storage::as_file && can_quantise(first.dtype, in, out);
+    for (const Found& found : all) {
+        if (found.transposed || found.dtype != first.dtype) return {};
+        if (quantised && found.scale != first.scale) return {};
+    }
+    const DType dtype = quantised ? first.dtype : storage_for(first.dtype, out);
+    const size_t column_bytes = size_t(in) * size_of(quantised ? DType::f16 : dtype);
+    if (part_of(columns, column_bytes, device_->caps()) != columns) return {};
+    auto pack = [=](std::byte* target) {
+        for (size_t i = 0; i < all.size(); i++) {
+            const int64_t at = int64_t(i) * out;
+            if (quantised)
+                all[i].read_quantised(0, out, in, target, at, columns);
+            else
+                pack_as(dtype, target, [&](auto* values) {
+                    pack_turned(all[i], 0, out, in, 1, values, at, columns);
+                });
+        }
+    };
+    const Tensor weight = add(entries_of(all), names[0], {in, columns}, dtype, std::move(pack));
+    return quantised && first.scale != 1 ? scaled(weight, first.scale) : weight;
 }
 
 std::vector<Tensor> Weights::table(const std::string& name, int64_t rows, int64_t columns) {
@@ -275,7 +332,7 @@ std::vector<Tensor> Weights::table(const std::string& name, int64_t rows, int64_
     const int64_t part = part_of(columns, column_bytes, device_->caps());
     for (int64_t first = 0; first < columns; first += part) {
         const int64_t count = std::min(part, columns - first);
-        parts.push_back(add(found, name, {rows, count}, dtype, [=](std::byte* target) {
+        parts.push_back(add({found.entry}, name, {rows, count}, dtype, [=](std::byte* target) {
             pack_as(dtype, target, [&](auto* values) {
                 pack_straight(found, first, count, rows, columns, values);
             });

@@ -54,6 +54,10 @@ public:
     // One tensor, or several with the columns side by side when a binding cannot span it whole.
     std::vector<Tensor> matrix(const std::string& name, int64_t in, int64_t out,
                                const std::vector<int64_t>& kernel = {});
+    // Matrices [in, out] side by side as one, [in, names * out]; empty where they cannot lie so: of
+    // different types, kept turned, or beyond a binding. And vectors of `count` end to end.
+    Tensor joined_matrix(const std::vector<std::string>& names, int64_t in, int64_t out);
+    Tensor joined_vector(const std::vector<std::string>& names, int64_t count);
     std::vector<Tensor> table(const std::string& name, int64_t rows, int64_t columns);
 
     // Names in the files that were asked for so far; with those of other Weights over the same
@@ -68,8 +72,9 @@ private:
     Found find(const std::string& name, Shape expected);
     float scale_of(const std::string& stored_name);
     DType storage_for(DType stored, int64_t columns) const;
-    Tensor add(const Found& found, const std::string& name, Shape shape, DType dtype,
-               Weight::Pack pack);
+    Tensor add(std::vector<TensorFiles::Entry> from, const std::string& name, Shape shape,
+               DType dtype, Weight::Pack pack);
+    std::vector<Found> find_all(const std::vector<std::string>& names, const Shape& expected);
 
     std::shared_ptr<Device> device_;
     std::shared_ptr<const TensorFiles> files_;

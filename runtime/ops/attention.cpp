@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "runtime/ops/attention_columns.h"
 #include "runtime/ops/attention_variants.h"
 #include "runtime/ops/checks.h"
 
@@ -8,24 +9,44 @@ namespace {
 
 class AttentionOp : public Op {
 public:
-    explicit AttentionOp(const AttentionOptions& options) : options_(options) {}
+    // Heads `width` wide, side by side in the columns of q, k and v from `begins` on.
+    AttentionOp(const AttentionOptions& options, int64_t width, std::array<int64_t, 3> begins = {})
+        : options_(options), width_(width), begins_(begins) {}
 
     std::string_view name() const override { return "attention"; }
 
+    std::shared_ptr<const Node> over_columns(const Node& node, const Tensor& part,
+                                             const Tensor& whole, int64_t begin) const {
+        if (width_ % 4 || begin % 4 || whole[-1] % 4) return nullptr;
+        std::array<int64_t, 3> begins = begins_;
+        std::vector<Tensor> inputs = node.inputs;
+        for (size_t i = 0; i < begins.size(); i++) {
+            if (inputs[i].id() != part.id()) continue;
+            inputs[i] = whole;
+            begins[i] += begin;
+        }
+        return std::make_shared<Node>(
+            Node{std::make_shared<AttentionOp>(options_, width_, begins), std::move(inputs)});
+    }
+
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
-        const Tensor &q = node.inputs[0], &k = node.inputs[1], &bias = node.inputs[3];
+        const Tensor &q = node.inputs[0], &k = node.inputs[1], &v = node.inputs[2],
+                     &bias = node.inputs[3];
         AttentionWork work{.q = lowering.operand(q),
                            .k = lowering.operand(k),
-                           .v = lowering.operand(node.inputs[2]),
+                           .v = lowering.operand(v),
                            .y = lowering.operand(out),
                            .images = q[0],
                            .queries = q[1],
                            .keys = k[1],
                            .heads = options_.heads,
-                           .width = q[2] / options_.heads,
+                           .width = width_,
                            .pitch_q = q[2],
                            .pitch_k = k[2],
-                           .pitch_v = k[2],
+                           .pitch_v = v[2],
+                           .base_q = begins_[0],
+                           .base_k = begins_[1],
+                           .base_v = begins_[2],
                            .bias_image = stride_of(bias, 0),
                            .bias_head = stride_of(bias, 1),
                            .causal = options_.causal,
@@ -36,21 +57,24 @@ public:
     }
 
     Tensor composition(const Node& node) const override {
-        const Tensor &q = node.inputs[0], &bias = node.inputs[3];
-        int64_t s = q[1], t = node.inputs[1][1];
-        auto by_heads = [&](const Tensor& x) {   // [n, heads, rows, width]
-            return permute(reshape(x, {x[0], x[1], options_.heads, x[-1] / options_.heads}),
-                           {0, 2, 1, 3});
+        auto columns = [&](size_t i) {
+            int64_t count = options_.heads * width_;
+            return slice(node.inputs[i], 2, begins_[i], begins_[i] + count);
         };
-        Tensor scores =
-            matmul(by_heads(q), by_heads(node.inputs[1]), {.transpose_b = true}) * options_.scale;
+        Tensor q = columns(0), k = columns(1), v = columns(2);
+        const Tensor& bias = node.inputs[3];
+        int64_t s = q[1], t = k[1];
+        auto by_heads = [&](const Tensor& x) {   // [n, heads, rows, width]
+            return permute(reshape(x, {x[0], x[1], options_.heads, width_}), {0, 2, 1, 3});
+        };
+        Tensor scores = matmul(by_heads(q), by_heads(k), {.transpose_b = true}) * options_.scale;
         if (bias) scores = scores + cast(bias, scores.dtype());
         if (options_.causal) {
             std::vector<float> hidden(size_t(s * t));
             for (int64_t i = 0; i < s * t; i++) hidden[size_t(i)] = i % t > i / t ? -1e4f : 0;
             scores = scores + cast(constant({s, t}, hidden), scores.dtype());
         }
-        Tensor y = matmul(softmax(scores), by_heads(node.inputs[2]));
+        Tensor y = matmul(softmax(scores), by_heads(v));
         return reshape(permute(y, {0, 2, 1, 3}), q.shape());
     }
 
@@ -80,9 +104,17 @@ private:
     }
 
     AttentionOptions options_;
+    int64_t width_;
+    std::array<int64_t, 3> begins_;
 };
 
 }   // namespace
+
+std::shared_ptr<const Node> attention_over_columns(const Node& consumer, const Tensor& part,
+                                                   const Tensor& whole, int64_t begin) {
+    auto* op = dynamic_cast<const AttentionOp*>(consumer.op.get());
+    return op ? op->over_columns(consumer, part, whole, begin) : nullptr;
+}
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
                  const Tensor& bias) {
@@ -106,7 +138,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
         return in_f32(q, [&](const Tensor& x) { return attention(x, k, v, options, bias); });
     AttentionOptions scaled = options;
     if (scaled.scale == 0) scaled.scale = 1 / std::sqrt(float(width));
-    return compute(std::make_shared<AttentionOp>(scaled),
+    return compute(std::make_shared<AttentionOp>(scaled, width),
                    {q, cast(k, q.dtype()), cast(v, q.dtype()), bias}, q.shape(), q.dtype());
 }
 

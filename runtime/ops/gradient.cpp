@@ -27,13 +27,18 @@ static std::vector<Tensor> input_gradients(const Tensor& t, const Tensor& d) {
     }
     Tensor composed = node.op->composition(node);
     if (!composed) model_error(node.op->name(), "has no gradient", {t});
-    std::vector<Tensor> present;
-    for (const Tensor& input : node.inputs)
-        if (input && is_float(input.dtype())) present.push_back(input);
+    std::vector<Tensor> present;   // each once: its gradient is that of all places where it stands
+    std::vector<size_t> places;
+    std::unordered_set<const void*> seen;
+    for (size_t i = 0; i < node.inputs.size(); i++) {
+        const Tensor& input = node.inputs[i];
+        if (!input || !is_float(input.dtype()) || !seen.insert(input.id()).second) continue;
+        present.push_back(input);
+        places.push_back(i);
+    }
     std::vector<Tensor> found = differentiate(composed, d, present, true);
-    size_t next = 0;
-    for (const Tensor& input : node.inputs)
-        grads.push_back(input && is_float(input.dtype()) ? found[next++] : Tensor());
+    grads.resize(node.inputs.size());
+    for (size_t i = 0; i < places.size(); i++) grads[places[i]] = found[i];
     return grads;
 }
 

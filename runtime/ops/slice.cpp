@@ -1,3 +1,4 @@
+#include "runtime/ops/attention_columns.h"
 #include "runtime/ops/checks.h"
 #include "runtime/ops/copy.h"
 
@@ -16,6 +17,14 @@ public:
         strides[size_t(axis_)] *= stride_;
         launch_copy(lowering, out.shape(), {lowering.operand(node.inputs[0]), strides, offset},
                     {lowering.operand(out), dense_strides(out.shape())});
+    }
+
+    // Attention reads columns of longer rows where they lie.
+    std::shared_ptr<const Node> absorb(const Node& self, const Tensor& self_out,
+                                       const Node& consumer, const Tensor&) const override {
+        const Tensor& x = self.inputs[0];
+        if (axis_ != x.rank() - 1 || stride_ != 1) return nullptr;
+        return attention_over_columns(consumer, self_out, x, begin_);
     }
 
     // Zeros between and around what was taken.

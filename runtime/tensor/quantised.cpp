@@ -96,13 +96,14 @@ private:
     uint32_t* words_;
 };
 
-// fp8 keeps its rows [in][out], a word for four columns.
-void turn_bytes(const std::byte* source, int64_t in, int64_t rows, std::byte* target) {
+// fp8 keeps its rows [in][columns], a word for four columns.
+void turn_bytes(const std::byte* source, int64_t in, int64_t rows, std::byte* target,
+                int64_t columns) {
     constexpr int64_t kTile = 64;
     for (int64_t k0 = 0; k0 < in; k0 += kTile)
         for (int64_t r = 0; r < rows; r++)
             for (int64_t k = k0; k < std::min(in, k0 + kTile); k++)
-                target[k * rows + r] = source[r * in + k];
+                target[k * columns + r] = source[r * in + k];
 }
 
 bool all_finite(DType dtype, const std::byte* source, int64_t count) {
@@ -133,14 +134,15 @@ uint64_t stored_bytes(DType dtype, const Shape& shape) {
 }
 
 bool pack_quantised(DType dtype, const std::byte* source, int64_t in, int64_t rows,
-                    std::byte* target) {
-    ensure(can_quantise(dtype, in, rows), "a matrix that can be quantised");
+                    std::byte* target, int64_t first, int64_t columns) {
+    ensure(can_quantise(dtype, in, rows) && can_quantise(dtype, in, columns) && first % 4 == 0,
+           "a matrix that can be quantised");
     if (!is_block(dtype)) {
-        turn_bytes(source, in, rows, target);
+        turn_bytes(source, in, rows, target + first, columns);
         return all_finite(dtype, source, in * rows);
     }
     const BlockFormat& f = block_format(dtype);
-    Packer packer(f, in, rows, reinterpret_cast<uint32_t*>(target));
+    Packer packer(f, in, columns, reinterpret_cast<uint32_t*>(target));
     const int64_t blocks = in / f.elements;
     bool finite = true;
     Four four;
@@ -150,7 +152,7 @@ bool pack_quantised(DType dtype, const std::byte* source, int64_t in, int64_t ro
                 unpack_block(f, source + ((r + c) * blocks + b) * f.bytes, four[size_t(c)]);
                 finite &= std::isfinite(four[size_t(c)].d) && std::isfinite(four[size_t(c)].dmin);
             }
-            packer.put(four, b, r / 4);
+            packer.put(four, b, (first + r) / 4);
         }
     return finite;
 }
@@ -163,7 +165,7 @@ std::vector<std::byte> quantised_from_f32(DType dtype, int64_t in, int64_t out,
     std::vector<std::byte> blocks(bytes_of(dtype, in * out)),
         packed(stored_bytes(dtype, {in, out}));
     from_f32(dtype, rows.data(), blocks.data(), rows.size());
-    ensure(pack_quantised(dtype, blocks.data(), in, out, packed.data()), "finite values");
+    ensure(pack_quantised(dtype, blocks.data(), in, out, packed.data(), 0, out), "finite values");
     return packed;
 }
 

@@ -29,10 +29,11 @@ bool can_quantise(DType dtype, int64_t in, int64_t out);
 // Bytes in device memory; of plain types that of the dense tensor.
 uint64_t stored_bytes(DType dtype, const Shape& shape);
 
-// `rows` of a file, each `in` values in blocks, as the columns of a matrix [in, rows]; `target`
-// has stored_bytes(). False if a scale is not finite.
+// `rows` of a file, each `in` values in blocks, as the columns from `first` on of a matrix [in,
+// columns]; `first` is a multiple of four, `target` has stored_bytes(). False if a scale is not
+// finite.
 bool pack_quantised(DType dtype, const std::byte* source, int64_t in, int64_t rows,
-                    std::byte* target);
+                    std::byte* target, int64_t first, int64_t columns);
 
 // The matrix [in, out] nearest to dense f32 values, as it lies in device memory.
 std::vector<std::byte> quantised_from_f32(DType dtype, int64_t in, int64_t out,

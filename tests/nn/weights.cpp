@@ -211,6 +211,71 @@ TEST_CASE("linear layers stay quantised in device memory, all else becomes f16",
     check_silent(*device);
 }
 
+TEST_CASE("matrices that lie side by side hold what each of them does", "[gpu]") {
+    const auto device = test_device();
+    const DType dtype = GENERATE(DType::f32, DType::f16, DType::q8_0, DType::q5_0, DType::q6_k,
+                                 DType::q4_k, DType::f8_e4m3);
+    const int64_t in = 256, out = 44, all = 3 * out;
+    File plain;
+    const std::vector<std::string> names{"q.weight", "k.weight", "v.weight"};
+    std::vector<GgufTensor> tensors;
+    for (const std::string& name : names) tensors.push_back({name, dtype, {out, in}});
+    std::shared_ptr<const TensorFiles> files;
+    auto values = [&](size_t i) {
+        std::vector<float> v(size_t(in * out));
+        for (size_t j = 0; j < v.size(); j++) v[j] = float((j + i * 17) * 37 % 101) / 50 - 1;
+        return v;
+    };
+    if (dtype == DType::f8_e4m3) {
+        for (const std::string& name : names) plain.add(name, dtype, {out, in}, -3);
+        for (const char* scale : {"q.scale_weight", "k.scale_weight", "v.scale_weight"})
+            plain.add(scale, DType::f32, {1}, 2);
+        plain.open(device);
+        files = std::make_shared<TensorFiles>(take(TensorFiles::open(plain.path)));
+    } else {
+        files = TemporaryGguf(tensors, [&](size_t i) {
+                    std::vector<std::byte> bytes(bytes_of(dtype, in * out));
+                    from_f32(dtype, values(i).data(), bytes.data(), size_t(in * out));
+                    return bytes;
+                }).files;
+    }
+    Weights weights(device, files);
+    const Tensor joined = weights.joined_matrix(names, in, out);
+    REQUIRE(joined);
+    CHECK(joined.shape() == Shape{in, all});
+    CHECK(joined.dtype() == dtype);
+    const auto whole = take(evaluate(device, cast(joined, DType::f32)));
+    for (size_t n = 0; n < names.size(); n++) {
+        INFO(name_of(dtype) << " " << names[n]);
+        const auto part =
+            take(evaluate(device, cast(weights.matrix(names[n], in, out).at(0), DType::f32)));
+        size_t different = 0;
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t o = 0; o < out; o++)
+                different +=
+                    whole[size_t(i * all + int64_t(n) * out + o)] != part[size_t(i * out + o)];
+        CHECK(different == 0);
+    }
+    check_silent(*device);
+}
+
+TEST_CASE("matrices of different types or scales are not joined", "[gpu]") {
+    const auto device = test_device();
+    File file;
+    file.add("a.weight", DType::f8_e4m3, {8, 4});
+    file.add("a.scale_weight", DType::f32, {1}, 2);
+    file.add("b.weight", DType::f8_e4m3, {8, 4});
+    file.add("b.scale_weight", DType::f32, {1}, 3);
+    file.add("c.weight", DType::f16, {8, 4});
+    file.add("a.bias", DType::f16, {2}, 1);
+    file.add("b.bias", DType::f32, {2}, 5);
+    Weights weights = file.open(device);
+    CHECK_FALSE(weights.joined_matrix({"a.weight", "b.weight"}, 4, 8));
+    CHECK_FALSE(weights.joined_matrix({"a.weight", "c.weight"}, 4, 8));
+    const Tensor bias = weights.joined_vector({"a.bias", "b.bias"}, 2);
+    CHECK(values_of(*device, bias) == std::vector<float>{1, 1.125f, 5, 5.125f});
+}
+
 TEST_CASE("device memory holds a quantised matrix in the bits of its file", "[gpu]") {
     const auto device = test_device();
     const int64_t in = 8192, out = 8192;   // 37.7 MB in q4_0, 134 MB in f16

@@ -247,6 +247,50 @@ TEST_CASE("the gradient of attention is that of the reference", "[gpu]") {
     }
 }
 
+TEST_CASE("attention reads joined projections where they lie", "[gpu]") {
+    auto device = test_device(GENERATE(from_range(kProfiles)));
+    const DType dtype = GENERATE(DType::f32, DType::f16);
+    const Case c{"joined", 2, 21, 21, 2, 12};
+    const int64_t width = c.heads * c.width, count = c.images * c.queries;
+    Inputs in(c);
+    std::vector<float> joined;
+    for (int64_t row = 0; row < count; row++)
+        for (const auto* x : {&in.q, &in.k, &in.v})
+            joined.insert(joined.end(), x->begin() + row * width, x->begin() + (row + 1) * width);
+    Tensor qkv = operand(*device, {c.images, c.queries, 3 * width}, joined, dtype) * 1.0f;
+    std::vector<Tensor> parts = split(qkv, 3);
+    Tensor y = attention(parts[0], parts[1], parts[2], {.heads = c.heads});
+    Doubles expected = reference(c, doubles(in.q), doubles(in.k), doubles(in.v), {});
+    Graph graph = take(Graph::compile(device, {y}));
+    CHECK(graph.dump().find("copy") == std::string::npos);
+    take(graph.run());
+    const double tolerance = dtype == DType::f32 ? 2e-6 : 1e-3;
+    CHECK(difference(take(graph.read()), expected) < tolerance);
+    CHECK(difference(values_of(device, y, false), expected) < tolerance);
+    for (const AttentionVariant& variant : attention_variants(device->caps(), work_of(c, dtype))) {
+        INFO(device->caps().profile << ": " << variant.name());
+        Retuned retuned(device, Tuning::only(variant.name()));
+        CHECK(difference(values_of(device, y), expected) < tolerance);
+    }
+    check_silent(*device);
+}
+
+TEST_CASE("the gradient of attention over one tensor counts each place once", "[gpu]") {
+    auto device = test_device();
+    std::vector<float> values = fractions(6 * 24, 1), cotangent = fractions(6 * 8, 2);
+    Tensor x = operand(*device, {1, 6, 24}, values), d = operand(*device, {1, 6, 8}, cotangent);
+    std::vector<Tensor> parts = split(x, 3);
+    Tensor joined = attention(parts[0], parts[1], parts[2], {.heads = 2});
+    Tensor one = attention(parts[0], parts[0], parts[0], {.heads = 2});
+    Tensor copies[] = {parts[0] * 1.0f, parts[0] * 1.0f, parts[0] * 1.0f};
+    Tensor three = attention(copies[0], copies[1], copies[2], {.heads = 2});
+    auto of_one = values_of(device, gradient(one, d, {x})[0]);
+    CHECK(difference(of_one, doubles(values_of(device, gradient(three, d, {x})[0]))) < 1e-6);
+    auto all = gradient(joined, d, {x, parts[0], parts[1], parts[2]});
+    std::vector<float> pieces = values_of(device, concat({all[1], all[2], all[3]}, 2));
+    CHECK(difference(values_of(device, all[0]), doubles(pieces)) < 1e-6);
+}
+
 TEST_CASE("attention that does not fit is a model error", "[ops]") {
     Tensor q = input("q", {1, 8, 12}), k = input("k", {1, 5, 12});
     CHECK_THROWS_AS(attention(q, k, k, {.heads = 5}), ModelError);

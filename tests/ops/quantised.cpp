@@ -30,7 +30,7 @@ struct Quantised {
         for (int64_t k = 0; k < in; k++)
             for (int64_t n = 0; n < out; n++) values.push_back(kept[size_t(n * in + k)]);
         std::vector<std::byte> packed(stored_bytes(dtype, {in, out}));
-        REQUIRE(pack_quantised(dtype, rows.data(), in, out, packed.data()));
+        REQUIRE(pack_quantised(dtype, rows.data(), in, out, packed.data(), 0, out));
         Buffer buffer = take(device.allocate(packed.size(), Intent::device));
         take(device.write(buffer, packed.data(), packed.size()));
         tensor = parameter("w", {in, out}, dtype, buffer);
@@ -55,13 +55,13 @@ TEST_CASE("a quantised matrix takes as much device memory as its file", "[quanti
 
 TEST_CASE("a scale that is not finite is refused", "[quantised]") {
     std::vector<std::byte> rows(4 * 34), packed(rows.size());
-    CHECK(pack_quantised(DType::q8_0, rows.data(), 32, 4, packed.data()));
+    CHECK(pack_quantised(DType::q8_0, rows.data(), 32, 4, packed.data(), 0, 4));
     rows[34 + 1] = std::byte(0x7c);
-    CHECK_FALSE(pack_quantised(DType::q8_0, rows.data(), 32, 4, packed.data()));
+    CHECK_FALSE(pack_quantised(DType::q8_0, rows.data(), 32, 4, packed.data(), 0, 4));
     std::vector<std::byte> bytes(16);
-    CHECK(pack_quantised(DType::f8_e4m3, bytes.data(), 4, 4, packed.data()));
+    CHECK(pack_quantised(DType::f8_e4m3, bytes.data(), 4, 4, packed.data(), 0, 4));
     bytes[5] = std::byte(0xff);
-    CHECK_FALSE(pack_quantised(DType::f8_e4m3, bytes.data(), 4, 4, packed.data()));
+    CHECK_FALSE(pack_quantised(DType::f8_e4m3, bytes.data(), 4, 4, packed.data(), 0, 4));
 }
 
 TEST_CASE("dequantising on the device gives the values that the blocks stand for",
