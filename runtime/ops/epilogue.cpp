@@ -71,6 +71,7 @@ void set_epilogue(Lowering& lowering, Product& product, const Epilogue& epilogue
                   const Node& node) {
     product.activation = epilogue.activation;
     product.residual_kind = epilogue.residual;
+    product.gated = epilogue.gated;
     if (node.inputs[2]) product.bias = lowering.operand(node.inputs[2]);
     if (node.inputs[3]) product.residual = lowering.operand(node.inputs[3]);
 }

@@ -8,10 +8,12 @@
 namespace kiln {
 
 // Inputs of an operator with an epilogue: x, weight, bias or empty, residual or empty. The result
-// is activation(product + bias) + residual.
+// is activation(product + bias) + residual or, gated, the first half of the columns of product +
+// bias times the activation of the second.
 struct Epilogue {
     Activation activation = Activation::none;
     Product::Residual residual = Product::Residual::none;
+    bool gated = false;
 };
 
 struct Absorption {

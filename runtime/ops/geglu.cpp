@@ -1,4 +1,6 @@
 // Shazeer. GLU Variants Improve Transformer. 2020.
+#include "runtime/ops/geglu.h"
+
 #include "kernels/geglu.h"
 
 #include "runtime/ops/checks.h"
@@ -12,27 +14,8 @@ public:
     std::string_view name() const override { return "geglu"; }
 
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
-        using namespace kernels::geglu;
-        const Caps& caps = lowering.caps();
-        Unit unit = unit_of(out.dtype(), out[-1] % 4 == 0);
-        uint64_t width = uint64_t(out[-1]) / width_of(unit),
-                 rows = uint64_t(out.shape().count() / out[-1]);
-        uint64_t row = width * bytes_of(unit);
-        for (Band band : bands(caps, rows, {{2 * row, 2 * row}, {row, row}})) {
-            uint64_t count = band.end - band.begin;
-            Window in = window(caps, lowering.operand(node.inputs[0]), band.begin * 2 * row,
-                               count * 2 * row, bytes_of(unit));
-            Window to =
-                window(caps, lowering.operand(out), band.begin * row, count * row, bytes_of(unit));
-            Spread s = spread(caps, count * width);
-            lowering.launch(launch(variant<Variant>(unit), {.x = in.operand, .y = to.operand},
-                                   {.count = uint32_t(count * width),
-                                    .chunk = s.chunk,
-                                    .width = uint32_t(width),
-                                    .x_base = in.base,
-                                    .y_base = to.base},
-                                   {.local_x = s.local}, s.grid));
-        }
+        launch_geglu(lowering, lowering.operand(node.inputs[0]), lowering.operand(out),
+                     uint64_t(out.shape().count() / out[-1]), uint64_t(out[-1]));
     }
 
     Tensor composition(const Node& node) const override {
@@ -42,6 +25,30 @@ public:
 };
 
 }   // namespace
+
+bool is_geglu(const Op& op) { return dynamic_cast<const GegluOp*>(&op); }
+
+void launch_geglu(Lowering& lowering, const Operand& x, const Operand& y, uint64_t rows,
+                  uint64_t width) {
+    using namespace kernels::geglu;
+    const Caps& caps = lowering.caps();
+    Unit unit = unit_of(y.dtype, width % 4 == 0);
+    width /= width_of(unit);
+    uint64_t row = width * bytes_of(unit);
+    for (Band band : bands(caps, rows, {{2 * row, 2 * row}, {row, row}})) {
+        uint64_t count = band.end - band.begin;
+        Window in = window(caps, x, band.begin * 2 * row, count * 2 * row, bytes_of(unit));
+        Window to = window(caps, y, band.begin * row, count * row, bytes_of(unit));
+        Spread s = spread(caps, count * width);
+        lowering.launch(launch(variant<Variant>(unit), {.x = in.operand, .y = to.operand},
+                               {.count = uint32_t(count * width),
+                                .chunk = s.chunk,
+                                .width = uint32_t(width),
+                                .x_base = in.base,
+                                .y_base = to.base},
+                               {.local_x = s.local}, s.grid));
+    }
+}
 
 Tensor geglu(const Tensor& x) {
     require_float("geglu", x);

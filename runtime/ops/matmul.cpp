@@ -2,6 +2,7 @@
 
 #include "runtime/ops/checks.h"
 #include "runtime/ops/epilogue.h"
+#include "runtime/ops/geglu.h"
 #include "runtime/ops/product_quantised.h"
 
 namespace kiln {
@@ -71,18 +72,19 @@ public:
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
         const Tensor &a = node.inputs[0], &b = node.inputs[1];
         int64_t m = out.rank() > 1 ? out[-2] : 1, k = a[-1], n = out[-1];
+        int64_t n_b = epilogue_.gated ? 2 * n : n;
         Product p{.b = lowering.operand(b),
                   .d = lowering.operand(out),
                   .map = line_of(m),
                   .columns = n,
                   .channels = k,
                   .pitch_a = k,
-                  .pitch_b = transposed_ ? k : n,
+                  .pitch_b = transposed_ ? k : n_b,
                   .pitch_d = n,
                   .alpha = b.value().scale,
                   .transposed = transposed_};
         std::vector<Batch::Loop> loops = batch_of(a.shape(), b.shape()).loops;
-        if (b.shape().count() == k * n) {   // one matrix for all rows
+        if (b.shape().count() == k * n_b) {   // one matrix for all rows
             p.map = line_of(out.shape().count() / n);
             if (epilogue_.residual == Product::Residual::image) {
                 p.map = line_of(out.shape().count() / n / out[0]);
@@ -97,14 +99,16 @@ public:
         }
         set_epilogue(lowering, p, epilogue_, node);
         set_source(lowering, p, a);
+        if (p.gated) return launch_gated_product(lowering, p, name());
         if (is_quantised(b.dtype())) return launch_quantised_product(lowering, p, name());
         launch_any_product(lowering, p, name());
     }
 
     Tensor composition(const Node& node) const override {
         if (!has_epilogue(node)) return {};
-        return compose_epilogue(
-            epilogue_, matmul(node.inputs[0], node.inputs[1], {.transpose_b = transposed_}), node);
+        Tensor product = matmul(node.inputs[0], node.inputs[1], {.transpose_b = transposed_});
+        if (!epilogue_.gated) return compose_epilogue(epilogue_, product, node);
+        return geglu(compose_epilogue({}, product, node));
     }
 
     std::vector<Tensor> vjp(const Node& node, const Tensor& out,
@@ -131,6 +135,8 @@ public:
                                        const Tensor& consumer_out) const override {
         if (self.inputs[1].shape().count() != self.inputs[1][-1] * self.inputs[1][-2])
             return nullptr;
+        if (epilogue_.gated) return nullptr;
+        if (is_geglu(*consumer.op)) return absorb_gate(self, self_out);
         auto absorbed = absorb_epilogue(epilogue_, self, self_out, consumer, consumer_out);
         if (!absorbed) return nullptr;
         return std::make_shared<Node>(
@@ -138,6 +144,14 @@ public:
     }
 
 private:
+    std::shared_ptr<const Node> absorb_gate(const Node& self, const Tensor& self_out) const {
+        bool plain = !transposed_ && epilogue_.activation == Activation::none && !self.inputs[3];
+        if (!plain || self_out[-1] % 8 || self.inputs[0][-1] % 4) return nullptr;
+        const Epilogue gate{Activation::gelu, Product::Residual::none, true};
+        return std::make_shared<Node>(
+            Node{std::make_shared<MatmulOp>(transposed_, gate), self.inputs});
+    }
+
     bool has_epilogue(const Node& node) const {
         return epilogue_.activation != Activation::none || node.inputs[2] || node.inputs[3];
     }

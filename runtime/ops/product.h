@@ -42,7 +42,11 @@ struct Product {
     bool transposed = false;
     Activation activation = Activation::none;
     Residual residual_kind = Residual::none;
+    // B and the bias have twice the columns: D is the first half times the activation of the
+    // second.
+    bool gated = false;
 
+    int64_t computed_columns() const { return gated ? 2 * columns : columns; }
     int64_t rows() const { return map.images * map.pixels(); }
     // What is bound where there is no bias or residual to bind.
     const Operand& bias_or_any() const { return bias.slot != ~0u ? bias : a; }
@@ -62,6 +66,10 @@ void launch_product(Lowering& lowering, const Product& product, std::string_view
 
 // A dense product, one batch, of any extents: pads what is not a multiple of four into scratch.
 void launch_any_product(Lowering& lowering, Product product, std::string_view op);
+
+// A gated product of one matrix; as a product and the gate of its result where that takes less time
+// or no kernel of the device knows gates. Its columns are whole fours.
+void launch_gated_product(Lowering& lowering, const Product& product, std::string_view op);
 
 // [batch, rows, columns] into [batch, out_rows, out_columns]: cropped, or filled with zeros.
 struct Repack {

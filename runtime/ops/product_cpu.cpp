@@ -38,11 +38,14 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
                                                  .residual = uint32_t(p.residual_kind),
                                                  .half = is_half(p.d),
                                                  .statistics = present(p.statistics),
-                                                 .normalised = p.normalised()},
+                                                 .normalised = p.normalised(),
+                                                 .gated = p.gated},
                                                 product_grid(p, tile));
     if (lowering.caps().subgroup_size_control) launch.subgroup_size = 8;
     lowering.launch(std::move(launch));
 }
+
+bool gates(const ProductTile& tile) { return tile.shape[1] % 2 == 0; }
 
 }   // namespace
 
@@ -52,6 +55,7 @@ const ProductFamily kProductCpu = {.name = "cpu",
                                    .launch = launch,
                                    .skips = true,
                                    .normalises = true,
-                                   .statistics = true};
+                                   .statistics = true,
+                                   .gates = gates};
 
 }   // namespace kiln

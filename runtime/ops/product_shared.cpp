@@ -1,4 +1,6 @@
 // Products on any device: tiles of the operands in shared memory, of the result in registers.
+#include <utility>
+
 #include "kernels/matmul.h"
 #include "runtime/ops/product_storage.h"
 
@@ -44,6 +46,10 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.whole = p.channels % kDepth == 0;
     constants.statistics = present(p.statistics);
     constants.normalised = p.normalised();
+    if (p.gated) {
+        constants.gate = 1 + std::exchange(constants.activation, 0u);
+        constants.gate_bias = std::exchange(constants.bias, 0u);
+    }
     Launch launch =
         kernels::matmul::launch(is_wide(p) ? Variant::wide : Variant::main,
                                 {.a = p.a,
@@ -60,6 +66,8 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     lowering.launch(std::move(launch));
 }
 
+bool gates(const ProductTile& tile) { return tile.shape[3] % 2 == 0; }
+
 }   // namespace
 
 const ProductFamily kProductShared = {.name = "shared",
@@ -69,6 +77,7 @@ const ProductFamily kProductShared = {.name = "shared",
                                       .bf16 = true,
                                       .skips = true,
                                       .normalises = true,
-                                      .statistics = true};
+                                      .statistics = true,
+                                      .gates = gates};
 
 }   // namespace kiln

@@ -34,8 +34,8 @@ Product part_of(const Product& p, int64_t parts) {
 }   // namespace
 
 bool can_split(const Caps& caps, const Product& p, const ProductVariant& variant, int64_t parts) {
-    if (p.outer * p.inner != 1 || p.channels % (kWhole * parts) || p.skip_b || present(p.factors))
-        return false;
+    if (p.gated || present(p.factors) || p.skip_b) return false;
+    if (p.outer * p.inner != 1 || p.channels % (kWhole * parts)) return false;
     Product part = part_of(p, parts);
     if (p.map.tap_count() > 1 && !variant.family->skips) return false;
     if (std::max({p.a.size, p.d.size, part.d.size}) > caps.binding_range) return false;

@@ -28,8 +28,8 @@ double time_of(const Caps& caps, const Product& p, const ProductVariant& variant
     constexpr double kPartial = 100;   // multiplications in the time of writing and reading a sum
     const ProductTile& tile = *variant.tile;
     double parts = double(variant.parts), depth = double(p.channels * p.map.tap_count()) / parts;
-    double groups = double(div_up(p.rows(), tile.rows)) * div_up(p.columns, tile.columns) *
-                    double(p.outer * p.inner) * parts;
+    double groups = double(div_up(p.rows(), tile.rows)) *
+                    div_up(p.computed_columns(), tile.columns) * double(p.outer * p.inner) * parts;
     double time = std::max(groups, places(caps)) * tile.rows * (tile.columns + preparation(p)) *
                   depth / speed;
     if (parts == 1) return time;
@@ -67,8 +67,10 @@ std::vector<ProductVariant> product_variants(const Caps& caps, const Product& pr
         if (has_bf16(product) && !family->bf16) continue;
         if (present(product.factors) && !family->normalises) continue;
         if (!family->fits(caps, product)) continue;
-        for (const ProductTile& tile : family->tiles)
+        for (const ProductTile& tile : family->tiles) {
+            if (product.gated && !(family->gates && family->gates(tile))) continue;
             if (!tile.fits || tile.fits(caps, product)) variants.push_back({family, &tile});
+        }
     }
     return variants;
 }
@@ -103,12 +105,13 @@ static Work work_of(const Product& p) {
     double batch = double(p.outer * p.inner);
     double batch_a = double(p.outer_a ? p.outer : 1) * double(p.inner_a ? p.inner : 1);
     double batch_b = double(p.outer_b ? p.outer : 1) * double(p.inner_b ? p.inner : 1);
-    double taps = double(p.map.tap_count()), rows = double(p.rows()), columns = double(p.columns);
+    double taps = double(p.map.tap_count()), rows = double(p.rows()),
+           columns = double(p.computed_columns());
     double pixels = double(p.map.images * p.map.in[0] * p.map.in[1] * p.map.in[2]);
     double values = rows * columns * batch, depth = double(p.channels) * taps;
     double b = is_quantised(p.b.dtype) ? double(p.b.size)
                                        : batch_b * depth * columns * double(size_of(p.b.dtype));
-    double d = values * double(size_of(p.d.dtype));
+    double d = rows * double(p.columns) * batch * double(size_of(p.d.dtype));
     return {.flops = 2 * values * depth,
             .bytes = batch_a * pixels * double(p.channels) * double(size_of(p.a.dtype)) + b + d +
                      (p.residual_kind == Product::Residual::same ? d : 0)};

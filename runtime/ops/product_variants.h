@@ -29,6 +29,7 @@ struct ProductFamily {
     bool skips = false;        // the kernel knows Product::skip_b
     bool normalises = false;   // the kernel knows Product::factors
     bool statistics = false;   // the kernel knows Product::statistics, over tile.rows
+    bool (*gates)(const ProductTile&) = nullptr;   // whether it knows Product::gated in this tile
 };
 
 extern const ProductFamily kProductCpu, kProductRegisters, kProductShared;
@@ -135,7 +136,7 @@ Args product_args(const Product& p) {
 inline uint32_t is_half(const Operand& o) { return o.dtype == DType::f16; }
 
 inline Grid product_grid(const Product& p, const ProductTile& tile) {
-    return {div_up(p.rows(), tile.rows), div_up(p.columns, tile.columns),
+    return {div_up(p.rows(), tile.rows), div_up(p.computed_columns(), tile.columns),
             uint32_t(p.outer * p.inner)};
 }
 

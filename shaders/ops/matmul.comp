@@ -17,12 +17,18 @@ layout(constant_id = 11) const uint WHOLE = 0;        // the channels of a tap a
 
 layout(constant_id = 12) const uint STATISTICS = 0;   // of D are wanted: kDown is at most kDepth
 
+// D is the first half of the product times this activation of the second, each with its bias.
+layout(constant_id = 14) const uint GATE = 0;         // 0: none, else 1 + activation
+layout(constant_id = 15) const uint GATE_BIAS = 0;    // as BIAS, which is 0 then
+
 layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
 
 const uint kDepth = 16;                               // of the tiles along K
 const uint kThreads = gl_WorkGroupSize.x, kDown = kThreads / ACROSS;
 const uint kTileRows = ROWS * kDown, kTileColumns = COLUMNS * ACROSS;   // rows; fours
 const uint kDeep = kDepth / 4 / kItem, kBroad = kTileColumns / kItem;    // in items
+// Vectors of an invocation and columns of a tile that are values of D; those behind are gates.
+const uint kOwn = GATE != 0 ? COLUMNS / 2 : COLUMNS, kOwnColumns = kOwn * ACROSS;
 const uint kItemsA = (kTileRows * kDeep + kThreads - 1) / kThreads;
 const uint kItemsB = (kDepth * kBroad + kThreads - 1) / kThreads;
 const uint kPitchA = kTileRows / 4 + 1;               // one more against conflicts of banks
@@ -72,8 +78,9 @@ void load_a(uint base) {
 void load_b(uint base, uint left) {
     [[unroll]] for (uint i = 0; i < kItemsB; i++) {
         uint item = gl_LocalInvocationIndex + i * kThreads;
-        uint k = item / kBroad, column = gl_WorkGroupID.y * kTileColumns + item % kBroad * kItem;
-        uint at = k * pitch_b + min(column, columns - kItem);
+        uint k = item / kBroad, place = item % kBroad * kItem;
+        uint column = gl_WorkGroupID.y * kOwnColumns + place % kOwnColumns;
+        uint at = k * pitch_b + min(column, columns - kItem) + place / kOwnColumns * columns;
         if (TRANSPOSED != 0) {
             k = item % kDeep * kItem * 4;
             column = gl_WorkGroupID.y * kTileColumns * 4 + item / kDeep;
@@ -181,9 +188,24 @@ void store_statistics(uint down, uint across) {
     }
 }
 
+// Values times what becomes of the gates.
+void apply_gates(uint column0) {
+    [[unroll]] for (uint j = 0; j < kOwn; j++) {
+        uint column = min(column0 + j * ACROSS, columns - 1);
+        vec4 shift = vec4(0.0), shift_gate = vec4(0.0);
+        if (GATE_BIAS != 0) {
+            shift = LOAD_FORMAT(bias, GATE_BIAS - 1, column);
+            shift_gate = LOAD_FORMAT(bias, GATE_BIAS - 1, columns + column);
+        }
+        [[unroll]] for (uint r = 0; r < ROWS; r++)
+            acc[r][j] = (acc[r][j] + shift) *
+                        activate(GATE - 1, acc[r][(j + kOwn) % COLUMNS] + shift_gate, 0.01);
+    }
+}
+
 void main() {
     uint thread = gl_LocalInvocationIndex, down = thread / ACROSS, across = thread % ACROSS;
-    uint tile_row = gl_WorkGroupID.x * kTileRows, tile_column = gl_WorkGroupID.y * kTileColumns;
+    uint tile_row = gl_WorkGroupID.x * kTileRows, tile_column = gl_WorkGroupID.y * kOwnColumns;
     uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
     uint a0 = base_a + outer * outer_a + index * inner_a;
     uint b0 = base_b + outer * outer_b + index * inner_b;
@@ -210,8 +232,9 @@ void main() {
     }
 
     uint d0 = base_d + outer * outer_d + index * inner_d, channel0 = index * inner_d;
+    if (GATE != 0) apply_gates(tile_column + across);
     [[unroll]] for (uint r = 0; r < ROWS; r++)
-        [[unroll]] for (uint j = 0; j < COLUMNS; j++)
+        [[unroll]] for (uint j = 0; j < kOwn; j++)
             acc[r][j] = finish(acc[r][j], tile_row + 4 * (down + r / 4 * kDown) + r % 4,
                                tile_column + across + j * ACROSS, d0, channel0);
     if (STATISTICS != 0) store_statistics(down, across);

@@ -18,6 +18,7 @@ layout(constant_id = 5) const uint RESIDUAL = 0;     // kNone, kSame or kImage
 layout(constant_id = 6) const uint HALF = 0;         // D is f16
 layout(constant_id = 7) const uint STATISTICS = 0;   // of D are wanted
 layout(constant_id = 8) const uint NORMALISED = 0;   // A is not: 0, else 1 + the activation
+layout(constant_id = 9) const uint GATED = 0;        // B has the gates of D behind its values
 
 layout(set = 0, binding = 0) uniform samplerBuffer a;
 layout(set = 0, binding = 1) uniform samplerBuffer b;
@@ -26,6 +27,8 @@ layout(set = 0, binding = 3) uniform samplerBuffer residual;
 layout(set = 0, binding = 4) writeonly buffer D { uvec2 d[]; };
 layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
 layout(set = 0, binding = 6) uniform samplerBuffer factors;
+
+const uint kOwn = GATED != 0 ? COLUMNS / 2 : COLUMNS;   // vectors of D; those behind are gates
 
 vec4 acc[8 * ROWS][COLUMNS];
 
@@ -64,8 +67,9 @@ void main() {
     uint column[COLUMNS];
     int b_at[COLUMNS];
     [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
-        column[j] = (gl_WorkGroupID.y * COLUMNS + j) * 8 + lane;
-        b_at[j] = b0 + int(min(column[j], columns - 1) * (TRANSPOSED != 0 ? 4 * pitch_b : 1));
+        column[j] = (gl_WorkGroupID.y * kOwn + j % kOwn) * 8 + lane;
+        uint of_b = min(column[j], columns - 1) + j / kOwn * columns;
+        b_at[j] = b0 + int(of_b * (TRANSPOSED != 0 ? 4 * pitch_b : 1));
     }
     Pixel pixel[ROWS];
     [[unroll]] for (uint r = 0; r < ROWS; r++)
@@ -118,12 +122,18 @@ void main() {
     [[unroll]] for (uint i = 0; i < 8 * ROWS; i++) {
         uint row = row0 + i;
         if (row >= rows) break;
-        [[unroll]] for (uint j = 0; j < COLUMNS; j++) {
+        [[unroll]] for (uint j = 0; j < kOwn; j++) {
             if (column[j] >= columns) continue;
             uint at = d0 + row * pitch_d + column[j];
             vec4 value = alpha * sum[i][j];
             if (BIAS != 0) value += texelFetch(bias, int(index * inner_d + column[j]));
-            value = activate(ACTIVATION, value, 0.01);
+            if (GATED != 0) {
+                vec4 gate = alpha * sum[i][j + kOwn];
+                if (BIAS != 0) gate += texelFetch(bias, int(columns + column[j]));
+                value *= activate(ACTIVATION, gate, 0.01);
+            } else {
+                value = activate(ACTIVATION, value, 0.01);
+            }
             if (RESIDUAL == kSame) value += texelFetch(residual, int(at));
             if (RESIDUAL == kImage)
                 value += texelFetch(residual, int(image_row(row) + index * inner_d + column[j]));
@@ -134,7 +144,7 @@ void main() {
             q[j] += (value - first[j]) * (value - first[j]);
         }
     }
-    [[unroll]] for (uint j = 0; j < COLUMNS && STATISTICS != 0; j++) {
+    [[unroll]] for (uint j = 0; j < kOwn && STATISTICS != 0; j++) {
         if (column[j] >= columns) continue;
         uint to = 2 * (gl_WorkGroupID.x * columns + column[j]);
         vec4 mean = s[j] / float(min(rows - row0, 8 * ROWS));

@@ -126,6 +126,54 @@ TEST_CASE("every product variant can be split along K", "[gpu]") {
     check_variants(device, conv_work(*device, 64, 40, 1, dtype), 10);
 }
 
+TEST_CASE("a gated product equals the product and its gate, in every variant that knows gates",
+          "[gpu]") {
+    auto device = test_device(GENERATE(from_range(kProfiles)));
+    auto dtype = GENERATE(DType::f32, DType::f16);
+    auto [m, k, n] =
+        GENERATE(table<int64_t, int64_t, int64_t>({{37, 52, 44}, {70, 24, 136}, {3, 16, 260}}));
+    std::vector<float> x = fractions(m * k, 1), w = fractions(k * 2 * n, 2),
+                       bias = fractions(2 * n, 3);
+    Doubles whole = matmul_reference(doubles(x), doubles(w), 1, m, k, 2 * n), expected;
+    for (int64_t i = 0; i < m * n; i++) {
+        auto at = [&](int64_t column) {
+            return whole[size_t(i / n * 2 * n + column)] + bias[size_t(column)];
+        };
+        double gate = at(n + i % n);
+        expected.push_back(at(i % n) * 0.5 * gate * (1 + std::erf(gate / std::sqrt(2.0))));
+    }
+    Tensor y =
+        geglu(linear(operand(*device, {m, k}, x, dtype), operand(*device, {k, 2 * n}, w, dtype),
+                     operand(*device, {2 * n}, bias)));
+    const double tolerance = dtype == DType::f32 ? 1e-6 : 1e-3;
+    CHECK(difference(values_of(device, y, false), expected) < 2 * tolerance);
+    Product product = plain(m, k, n, dtype);
+    product.pitch_b = 2 * n;
+    product.gated = true;
+    size_t gated = 0;
+    for (ProductVariant variant : product_variants(device->caps(), product)) {
+        INFO(device->caps().profile << ": " << variant.name());
+        Retuned retuned(device, Tuning::only(variant.name()));
+        Graph graph = take(Graph::compile(device, {y}));
+        gated += graph.dump().find("geglu") == std::string::npos;
+        take(graph.run());
+        CHECK(difference(take(graph.read()), expected) < tolerance);
+    }
+    CHECK(gated >= 1);
+    check_silent(*device);
+}
+
+TEST_CASE("a gate that no kernel of a product knows is a launch of its own", "[gpu]") {
+    auto device = test_device();
+    Retuned retuned(device, Tuning::only("matmul.registers"));
+    std::vector<float> x = fractions(5 * 8, 1), w = fractions(8 * 16, 2);
+    Tensor y = geglu(linear(operand(*device, {5, 8}, x), operand(*device, {8, 16}, w)));
+    Graph graph = take(Graph::compile(device, {y}));
+    CHECK(graph.dump().find("geglu") != std::string::npos);
+    take(graph.run());
+    CHECK(difference(take(graph.read()), doubles(values_of(device, y, false))) < 1e-6);
+}
+
 TEST_CASE("a tuning that leaves no product variant is an error", "[gpu]") {
     auto device = test_device();
     Retuned retuned(device, Tuning::only("matmul.none"));
