@@ -79,6 +79,11 @@ std::vector<double> attended(int64_t queries, int64_t keys, int64_t heads, int64
     return y;
 }
 
+// A window of 3 whose result is as large as x.
+ConvOptions same_size() {
+    return {.stride = {}, .pad_before = {1, 1}, .pad_after = {1, 1}, .dilation = {}, .groups = 1};
+}
+
 std::string in_dtype(const char* what, DType dtype) {
     return std::string(what) + " in " + std::string(name_of(dtype));
 }
@@ -97,13 +102,44 @@ Probe linear_test(const Operands& operands, DType dtype, DType stored, int64_t n
     return probe;
 }
 
+// silu((x - mean) / deviation) over the pixels of each group of channels.
+std::vector<float> normalised(const std::vector<float>& x, int64_t c, int64_t groups) {
+    std::vector<float> y(x.size());
+    for (int64_t group = 0; group < groups; group++) {
+        auto each = [&](auto visit) {
+            for (size_t i = 0; i < x.size(); i++)
+                if (int64_t(i) % c / (c / groups) == group) visit(i);
+        };
+        const double count = double(x.size()) / double(groups);
+        double mean = 0, square = 0;
+        each([&](size_t i) { mean += double(x[i]) / count; });
+        each([&](size_t i) { square += (double(x[i]) - mean) * (double(x[i]) - mean) / count; });
+        each([&](size_t i) {
+            const double value = (double(x[i]) - mean) / std::sqrt(square + 1e-5);
+            y[i] = float(value / (1 + std::exp(-value)));
+        });
+    }
+    return y;
+}
+
+Probe norm_test(const Operands& operands, DType dtype) {
+    const Shape x{1, 9, 14, 36};
+    const int64_t n = 68, groups = 6;
+    const auto xs = eighths(x.count(), 9), ws = eighths(9 * x[3] * n, 10);
+    Probe probe{
+        "norm.", in_dtype("a norm before a convolution", dtype), {}, {}, 4 * tolerance_of(dtype)};
+    const Tensor norm = silu(group_norm(operands.store(x, dtype, xs), groups, {}, {}, 1e-5f));
+    probe.result = conv(norm, operands.store({3, 3, x[3], n}, dtype, ws), {}, same_size());
+    probe.expected = convolved(x, normalised(xs, x[3], groups), 3, ws, n);
+    return probe;
+}
+
 Probe conv_test(const Operands& operands, const char* variants, DType dtype, int64_t c, int64_t n) {
     const Shape x{1, 9, 14, c};
     const auto xs = eighths(x.count(), 3), ws = eighths(9 * x[3] * n, 4);
     Probe probe{variants, in_dtype("a convolution", dtype), {}, {}, tolerance_of(dtype)};
-    probe.result = conv(
-        operands.store(x, dtype, xs), operands.store({3, 3, x[3], n}, dtype, ws), {},
-        {.stride = {}, .pad_before = {1, 1}, .pad_after = {1, 1}, .dilation = {}, .groups = 1});
+    probe.result = conv(operands.store(x, dtype, xs), operands.store({3, 3, x[3], n}, dtype, ws),
+                        {}, same_size());
     probe.expected = convolved(x, xs, 3, ws, n);
     return probe;
 }
@@ -136,6 +172,7 @@ Result<std::vector<Probe>> test_probes(Device& device) try {
             probes.push_back(linear_test(operands, dtype, dtype, 136));
             probes.push_back(conv_test(operands, "matmul.", dtype, 40, 72));
         }
+        probes.push_back(norm_test(operands, dtype));
         for (int64_t d : {40, 64}) probes.push_back(attention_test(operands, dtype, d));
     }
     probes.push_back(linear_test(operands, dtypes.back(), DType::q8_0, 132));

@@ -130,7 +130,10 @@ Result<void> Tuner::go_over(const std::vector<Trial>& list,
         }
         // Best effort: where this cannot be written, a crash is met again.
         (void)file_.write({.tuning = result_, .complete = false, .trying = trial.variant});
-        device_->set_tuning(Tuning::only(trial.variant));
+        Tuning forced = Tuning::only(trial.variant);
+        if (!trial.probe->expected.empty())   // also where it would not be the faster way
+            forced.set(trial.variant, {1e9, ""});
+        device_->set_tuning(forced);
         try {
             if (auto done = (this->*attempt)(trial); !done) return done;
         } catch (const ModelError&) {   // a part of the work that this variant does not take
