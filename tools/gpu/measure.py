@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,8 +27,9 @@ PROMPT = "a red cube"
 class Kiln:
     def __init__(self, device, out):
         self.out = out
-        self.env = vulkan.environment(HERE, out)
-        self.env["KILN_CACHE"] = str(out / "cache")
+        self.work = Path(tempfile.mkdtemp(prefix="kiln-"))  # what nobody wants to keep
+        self.env = vulkan.environment(HERE, self.work)
+        self.env["KILN_CACHE"] = str(self.work / "cache")  # empty: the first start is one
         self.device = ["--device", device] if device else []
 
     def run(self, *arguments, timeout=300, **more):
@@ -57,8 +59,7 @@ def test(kiln, device):
         print(f"  {path.name}: {verdict}, {time.time() - begin:.0f} s")
         if status != 0:
             failed.append(path.name)
-            (kiln.out / f"{path.name}.log").write_text(text)
-            print("\n".join("    " + line for line in text.splitlines()[-30:]))
+            print("\n".join("    " + line for line in text.splitlines()[-40:]))
     return failed
 
 
@@ -74,7 +75,7 @@ def psnr(path, expected):
 
 def draw(kiln, name, *flags, **env):
     """Seconds from the start of the process to the picture in its file."""
-    path = kiln.out / f"{name}.png"
+    path = kiln.work / f"{name}.png"
     path.unlink(missing_ok=True)
     begin = time.time()
     done = kiln.run("image", PROMPT, "--seed", 1, "-o", path, "--quiet", *flags, **env)
@@ -83,7 +84,7 @@ def draw(kiln, name, *flags, **env):
     return time.time() - begin, path
 
 
-def torch_times(out, jobs, device):
+def torch_times(jobs, device):
     """What torch_side.py measures, in a process of its own; {} where there is no torch."""
     command = [sys.executable, str(HERE / "torch_side.py"), device, json.dumps(jobs)]
     try:
@@ -94,7 +95,8 @@ def torch_times(out, jobs, device):
     found = [json.loads(x) for x in done.stdout.splitlines() if x.startswith("{")]
     if done.returncode or not found:
         print("  no PyTorch: " + (done.stderr.strip().splitlines() or ["it said nothing"])[-1])
-    (out / "torch.log").write_text(done.stdout + done.stderr)
+    for row in found:
+        print("  PyTorch:", row)
     return {row["name"]: row for row in found}
 
 
@@ -169,7 +171,6 @@ def main():
     o = parser.parse_args()
     o.out = o.out.resolve()
     o.out.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(o.out / "cache", ignore_errors=True)   # the first start is one
     kiln = Kiln(o.device, o.out)
     print(kiln.run("devices").stdout or kiln.run("devices").stderr)
     if not o.no_tests and test(kiln, o.device):
@@ -193,13 +194,15 @@ def main():
     for _, folder, _, _ in models:
         if folder:
             fill(folder)
-    torch = torch_times(o.out, jobs, o.torch_device)
+    torch = torch_times(jobs, o.torch_device)
     table = [{"what": "default model, first start to picture, s", "kiln": first},
              {"what": "default model, later start to picture, s", "kiln": again}]
     parts = [matmul_table(kiln, sizes, torch), unet_table(kiln, models, torch, precision)]
     for part in parts:
         try:
-            table += part
+            for row in part:
+                table.append(row)
+                print("  " + json.dumps(row), flush=True)
         except (RuntimeError, subprocess.TimeoutExpired) as failure:
             print("  " + str(failure))
     for name, folder, size, _ in models:
@@ -210,6 +213,7 @@ def main():
             table.append({"what": f"{name} {size}, 20 steps, start to picture, s", "kiln": seconds})
     show(table)
     (o.out / "table.json").write_text(json.dumps(table, indent=1))
+    shutil.rmtree(kiln.work)
     return 0
 
 
