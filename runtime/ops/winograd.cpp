@@ -21,7 +21,7 @@ struct Plan {
 };
 
 Plan plan_of(const Product& p) {
-    constexpr int64_t kElements = 8 << 20;   // of the transformed weights; of a band's other two
+    constexpr int64_t kElements = 4 << 20;   // of the transformed weights; of a band's other two
     Plan plan{};
     plan.tiles_x = div_up(p.map.out[2], kTile), plan.tiles_y = div_up(p.map.out[1], kTile);
     plan.tiles = p.map.images * plan.tiles_x * plan.tiles_y;
