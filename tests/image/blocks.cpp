@@ -6,6 +6,7 @@
 #include "tests/image/models.h"
 #include "tests/support/device.h"
 #include "tests/support/matchers.h"
+#include "tests/support/retuned.h"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -62,16 +63,25 @@ double moved(const Graph& graph) {
 
 }   // namespace
 
-TEST_CASE("a residual block is nine launches", "[gpu]") {
+TEST_CASE("a residual block is nine launches, or seven that normalise what they load", "[gpu]") {
     Block block;
-    Graph fused = block.compile(true), apart = block.compile(false);
+    Tuning apart_norms = Tuning::only("conv.direct"), in_loads = apart_norms;
+    apart_norms.set("norm.load", {0, {}});
+    in_loads.set("norm.load", {1e30, {}});
+    Retuned retuned(block.device, apart_norms);
+    Graph apart = block.compile(false), fused = block.compile(true);
+    block.device->set_tuning(in_loads);
+    Graph loads = block.compile(true);
     INFO(fused.dump());
+    CHECK(apart.stats().launches == 14);
     // Statistics, factors and application of the first norm; two and one of the second, whose
     // statistics come with the convolution; two convolutions, time embedding and shortcut.
     CHECK(fused.stats().launches == 9);
-    CHECK(apart.stats().launches == 14);   // activations, sums and the statistics besides
+    CHECK(loads.stats().launches == 7);
     CHECK(moved(fused) < 0.75 * moved(apart));
+    CHECK(moved(loads) < 0.8 * moved(fused));
     const std::vector<float> expected = block.values(apart);
     CHECK(difference(block.values(fused), expected, 1e-5) == "");
+    CHECK(difference(block.values(loads), expected, 1e-5) == "");
     check_silent(*block.device);
 }
