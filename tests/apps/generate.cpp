@@ -222,7 +222,7 @@ TEST_CASE("bench times the stages of a command") {
     REQUIRE(rows.size() >= 4);
     CHECK(rows[0]["bench"] == "template");
     CHECK(rows.back()["case"] == "warm, all");
-    CHECK(rows.back()["share"] == 1.0);
+    CHECK(rows.back()["part"] == 1.0);
     CHECK(w.files().empty());
 
     Finished f = w.run({"bench", "nothing"});
