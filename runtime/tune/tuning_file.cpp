@@ -51,7 +51,9 @@ TuningRecord record_of(const nlohmann::json& document) {
 TuningFile::TuningFile(const Caps& caps, const std::string& folder)
     : device_(caps.device + ", " + caps.driver + " " + caps.driver_info) {
     if (!folder.empty())
-        path_ = (std::filesystem::path(folder) / ("tuning-" + key_of(caps) + ".json")).string();
+        path_ = (std::filesystem::path(folder) /
+                 ("tuning-" + key_of(caps) + "-" + build_id() + ".json"))
+                    .string();
 }
 
 std::optional<TuningRecord> TuningFile::read() const {
@@ -78,10 +80,14 @@ Result<void> TuningFile::write(const TuningRecord& record) const {
                                              {"complete", record.complete},
                                              {"trying", record.trying},
                                              {"variants", variants}};
-    std::error_code ignored;
-    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
     return write_file(
         path_, as_bytes(document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace)));
+}
+
+Result<std::optional<FileLock>> TuningFile::lock() const {
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
+    return FileLock::attempt(path_ + ".lock");
 }
 
 }   // namespace kiln

@@ -1,10 +1,12 @@
-// A tuning on disk: JSON, one file for each device, driver and caps profile. Within runtime/tune.
+// A tuning on disk: JSON, one file for each device, driver, caps profile and build. Within
+// runtime/tune only.
 #pragma once
 #include <map>
 #include <optional>
 #include <string>
 
 #include "runtime/base/result.h"
+#include "runtime/io/file_lock.h"
 #include "runtime/vk/caps.h"
 #include "runtime/vk/tuning.h"
 
@@ -23,6 +25,10 @@ public:
     // What this build left; nothing for a file that is absent, spoiled or of another build.
     std::optional<TuningRecord> read() const;
     Result<void> write(const TuningRecord& record) const;
+
+    // So that one process at a time tunes. Nothing: another does.
+    Result<std::optional<FileLock>> lock() const;
+    bool kept() const { return !path_.empty(); }
 
 private:
     std::string path_, device_;

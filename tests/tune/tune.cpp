@@ -2,6 +2,8 @@
 #include "runtime/tune/tune.h"
 
 #include <catch2/generators/catch_generators.hpp>
+#include <chrono>
+#include <thread>
 
 #include "runtime/graph/graph.h"
 #include "runtime/io/json.h"
@@ -145,6 +147,38 @@ TEST_CASE("a device is tuned once, within the time allowed, and tuned again on d
     take(tune(device, options));
     CHECK(calls > 10);
     check_silent(*device);
+}
+
+TEST_CASE("a process that finds another one tuning takes over what that keeps", "[gpu]") {
+    auto device = test_device();
+    Retuned restored(device, {});
+    TemporaryFolder folder;
+    const TuningFile file(device->caps(), folder.path.string());
+    auto lock = take(file.lock());
+    REQUIRE(lock);
+    CHECK(!take(file.lock()));
+    take(file.write({.tuning = {}, .complete = false, .trying = "matmul.shared 64x64"}));
+    std::thread other([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        TuningRecord record;
+        record.tuning.set("matmul.shared 64x64", {0.5, ""});
+        (void)file.write(record);
+        lock.reset();
+    });
+    TuneOptions options = quiet(folder.path.string());
+    options.progress = [](int, int) { FAIL("there is nothing to measure"); };
+    take(tune(device, options));
+    other.join();
+    CHECK(device->tuning().speed("matmul.shared 64x64", 1) == 0.5);
+
+    lock = take(file.lock());
+    options.seconds = 0.1;
+    take(file.write({.tuning = {}, .complete = false, .trying = ""}));
+    device->set_tuning({});
+    take(tune(device, options));   // does without
+    CHECK(device->tuning().measured().empty());
+    options.cancelled = [] { return true; };
+    CHECK(tune(device, options).error().status == Status::interrupted);
 }
 
 TEST_CASE("a spoiled file, or one of another build, is made anew", "[gpu]") {
