@@ -147,8 +147,11 @@ struct Launcher {
 
 bool prefers_winograd(const Lowering& lowering, const Product& p) {
     if (!fits(lowering.caps(), p)) return false;
+    // What the transforms cost was measured on CPU drivers, and there it wins; elsewhere only on
+    // demand.
+    const double guess = lowering.caps().kind == DeviceKind::cpu ? 1 : 0;
     const double direct = lowering.tuning().speed("conv.direct", 1),
-                 winograd = lowering.tuning().speed("conv.winograd 4x4", 1);
+                 winograd = lowering.tuning().speed("conv.winograd 4x4", guess);
     if (winograd <= 0 || direct <= 0) return winograd > 0;
     constexpr double kLeast = 1 << 25;   // multiplications that are worth two launches more
     if (double(p.rows() * p.columns) * double(9 * p.channels) < kLeast) return false;
