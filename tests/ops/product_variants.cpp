@@ -136,8 +136,8 @@ TEST_CASE("a gated product equals the product and its gate, in every variant tha
                        bias = fractions(2 * n, 3);
     Doubles whole = matmul_reference(doubles(x), doubles(w), 1, m, k, 2 * n), expected;
     for (int64_t i = 0; i < m * n; i++) {
-        auto at = [&](int64_t column) {
-            return whole[size_t(i / n * 2 * n + column)] + bias[size_t(column)];
+        auto at = [&, row = i / n * 2 * n](int64_t column) {
+            return whole[size_t(row + column)] + bias[size_t(column)];
         };
         double gate = at(n + i % n);
         expected.push_back(at(i % n) * 0.5 * gate * (1 + std::erf(gate / std::sqrt(2.0))));
