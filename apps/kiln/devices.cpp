@@ -75,7 +75,8 @@ static void print(const Tuning& tuning) {
     std::string text;
     for (const auto& [op, best] : fastest)
         if (best.first > 0) text += (text.empty() ? "" : ", ") + best.second;
-    std::printf("     kernels tested and measured; fastest: %s\n", text.c_str());
+    std::printf("     kernels tested%s%s\n",
+                text.empty() ? "" : " and measured; fastest: ", text.c_str());
     for (const auto& [variant, measured] : tuning.measured())
         if (measured.speed <= 0)
             std::printf("     not used: %s: %s\n", variant.c_str(), measured.reason.c_str());
