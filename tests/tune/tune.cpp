@@ -111,12 +111,13 @@ TEST_CASE("without time, what is untested goes unused where something else is le
     CHECK(take(tuner.run({}, tests_of_twice(2), speeds_of_twice())).measured().empty());
 }
 
-TEST_CASE("a device is tuned once, within the time allowed, and tuned again on demand", "[gpu]") {
+TEST_CASE("a device is tuned once, and tuned again on demand", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
     INFO(device->caps().profile);
     Retuned restored(device, {});
     TemporaryFolder folder;
     TuneOptions options = quiet(folder.path.string());
+    options.seconds = 600;   // on busy machines, too
     int calls = 0;
     options.progress = [&](int done, int total) {
         CHECK(done < total);
