@@ -70,8 +70,25 @@ Tensor Conv::operator()(const Tensor& x) const {
     return bias ? y + bias : y;
 }
 
-Conv1d::Conv1d(Scope s, int in, int out, int kernel, int stride, int dilation)
-    : Conv(s, in, out, {kernel}, same_padding(1, kernel, stride, dilation)) {}
+Conv1d::Conv1d(Scope s, int in, int out, int kernel, int stride, int dilation, bool has_bias)
+    : Conv(s, in, out, {kernel}, same_padding(1, kernel, stride, dilation), has_bias) {}
+
+ConvTranspose1d::ConvTranspose1d(Scope s, int in, int out, int kernel, int stride, int pad,
+                                 int output_padding, bool has_bias)
+    : weight(s.weights->transposed_kernel(s.child("weight"), in, out, kernel)),
+      options{.stride = {stride},
+              .pad_before = {pad},
+              .pad_after = {pad},
+              .output_padding = {output_padding}} {
+    if (has_bias) bias = s.weights->vector(s.child("bias"), out);
+}
+
+Tensor ConvTranspose1d::operator()(const Tensor& x) const {
+    if (weight.size() == 1) return conv_transpose(x, weight[0], bias, options);
+    Tensor y =
+        side_by_side(weight, [&](const Tensor& w) { return conv_transpose(x, w, {}, options); });
+    return bias ? y + bias : y;
+}
 
 Conv2d::Conv2d(Scope s, int in, int out, int kernel, int stride)
     : Conv(s, in, out, {kernel, kernel}, same_padding(2, kernel, stride, 1)) {}

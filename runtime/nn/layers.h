@@ -44,7 +44,19 @@ struct Conv {
 };
 
 struct Conv1d : Conv {
-    Conv1d(Scope s, int in, int out, int kernel, int stride = 1, int dilation = 1);
+    Conv1d(Scope s, int in, int out, int kernel, int stride = 1, int dilation = 1,
+           bool has_bias = true);
+};
+
+// x [n, t, in] -> [n, (t - 1) * stride - 2 * pad + kernel + output_padding, out].
+struct ConvTranspose1d {
+    std::vector<Tensor> weight;
+    Tensor bias;
+    ConvTransposeOptions options;
+
+    ConvTranspose1d(Scope s, int in, int out, int kernel, int stride, int pad,
+                    int output_padding = 0, bool has_bias = true);
+    Tensor operator()(const Tensor& x) const;
 };
 
 struct Conv2d : Conv {

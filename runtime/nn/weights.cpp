@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/nn/weight_norm.h"
+
 namespace kiln {
 namespace {
 
@@ -54,16 +56,18 @@ struct Weights::Found {
     std::string file, name;
     bool transposed;
     TensorFiles::Entry entry;
+    std::optional<WeightNorm> norm;   // of what is kept so; `entry` is its v then
 
     // Values [first, first + count), as f32 or as f16.
     void read(int64_t first, int64_t count, float* target) const {
         to_f32(dtype, bytes, size_t(offset + first), size_t(count), target);
         if (scale != 1)
             for (int64_t i = 0; i < count; i++) target[i] *= scale;
+        if (norm) apply_weight_norm(*norm, offset + first, count, target);
         check(target, count);
     }
     void read(int64_t first, int64_t count, uint16_t* target) const {
-        if (dtype == DType::f16) {
+        if (dtype == DType::f16 && !norm) {
             std::memcpy(target, bytes + size_t(offset + first) * sizeof(uint16_t),
                         size_t(count) * sizeof(uint16_t));
             return check(target, count);
@@ -139,9 +143,10 @@ bool Weights::has(const std::string& name) const { return shape(name).has_value(
 std::optional<Shape> Weights::shape(const std::string& name) const {
     const auto at = options_.names.find(name);
     if (at == options_.names.end() && !options_.names.empty()) return {};
-    const auto entry = files_->find(at == options_.names.end() ? name : at->second.name);
-    if (!entry) return {};
-    return entry->info->shape;
+    const std::string& stored = at == options_.names.end() ? name : at->second.name;
+    if (const auto entry = files_->find(stored)) return entry->info->shape;
+    if (const auto norm = weight_norm(*files_, stored)) return norm->v.info->shape;
+    return {};
 }
 
 Weights::Found Weights::find(const std::string& name, Shape expected) {
@@ -149,7 +154,9 @@ Weights::Found Weights::find(const std::string& name, Shape expected) {
     if (at == options_.names.end() && !options_.names.empty())
         bad_tensor(files_->path(), name, "is missing; expected shape " + to_string(expected));
     const Stored stored = at == options_.names.end() ? Stored{name} : at->second;
-    const auto entry = files_->find(stored.name);
+    auto entry = files_->find(stored.name);
+    std::optional<WeightNorm> norm;
+    if (!entry && (norm = weight_norm(*files_, stored.name))) entry = norm->v;
     if (!entry)
         bad_tensor(files_->path(), stored.name,
                    "is missing; expected shape " + to_string(expected));
@@ -166,7 +173,11 @@ Weights::Found Weights::find(const std::string& name, Shape expected) {
     if (!is_float(dtype))
         bad_tensor(file, stored.name, "has type " + info.stored_type + "; expected floats");
 
-    claimed_.insert(stored.name);
+    if (norm && norm->g.info->shape.count() != info.shape[0])
+        bad_tensor(file, norm->g_name,
+                   "has shape " + to_string(norm->g.info->shape) + "; expected one length a row");
+    claimed_.insert(norm ? norm->v_name : stored.name);
+    if (norm) claimed_.insert(norm->g_name);
     const bool is_fp8 = dtype == DType::f8_e4m3 || dtype == DType::f8_e5m2;
     return {entry->file->bytes(info).data(),
             stored.part * rows * (expected.count() / expected[0]),
@@ -175,7 +186,8 @@ Weights::Found Weights::find(const std::string& name, Shape expected) {
             file,
             stored.name,
             stored.transposed,
-            *entry};
+            *entry,
+            norm};
 }
 
 // The factor that "scaled fp8" files keep beside a weight: <layer>.scale_weight or .weight_scale.
@@ -239,7 +251,7 @@ std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t
     Shape packed{std::vector<int64_t>(kernel)};
     packed.dims.push_back(in);
     const int64_t rows = packed.count(), window = rows / in;
-    const bool quantised = kernel.empty() && !found.transposed &&
+    const bool quantised = kernel.empty() && !found.transposed && !found.norm &&
                            options_.storage == Storage::as_file &&
                            can_quantise(found.dtype, in, out);
     const DType dtype = quantised ? found.dtype : storage_for(found.dtype, out);
@@ -267,6 +279,29 @@ std::vector<Tensor> Weights::matrix(const std::string& name, int64_t in, int64_t
                     pack_turned(found, first, count, in, window, values, 0, count);
             });
         }));
+    }
+    return parts;
+}
+
+std::vector<Tensor> Weights::transposed_kernel(const std::string& name, int64_t in, int64_t out,
+                                               int64_t kernel) {
+    const Found found = find(name, {in, out, kernel});
+    const DType dtype = storage_for(found.dtype, out);
+    std::vector<Tensor> parts;
+    const int64_t part = part_of(out, size_t(kernel * in) * size_of(dtype), device_->caps());
+    for (int64_t first = 0; first < out; first += part) {
+        const int64_t count = std::min(part, out - first);
+        parts.push_back(
+            add({found.entry}, name, {kernel, in, count}, dtype, [=](std::byte* target) {
+                pack_as(dtype, target, [&](auto* values) {
+                    std::vector<std::decay_t<decltype(*values)>> block(size_t(count * kernel));
+                    for (int64_t i = 0; i < in; i++) {
+                        found.read((i * out + first) * kernel, count * kernel, block.data());
+                        for (int64_t at = 0; at < count * kernel; at++)
+                            values[(at % kernel * in + i) * count + at / kernel] = block[at];
+                    }
+                });
+            }));
     }
     return parts;
 }
@@ -303,7 +338,7 @@ Tensor Weights::joined_matrix(const std::vector<std::string>& names, int64_t in,
     const bool quantised =
         options_.storage == Storage::as_file && can_quantise(first.dtype, in, out);
     for (const Found& found : all) {
-        if (found.transposed || found.dtype != first.dtype) return {};
+        if (found.transposed || found.norm || found.dtype != first.dtype) return {};
         if (quantised && found.scale != first.scale) return {};
     }
     const DType dtype = quantised ? first.dtype : storage_for(first.dtype, out);

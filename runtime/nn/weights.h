@@ -4,7 +4,9 @@
 // file.
 //
 // Matrices arrive as files hold them ([out, in], [out, in, kernel...]) and leave packed as
-// operators take them ([in, out], [kernel..., in, out]). Parameters keep their memory alive by
+// operators take them ([in, out], [kernel..., in, out]). Where a file keeps a weight normalised
+// (weight_g and weight_v, or parametrizations.weight.original0 and 1), the model asks for `weight`
+// all the same. Parameters keep their memory alive by
 // themselves: the Weights and the files may go once the model is built.
 #pragma once
 #include <cstdint>
@@ -54,6 +56,10 @@ public:
     // One tensor, or several with the columns side by side when a binding cannot span it whole.
     std::vector<Tensor> matrix(const std::string& name, int64_t in, int64_t out,
                                const std::vector<int64_t>& kernel = {});
+    // [in, out, kernel] in the file, as transposed convolutions over a line keep theirs; leaves as
+    // [kernel, in, out], in parts as matrix() does.
+    std::vector<Tensor> transposed_kernel(const std::string& name, int64_t in, int64_t out,
+                                          int64_t kernel);
     // Matrices [in, out] side by side as one, [in, names * out]; empty where they cannot lie so: of
     // different types, kept turned, or beyond a binding. And vectors of `count` end to end.
     Tensor joined_matrix(const std::vector<std::string>& names, int64_t in, int64_t out);

@@ -133,6 +133,59 @@ TEST_CASE("1x1 convolutions, parts of fused projections and transposed tensors a
     CHECK_FALSE(weights.has("fused"));
 }
 
+TEST_CASE("normalised weights are folded in either spelling", "[gpu]") {
+    const auto device = test_device();
+    const auto [g_name, v_name] = GENERATE(std::pair("layer.weight_g", "layer.weight_v"),
+                                           std::pair("layer.parametrizations.weight.original0",
+                                                     "layer.parametrizations.weight.original1"));
+    const DType dtype = GENERATE(DType::f32, DType::f16);
+    constexpr int64_t kRows = 3, kColumns = 8, kTaps = 5;
+    File file;
+    file.add(g_name, DType::f32, {kRows, 1, 1}, 2);
+    file.add(v_name, dtype, {kRows, kColumns, kTaps}, -1);
+    Weights weights = file.open(device);
+    CHECK(weights.has("layer.weight"));
+
+    std::vector<float> v(size_t(kRows * kColumns * kTaps));
+    to_f32(dtype, file.storage[1].data(), v.data(), v.size());
+    const auto expected = [&](int64_t row, int64_t column, int64_t tap) {
+        double square = 0;
+        for (int64_t i = 0; i < kColumns * kTaps; i++)
+            square += std::pow(v[size_t(row * kColumns * kTaps + i)], 2);
+        return (2 + double(row) / 8) / std::sqrt(square) *
+               v[size_t((row * kColumns + column) * kTaps + tap)];
+    };
+    const auto conv =
+        values_of(*device, weights.matrix("layer.weight", kColumns, kRows, {kTaps})[0]);
+    const auto back =
+        values_of(*device, weights.transposed_kernel("layer.weight", kRows, kColumns, kTaps)[0]);
+    const double tolerance = dtype == DType::f16 ? 1e-3 : 1e-6;
+    for (int64_t r = 0; r < kRows; r++)
+        for (int64_t c = 0; c < kColumns; c++)
+            for (int64_t t = 0; t < kTaps; t++) {
+                const double e = expected(r, c, t);
+                REQUIRE(std::abs(conv[size_t((t * kColumns + c) * kRows + r)] - e) < tolerance);
+                REQUIRE(std::abs(back[size_t((t * kRows + r) * kColumns + c)] - e) < tolerance);
+            }
+    CHECK(weights.claimed() == std::unordered_set<std::string>{g_name, v_name});
+}
+
+TEST_CASE("normalised weights without a length a row, or without direction, are refused", "[gpu]") {
+    const auto device = test_device();
+    File file;
+    file.add("a.weight_g", DType::f32, {4, 1, 1});
+    file.add("a.weight_v", DType::f32, {3, 4, 5});
+    file.add("b.weight_g", DType::f32, {1, 1, 1}, 1);
+    file.add("b.weight_v", DType::f32, {1, 1, 1});
+    file.add("c.weight_v", DType::f32, {3, 4, 5});
+    Weights weights = file.open(device);
+    CHECK(failure_of([&] { weights.matrix("a.weight", 4, 3, {5}); }).message ==
+          file.path + ": tensor \"a.weight_g\" has shape [4, 1, 1]; expected one length a row");
+    CHECK(failure_of([&] { weights.matrix("b.weight", 1, 1, {1}); }).status == Status::not_finite);
+    CHECK(failure_of([&] { weights.matrix("c.weight", 4, 3, {5}); }).message ==
+          file.path + ": tensor \"c.weight\" is missing; expected shape [3, 4, 5]");
+}
+
 TEST_CASE("what is missing, misshapen or not finite is named", "[gpu]") {
     const auto device = test_device();
     File file;
