@@ -13,10 +13,7 @@ Result<DType> precision_of(const Caps& caps, const CheckpointPart& part, const s
     if (name == "bf16") return DType::bf16;
     if (!name.empty())
         return Error{Status::usage, "the precision is f32, f16 or bf16, not " + name};
-    bool half = false;
-    for (const auto& [tensor, entry] : part.files->entries())
-        if (tensor.ends_with("conv_in.weight")) half = entry.info->dtype != DType::f32;
-    return half && caps.kind != DeviceKind::cpu ? DType::f16 : DType::f32;
+    return caps.kind != DeviceKind::cpu && stored_in_half(part) ? DType::f16 : DType::f32;
 }
 
 // The network with what it is called with; images in latents.
@@ -57,7 +54,7 @@ void build_vae(Network& network, Weights& weights, const Checkpoint& model, cons
 
 Result<Network> open_network(const std::shared_ptr<Device>& device, const std::string& name,
                              const NetworkOptions& o) try {
-    const Checkpoint model = take(open_checkpoint(o.model));
+    const Checkpoint model = take(open_checkpoint(o.model, {.tokenizer = o.tokenizer}));
     const bool unet = name == "unet";
     const int factor = model.vae.factor(), trained = model.sample_size * factor;
     const int width = o.width ? o.width : trained, height = o.height ? o.height : trained;

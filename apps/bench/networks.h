@@ -14,6 +14,7 @@ struct NetworkOptions {
     std::string model;           // a folder or file
     int width = 0, height = 0;   // of the picture; 0: as the model was trained
     int batch = 0;               // 0: two for the U-Net (both conditions), one for the VAE
+    std::string tokenizer;       // a folder, for files that carry no vocabulary
     std::string precision;       // of activations: f32, f16 or bf16; empty: as kiln image does
 };
 

@@ -125,7 +125,12 @@ static void run_bench(const Global& global, const sdk::Registry& registry, const
     device.memory_limit = host.memory, device.cache_folder = host.cache;
     const auto [width, height] = size_from(o.size);
     bench::Wanted wanted{.what = o.what, .seconds = o.seconds, .steps = std::max(o.steps, 1)};
-    wanted.network = {model_path(global, o.model), width, height, o.batch, o.precision};
+    wanted.network = {.model = model_path(global, o.model),
+                      .width = width,
+                      .height = height,
+                      .batch = o.batch,
+                      .tokenizer = host.share + "/clip_bpe",
+                      .precision = o.precision};
     wanted.tune = host.tuning;
     wanted.profile = o.profile, wanted.roofline = o.roofline;
     auto done = bench::run(device, wanted, each, interrupted);

@@ -31,13 +31,6 @@ void check_range(const char* what, double value, double low, double high) {
           "; found " + std::to_string(value));
 }
 
-bool stored_in_half(const CheckpointPart& part) {
-    for (const auto& [name, entry] : part.files->entries())
-        if (name.ends_with("conv_in.weight") || name.ends_with("input_blocks.0.0.weight"))
-            return entry.info->dtype && entry.info->dtype != DType::f32;
-    return false;
-}
-
 DType activations(Precision precision, const Checkpoint& model, const Caps& caps) {
     if (precision == Precision::automatic)
         return caps.kind != DeviceKind::cpu && stored_in_half(model.unet_part) ? DType::f16

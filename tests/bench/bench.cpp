@@ -7,6 +7,7 @@
 #include "apps/bench/trace.h"
 #include "runtime/io/file.h"
 #include "tests/image/models.h"
+#include "tests/support/device.h"
 
 using namespace kiln;
 using namespace kiln::bench;
@@ -54,6 +55,30 @@ Step small_step() {
 const Peaks kPeaks{.copy = 100, .f32 = 4000};
 
 }   // namespace
+
+TEST_CASE("networks in one file are measured as those in a folder", "[gpu]") {
+    test::Tensors tensors;
+    test::collect(test::golden_document("sd1_file").at("tensors"), "", tensors);
+    for (auto& [name, tensor] : tensors) tensor.second = test::weight(name, tensor.first);
+    test::TemporaryFolder folder("bench-file");
+    const std::string file = (folder.path / "model.safetensors").string();
+    test::write_tensors(file, tensors);
+    const auto device = test::test_device();
+    NetworkOptions options{.model = file,
+                           .width = 32,
+                           .height = 32,
+                           .tokenizer = std::string(KILN_GOLDEN_DIR) + "/text/small"};
+    for (const char* name : {"unet", "vae"}) {
+        auto network = open_network(device, name, options);
+        if (!network) FAIL(network.error().message);
+        CHECK(network->dtype == DType::f32);
+        const Step step = take(measure_step(device, std::move(*network), 1, {}));
+        CHECK(step.milliseconds > 0);
+        CHECK(step.stats.launches > 20);
+    }
+    options.tokenizer.clear();
+    CHECK(open_network(device, "unet", options).error().status == Status::bad_file);
+}
 
 TEST_CASE("a comparison finds the same rows of an earlier run", "[vk]") {
     test::TemporaryFolder folder("compare");

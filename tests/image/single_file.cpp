@@ -104,6 +104,19 @@ TEST_CASE("what a single file predicts follows from it, and can be said otherwis
           Prediction::epsilon);
 }
 
+TEST_CASE("the parts of one file may be stored in different precisions") {
+    const Tensors tensors = file_tensors("sd1");
+    Tensors vae, others;
+    for (const auto& entry : tensors)
+        (entry.first.starts_with("first_stage_model.") ? vae : others).insert(entry);
+    const TemporaryFolder folder("file-parts");
+    const std::string path = (folder.path / "model.safetensors").string();
+    write_tensors(path, {{others, DType::f16}, {vae, DType::f32}});
+    const Checkpoint model = take(open_checkpoint(path, {.tokenizer = kTokenizer}));
+    CHECK(stored_in_half(model.unet_part));
+    CHECK_FALSE(stored_in_half(model.vae_part));
+}
+
 TEST_CASE("a single file that is not recognised is refused with what was seen") {
     const auto refused = [](Tensors tensors, const std::string& words) {
         const SingleFile file("odd", tensors);

@@ -76,17 +76,23 @@ inline void collect(const nlohmann::json& tree, const std::string& path, Tensors
     }
 }
 
-inline void write_tensors(const fs::path& file, const Tensors& tensors, DType dtype = DType::f32) {
+using TypedTensors = std::vector<std::pair<Tensors, DType>>;
+
+inline void write_tensors(const fs::path& file, const TypedTensors& groups) {
     std::vector<std::vector<std::byte>> storage;
     std::vector<TensorToWrite> list;
-    storage.reserve(tensors.size());
-    for (const auto& [name, tensor] : tensors) {
-        auto& bytes = storage.emplace_back(tensor.second.size() * size_of(dtype));
-        from_f32(dtype, tensor.second.data(), bytes.data(), tensor.second.size());
-        list.push_back({name, dtype, tensor.first, bytes});
-    }
+    for (const auto& [tensors, dtype] : groups)
+        for (const auto& [name, tensor] : tensors) {
+            auto& bytes = storage.emplace_back(tensor.second.size() * size_of(dtype));
+            from_f32(dtype, tensor.second.data(), bytes.data(), tensor.second.size());
+            list.push_back({name, dtype, tensor.first, bytes});
+        }
     fs::create_directories(file.parent_path());
     take(write_safetensors(file.string(), list));
+}
+
+inline void write_tensors(const fs::path& file, const Tensors& tensors, DType dtype = DType::f32) {
+    write_tensors(file, TypedTensors{{tensors, dtype}});
 }
 
 inline double relative_l2(const std::vector<float>& found, const std::vector<float>& expected) {
