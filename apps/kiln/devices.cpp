@@ -22,18 +22,18 @@ static std::string matrices_of(const std::vector<MatrixShape>& shapes) {
 }
 
 // Speeds of the kernel variants, and why some are not used; null before the first use.
-static sdk::Json tuning_of(const std::optional<Tuning>& tuning) {
-    if (!tuning) return nullptr;
+static sdk::Json tuning_of(const std::optional<KeptTuning>& kept) {
+    if (!kept) return nullptr;
     sdk::Json speeds = sdk::Json::object(), unused = sdk::Json::object();
-    for (const auto& [variant, measured] : tuning->measured())
+    for (const auto& [variant, measured] : kept->tuning.measured())
         if (measured.speed > 0)
             speeds[variant] = measured.speed;
         else
             unused[variant] = measured.reason;
-    return {{"speeds", speeds}, {"not_used", unused}};
+    return {{"speeds", speeds}, {"not_used", unused}, {"done", kept->done}, {"total", kept->total}};
 }
 
-static sdk::Json row(const DeviceReport& d, const std::optional<Tuning>& tuning) {
+static sdk::Json row(const DeviceReport& d, const std::optional<KeptTuning>& tuning) {
     const Caps& c = d.caps;
     return {{"index", d.index},
             {"name", c.device},
@@ -66,7 +66,8 @@ static sdk::Json row(const DeviceReport& d, const std::optional<Tuning>& tuning)
 }
 
 // The fastest variant of each operator, then what must not be used.
-static void print(const Tuning& tuning) {
+static void print(const KeptTuning& kept) {
+    const Tuning& tuning = kept.tuning;
     std::map<std::string, std::pair<double, std::string>> fastest;
     for (const auto& [variant, measured] : tuning.measured()) {
         auto& best = fastest[variant.substr(0, variant.find('.'))];
@@ -77,12 +78,14 @@ static void print(const Tuning& tuning) {
         if (best.first > 0) text += (text.empty() ? "" : ", ") + best.second;
     std::printf("     kernels tested%s%s\n",
                 text.empty() ? "" : " and measured; fastest: ", text.c_str());
+    if (kept.done < kept.total)
+        std::printf("     incomplete, %zu of %zu: the next start goes on\n", kept.done, kept.total);
     for (const auto& [variant, measured] : tuning.measured())
         if (measured.speed <= 0)
             std::printf("     not used: %s: %s\n", variant.c_str(), measured.reason.c_str());
 }
 
-static void print(const DeviceReport& d, const std::optional<Tuning>& tuning) {
+static void print(const DeviceReport& d, const std::optional<KeptTuning>& tuning) {
     const Caps& c = d.caps;
     std::printf("%c %d  %s\n", d.chosen ? '*' : ' ', d.index, c.device.c_str());
     std::printf("     %s, %s %s\n", std::string(name_of(c.kind)).c_str(), c.driver.c_str(),

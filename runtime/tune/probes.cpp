@@ -84,8 +84,8 @@ ConvOptions same_size() {
     return {.stride = {}, .pad_before = {1, 1}, .pad_after = {1, 1}, .dilation = {}, .groups = 1};
 }
 
-std::string in_dtype(const char* what, DType dtype) {
-    return std::string(what) + " in " + std::string(name_of(dtype));
+std::string in_dtype(const char* what, DType dtype, int64_t size) {
+    return std::string(what) + " of " + std::to_string(size) + " in " + std::string(name_of(dtype));
 }
 
 // What rounding to the result's type, and sums in another order, may come to.
@@ -94,7 +94,7 @@ double tolerance_of(DType dtype) { return dtype == DType::f32 ? 2e-5 : 2e-3; }
 Probe linear_test(const Operands& operands, DType dtype, DType stored, int64_t n) {
     const int64_t rows = 70, k = 96;
     const auto x = eighths(rows * k, 1), w = eighths(k * n, 2);
-    Probe probe{"matmul.", in_dtype("a product", stored), {}, {}, tolerance_of(dtype)};
+    Probe probe{"matmul.", in_dtype("a product", stored, n), {}, {}, tolerance_of(dtype)};
     probe.result = linear(operands.store({rows, k}, dtype, x), operands.store({k, n}, stored, w));
     probe.expected = convolved({1, 1, rows, k}, x, 1, w, n);
     // The blocks hold something else than w, and the packed dot product rounds x to 8 bits, too.
@@ -126,8 +126,11 @@ Probe norm_test(const Operands& operands, DType dtype) {
     const Shape x{1, 9, 14, 36};
     const int64_t n = 68, groups = 6;
     const auto xs = eighths(x.count(), 9), ws = eighths(9 * x[3] * n, 10);
-    Probe probe{
-        "norm.", in_dtype("a norm before a convolution", dtype), {}, {}, 4 * tolerance_of(dtype)};
+    Probe probe{"norm.",
+                in_dtype("a norm before a convolution", dtype, n),
+                {},
+                {},
+                4 * tolerance_of(dtype)};
     const Tensor norm = silu(group_norm(operands.store(x, dtype, xs), groups, {}, {}, 1e-5f));
     probe.result = conv(norm, operands.store({3, 3, x[3], n}, dtype, ws), {}, same_size());
     probe.expected = convolved(x, normalised(xs, x[3], groups), 3, ws, n);
@@ -137,7 +140,7 @@ Probe norm_test(const Operands& operands, DType dtype) {
 Probe conv_test(const Operands& operands, const char* variants, DType dtype, int64_t c, int64_t n) {
     const Shape x{1, 9, 14, c};
     const auto xs = eighths(x.count(), 3), ws = eighths(9 * x[3] * n, 4);
-    Probe probe{variants, in_dtype("a convolution", dtype), {}, {}, tolerance_of(dtype)};
+    Probe probe{variants, in_dtype("a convolution", dtype, n), {}, {}, tolerance_of(dtype)};
     probe.result = conv(operands.store(x, dtype, xs), operands.store({3, 3, x[3], n}, dtype, ws),
                         {}, same_size());
     probe.expected = convolved(x, xs, 3, ws, n);
@@ -148,7 +151,7 @@ Probe attention_test(const Operands& operands, DType dtype, int64_t d) {
     const int64_t queries = 37, keys = 45, heads = 2;
     const auto q = eighths(queries * heads * d, 5), k = eighths(keys * heads * d, 6),
                v = eighths(keys * heads * d, 7);
-    Probe probe{"attention.", in_dtype("attention", dtype), {}, {}, tolerance_of(dtype)};
+    Probe probe{"attention.", in_dtype("attention", dtype, d), {}, {}, tolerance_of(dtype)};
     const Shape over_keys{1, keys, heads * d};
     probe.result = attention(operands.store({1, queries, heads * d}, dtype, q),
                              operands.store(over_keys, dtype, k),

@@ -10,7 +10,7 @@ namespace kiln {
 
 struct Probe {
     std::string variants;   // that take part, by how their names begin: "matmul."
-    std::string name;       // for messages: "a convolution in f16"
+    std::string name;       // its own, for messages, too: "a convolution of 68 in f16"
     Tensor result;
     std::vector<double> expected;   // empty: only measured
     double tolerance = 0;           // of the difference, relative to the largest expected value

@@ -7,10 +7,10 @@
 
 namespace kiln {
 
-std::optional<Tuning> kept_tuning(const Caps& caps, const std::string& folder) {
+std::optional<KeptTuning> kept_tuning(const Caps& caps, const std::string& folder) {
     const auto record = TuningFile(caps, folder).read();
-    if (!record || !record->complete) return {};
-    return record->tuning;
+    if (!record) return {};
+    return KeptTuning{record->tuning, record->outcomes.size(), record->total};
 }
 
 // Waits for a process that tunes now, as long as that may take.
@@ -28,26 +28,37 @@ static Result<std::optional<FileLock>> lock_for(const TuningFile& file,
 }
 
 static Result<void> tune_now(const std::shared_ptr<Device>& device, const TuneOptions& options,
-                             const TuningFile& file, const std::optional<TuningRecord>& record) {
+                             const TuningFile& file, const TuningRecord& unfinished) {
     auto note = [&](const std::string& text) {
         if (options.log) options.log(LogLevel::warning, text);
     };
     const Tuning before = device->tuning();
     Tuner tuner(device, options, file);
-    const auto tuned = [&]() -> Result<Tuning> {
+    const auto tuned = [&]() -> Result<void> {
         const auto tests = test_probes(*device), speeds = speed_probes(*device);
         if (!tests || !speeds) return (tests ? speeds : tests).error();
-        return tuner.run(record && !record->complete ? *record : TuningRecord{}, *tests, *speeds);
+        return tuner.run(unfinished, *tests, *speeds);
     }();
-    device->set_tuning(tuned ? *tuned : before);
+    device->set_tuning(tuned ? tuner.record().tuning : before);
     if (!tuned && device->lost()) return tuned.error();
-    const auto written =
-        file.write({.tuning = tuner.so_far(), .complete = bool(tuned), .trying = ""});
-    if (!written) note(written.error().message);
+    if (tuner.record().total) {   // else it did not come to a trial
+        const auto written = file.write(tuner.record());
+        if (!written) note(written.error().message);
+    }
     if (tuned) return {};
     if (tuned.error().status != Status::out_of_memory) return tuned.error();
     note("kernels were not measured on this device: " + tuned.error().message);
     return {};
+}
+
+// What a run begins with, where one is due.
+static std::optional<TuningRecord> unfinished(const std::optional<TuningRecord>& record,
+                                              bool again) {
+    if (!record || (again && record->complete())) return TuningRecord{};
+    if (!again && record->complete()) return {};
+    TuningRecord left = *record;
+    if (again) left.outcomes.clear();   // what crashed stays out
+    return left;
 }
 
 Result<void> tune(const std::shared_ptr<Device>& device, const TuneOptions& options) {
@@ -55,16 +66,16 @@ Result<void> tune(const std::shared_ptr<Device>& device, const TuneOptions& opti
     if (!file.kept()) return tune_now(device, options, file, {});
     auto record = file.read();
     std::optional<FileLock> lock;
-    if (options.again || !record || !record->complete) {
+    if (unfinished(record, options.again)) {
         auto locked = lock_for(file, options);
         if (!locked && locked.error().status == Status::interrupted) return locked.error();
+        const bool others_turn = locked && !*locked;
         if (locked) lock = std::move(*locked);
-        if (locked && !lock) return {};   // another process takes its time: do without
         record = file.read();
+        const auto left = unfinished(record, options.again);
+        if (left && !others_turn) return tune_now(device, options, file, *left);
     }
-    if (!record || !record->complete || options.again)
-        return tune_now(device, options, file, record);
-    device->set_tuning(record->tuning);
+    if (record) device->set_tuning(record->tuning);
     return {};
 }
 

@@ -15,10 +15,11 @@ namespace kiln {
 constexpr const char* kTuningStage = "testing kernels";
 
 struct TuneOptions {
-    std::string folder;    // where the result is kept; empty: it is made anew each time
-    double seconds = 20;   // at most. What this leaves untested is not used, unless nothing else
-                           // computes the operator; what it leaves unmeasured keeps its guess
-    bool again = false;    // although a result is kept
+    std::string folder;   // where the result is kept; empty: it is made anew each time
+    // At most. What this leaves untested is not used, unless nothing else computes the operator;
+    // what it leaves unmeasured keeps its guess. The next start goes on from there.
+    double seconds = 20;
+    bool again = false;   // from the beginning, although a result is kept
     std::function<void(int done, int total)> progress;   // in variants
     std::function<bool()> cancelled;                     // Status::interrupted
     LogSink log;                                         // a warning for each disabled variant
@@ -29,7 +30,13 @@ struct TuneOptions {
 // or computes something right with no variant.
 Result<void> tune(const std::shared_ptr<Device>& device, const TuneOptions& options);
 
-// What is kept for a device; nothing when that was not made by this build with this driver.
-std::optional<Tuning> kept_tuning(const Caps& caps, const std::string& folder);
+// What is kept for a device. Tests and measurements are left for the next start while done < total.
+struct KeptTuning {
+    Tuning tuning;
+    size_t done = 0, total = 0;
+};
+
+// Nothing when it was not made by this build with this driver.
+std::optional<KeptTuning> kept_tuning(const Caps& caps, const std::string& folder);
 
 }   // namespace kiln

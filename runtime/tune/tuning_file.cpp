@@ -35,8 +35,9 @@ std::string key_of(const Caps& caps) {
 
 TuningRecord record_of(const nlohmann::json& document) {
     TuningRecord record{.tuning = {},
-                        .complete = document.at("complete").get<bool>(),
-                        .trying = document.at("trying").get<std::string>()};
+                        .trying = document.at("trying").get<std::string>(),
+                        .outcomes = document.at("outcomes").get<Outcomes>(),
+                        .total = document.at("total").get<size_t>()};
     for (const auto& [name, entry] : document.at("variants").items()) {
         const Measured measured{entry.at("speed").get<double>(), entry.value("reason", "")};
         if (!std::isfinite(measured.speed) || measured.speed < 0 || measured.speed > 1e6)
@@ -75,11 +76,9 @@ Result<void> TuningFile::write(const TuningRecord& record) const {
         variants[name]["speed"] = measured.speed;
         if (!measured.reason.empty()) variants[name]["reason"] = measured.reason;
     }
-    const nlohmann::ordered_json document = {{"device", device_},
-                                             {"build", build_id()},
-                                             {"complete", record.complete},
-                                             {"trying", record.trying},
-                                             {"variants", variants}};
+    const nlohmann::ordered_json document = {
+        {"device", device_},       {"build", build_id()},  {"total", record.total},
+        {"trying", record.trying}, {"variants", variants}, {"outcomes", record.outcomes}};
     return write_file(
         path_, as_bytes(document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace)));
 }

@@ -12,10 +12,16 @@
 
 namespace kiln {
 
+// What came of finished trials, by Trial::key(): multiplications a second, or one of these.
+using Outcomes = std::map<std::string, double>;
+constexpr double kPassed = 1, kNotItsWork = 0, kNoMemory = -1;
+
 struct TuningRecord {
-    Tuning tuning;
-    bool complete = true;   // else only what was found to be wrong so far counts
-    std::string trying;     // the variant that runs now: if it is read, the process ended in it
+    Tuning tuning;        // to be used, complete or not
+    std::string trying;   // the variant that runs now: if it is read, the process ended in it
+    Outcomes outcomes;    // for the next start to go on from
+    size_t total = 0;     // trials
+    bool complete() const { return outcomes.size() >= total; }
 };
 
 class TuningFile {

@@ -47,7 +47,7 @@ std::vector<Probe> tests_of_twice(double factor) {
 }
 
 std::vector<Probe> speeds_of_twice() {
-    return {{"twice.", "doubling", twice(std::vector<float>(1000, 1)), {}, 0, 1000}};
+    return {{"twice.", "doubling a thousand", twice(std::vector<float>(1000, 1)), {}, 0, 1000}};
 }
 
 std::vector<std::string> warnings;
@@ -71,7 +71,9 @@ TEST_CASE("a wrong variant is disabled with its error, and not used", "[gpu]") {
     CHECK(take(evaluate(device, twice({5}))) == std::vector<float>{15});
     const TuneOptions options = quiet();
     Tuner tuner(device, options, TuningFile(device->caps(), ""));
-    const Tuning tuning = take(tuner.run({}, tests_of_twice(2), speeds_of_twice()));
+    take(tuner.run({}, tests_of_twice(2), speeds_of_twice()));
+    const Tuning tuning = tuner.record().tuning;
+    CHECK(tuner.record().complete());
     CHECK(tuning.speed("twice.wrong", 2) == 0);
     CHECK(tuning.speed("twice.right", 0) > 0);
     CHECK(tuning.measured().at("twice.wrong").reason == "wrong by 0.500000 in doubling");
@@ -97,9 +99,11 @@ TEST_CASE("a variant at which a process ended is not tried again", "[gpu]") {
     Retuned restored(device, {});
     const TuneOptions options = quiet();
     Tuner tuner(device, options, TuningFile(device->caps(), ""));
-    TuningRecord ended{.tuning = {}, .complete = false, .trying = "twice.wrong"};
-    const Tuning tuning = take(tuner.run(ended, tests_of_twice(2), {}));
-    CHECK(tuning.measured().at("twice.wrong").reason == "the driver failed in its test");
+    const TuningRecord ended{.tuning = {}, .trying = "twice.wrong", .outcomes = {}, .total = 2};
+    take(tuner.run(ended, tests_of_twice(2), {}));
+    CHECK(tuner.record().tuning.measured().at("twice.wrong").reason ==
+          "the driver failed in its test");
+    CHECK(tuner.record().complete());
 }
 
 TEST_CASE("without time, what is untested goes unused where something else is left", "[gpu]") {
@@ -108,7 +112,47 @@ TEST_CASE("without time, what is untested goes unused where something else is le
     TuneOptions options = quiet();
     options.seconds = 0;
     Tuner tuner(device, options, TuningFile(device->caps(), ""));
-    CHECK(take(tuner.run({}, tests_of_twice(2), speeds_of_twice())).measured().empty());
+    take(tuner.run({}, tests_of_twice(2), speeds_of_twice()));
+    CHECK(tuner.record().tuning.measured().empty());
+    CHECK(!tuner.record().complete());
+}
+
+TEST_CASE("a start goes on where the last one ran out of time", "[gpu]") {
+    auto device = test_device();
+    Retuned restored(device, {});
+    TemporaryFolder folder;
+    const TuningFile file(device->caps(), folder.path.string());
+    TuneOptions options = quiet();
+    int tried = 0;
+    options.seconds = 600;
+    options.progress = [&](int done, int) {   // there is time for as many trials as asked for
+        if (done >= tried) options.seconds = 0;
+    };
+    TuningRecord left;
+    auto start = [&](int trials) {
+        options.seconds = trials ? 600 : 0;
+        tried = int(left.outcomes.size()) + trials;
+        Tuner tuner(device, options, file);
+        take(tuner.run(left, tests_of_twice(2), speeds_of_twice()));
+        take(file.write(tuner.record()));
+        left = file.read().value();
+        return left.tuning;
+    };
+    // What promises most is tried first: the wrong one.
+    CHECK(start(1).measured().at("twice.wrong").reason == "wrong by 0.500000 in doubling");
+    CHECK(left.outcomes.size() == 2);   // nor is it measured
+    CHECK(left.total == 4);
+    const auto kept = kept_tuning(device->caps(), folder.path.string());
+    REQUIRE(kept);
+    CHECK(kept->done == 2);
+    CHECK(kept->total == 4);
+    CHECK(start(0).speed("twice.wrong", 2) == 0);   // although not tried again
+    CHECK(start(1).speed("twice.wrong", 2) == 0);
+    CHECK(left.outcomes.at("twice.right: doubling") == kPassed);
+    CHECK(!left.complete());
+    CHECK(start(2).speed("twice.right", 0) > 0);
+    CHECK(left.complete());
+    CHECK(warnings.size() == 1);
 }
 
 TEST_CASE("a device is tuned once, and tuned again on demand", "[gpu]") {
@@ -137,16 +181,23 @@ TEST_CASE("a device is tuned once, and tuned again on demand", "[gpu]") {
 
     const auto kept = kept_tuning(device->caps(), options.folder);
     REQUIRE(kept);
-    CHECK(kept->measured().size() == device->tuning().measured().size());
+    CHECK(kept->done == kept->total);
+    CHECK(int(kept->total) == calls);
+    CHECK(kept->tuning.measured().size() == device->tuning().measured().size());
     calls = 0;
     device->set_tuning({});
     take(tune(device, options));
     CHECK(calls == 0);
-    CHECK(device->tuning().measured().size() == kept->measured().size());
+    CHECK(device->tuning().measured().size() == kept->tuning.measured().size());
     options.again = true;
     options.seconds = 0;
     take(tune(device, options));
     CHECK(calls > 10);
+    CHECK(kept_tuning(device->caps(), options.folder)->done == 0);
+    options.again = false;
+    options.seconds = 600;
+    take(tune(device, options));
+    CHECK(kept_tuning(device->caps(), options.folder)->done == kept->total);
     check_silent(*device);
 }
 
@@ -158,7 +209,7 @@ TEST_CASE("a process that finds another one tuning takes over what that keeps", 
     auto lock = take(file.lock());
     REQUIRE(lock);
     CHECK(!take(file.lock()));
-    take(file.write({.tuning = {}, .complete = false, .trying = "matmul.shared 64x64"}));
+    take(file.write({.tuning = {}, .trying = "matmul.shared 64x64", .outcomes = {}, .total = 1}));
     std::thread other([&] {
         std::this_thread::sleep_for(std::chrono::milliseconds(200));
         TuningRecord record;
@@ -174,7 +225,7 @@ TEST_CASE("a process that finds another one tuning takes over what that keeps", 
 
     lock = take(file.lock());
     options.seconds = 0.1;
-    take(file.write({.tuning = {}, .complete = false, .trying = ""}));
+    take(file.write({.tuning = {}, .trying = "", .outcomes = {}, .total = 1}));
     device->set_tuning({});
     take(tune(device, options));   // does without
     CHECK(device->tuning().measured().empty());
