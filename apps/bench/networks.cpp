@@ -1,8 +1,8 @@
 #include "apps/bench/networks.h"
 
 #include "modalities/image/checkpoint.h"
-#include "modalities/image/unet.h"
-#include "modalities/image/vae.h"
+#include "modalities/latent/unet.h"
+#include "modalities/latent/vae.h"
 
 namespace kiln::bench {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "modalities/diffusion/config.h"
-#include "modalities/image/config.h"
+#include "modalities/latent/config.h"
 #include "modalities/text/clip_text.h"
 #include "modalities/text/tokenizer.h"
 #include "runtime/nn/weights.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "modalities/diffusion/latent.h"
-#include "modalities/image/autoencoder.h"
+#include "modalities/latent/autoencoder.h"
 #include "modalities/image/pipeline.h"
 
 namespace kiln {

@@ -5,7 +5,7 @@
 
 #include "modalities/image/checkpoint.h"
 #include "modalities/image/init_image.h"
-#include "modalities/image/networks.h"
+#include "modalities/latent/networks.h"
 #include "runtime/base/bytes.h"
 
 namespace kiln {

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "modalities/image/checkpoint.h"
-#include "modalities/image/ldm_names.h"
-#include "modalities/image/shapes.h"
+#include "modalities/latent/ldm_names.h"
+#include "modalities/latent/shapes.h"
 #include "runtime/io/json.h"
 
 namespace kiln {

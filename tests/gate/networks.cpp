@@ -2,8 +2,8 @@
 
 #include <fstream>
 
-#include "modalities/image/unet.h"
-#include "modalities/image/vae.h"
+#include "modalities/latent/unet.h"
+#include "modalities/latent/vae.h"
 #include "modalities/text/clip_text.h"
 #include "runtime/graph/fuse.h"
 #include "runtime/graph/program.h"

@@ -1,7 +1,7 @@
 // The residual block of U-Nets: what fusion leaves of it.
 #include <catch2/catch_test_macros.hpp>
 
-#include "modalities/image/blocks.h"
+#include "modalities/latent/blocks.h"
 #include "runtime/graph/graph.h"
 #include "tests/image/models.h"
 #include "tests/support/device.h"

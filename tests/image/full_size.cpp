@@ -3,10 +3,10 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 
-#include "modalities/image/layout.h"
+#include "modalities/latent/layout.h"
 #include "modalities/image/pipeline.h"
-#include "modalities/image/unet.h"
-#include "modalities/image/vae.h"
+#include "modalities/latent/unet.h"
+#include "modalities/latent/vae.h"
 #include "modalities/text/clip_text.h"
 #include "runtime/graph/graph.h"
 #include "tests/image/full_size.h"

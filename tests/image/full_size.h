@@ -1,7 +1,7 @@
 // Networks at full size with random weights in half precision, by the goldens full_NAME.json.
 #pragma once
-#include "modalities/image/config.h"
-#include "modalities/image/layout.h"
+#include "modalities/latent/config.h"
+#include "modalities/latent/layout.h"
 #include "runtime/nn/weights.h"
 #include "tests/image/models.h"
 #include "tests/support/device.h"

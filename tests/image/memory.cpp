@@ -4,11 +4,11 @@
 #include <regex>
 
 #include "modalities/image/checkpoint.h"
-#include "modalities/image/fallback.h"
-#include "modalities/image/layout.h"
+#include "modalities/latent/fallback.h"
+#include "modalities/latent/layout.h"
 #include "modalities/image/pipeline.h"
-#include "modalities/image/tiles.h"
-#include "modalities/image/vae.h"
+#include "modalities/latent/tiles.h"
+#include "modalities/latent/vae.h"
 #include "tests/image/models.h"
 #include "tests/image/pictures.h"
 #include "tests/support/device.h"

@@ -3,9 +3,9 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "modalities/image/checkpoint.h"
-#include "modalities/image/layout.h"
-#include "modalities/image/unet.h"
-#include "modalities/image/vae.h"
+#include "modalities/latent/layout.h"
+#include "modalities/latent/unet.h"
+#include "modalities/latent/vae.h"
 #include "runtime/graph/graph.h"
 #include "tests/image/models.h"
 #include "tests/support/device.h"

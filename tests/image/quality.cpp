@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "modalities/image/pipeline.h"
-#include "modalities/image/unet.h"
+#include "modalities/latent/unet.h"
 #include "runtime/graph/graph.h"
 #include "runtime/io/quantise.h"
 #include "tests/image/full_size.h"

@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "modalities/image/checkpoint.h"
-#include "modalities/image/unet.h"
+#include "modalities/latent/unet.h"
 #include "runtime/graph/graph.h"
 #include "tests/image/models.h"
 #include "tests/replay/allocations.h"

@@ -8,7 +8,7 @@
 
 #include "modalities/diffusion/latent.h"
 #include "modalities/image/conditioning.h"
-#include "modalities/image/unet.h"
+#include "modalities/latent/unet.h"
 
 namespace kiln {
 

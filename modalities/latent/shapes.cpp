@@ -1,4 +1,4 @@
-#include "modalities/image/shapes.h"
+#include "modalities/latent/shapes.h"
 
 namespace kiln {
 namespace {

@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "modalities/image/autoencoder.h"
+#include "modalities/latent/autoencoder.h"
 #include "modalities/image/conditioning.h"
-#include "modalities/image/denoiser.h"
+#include "modalities/latent/denoiser.h"
 
 namespace kiln {
 

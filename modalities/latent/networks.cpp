@@ -1,9 +1,9 @@
-#include "modalities/image/networks.h"
+#include "modalities/latent/networks.h"
 
 #include <algorithm>
 #include <array>
 
-#include "modalities/image/fallback.h"
+#include "modalities/latent/fallback.h"
 #include "runtime/base/bytes.h"
 
 namespace kiln {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "modalities/image/checkpoint.h"
-#include "modalities/image/vae.h"
+#include "modalities/latent/vae.h"
 #include "runtime/base/log.h"
 #include "runtime/graph/graph.h"
 #include "runtime/io/image.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "modalities/image/config.h"
+#include "modalities/latent/config.h"
 #include "modalities/text/clip_text.h"
 #include "runtime/base/shape.h"
 

@@ -1,9 +1,9 @@
-#include "modalities/image/denoiser.h"
+#include "modalities/latent/denoiser.h"
 
 #include <algorithm>
 #include <array>
 
-#include "modalities/image/layout.h"
+#include "modalities/latent/layout.h"
 
 namespace kiln {
 namespace {

@@ -1,10 +1,10 @@
-#include "modalities/image/autoencoder.h"
+#include "modalities/latent/autoencoder.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "modalities/image/layout.h"
-#include "modalities/image/tiles.h"
+#include "modalities/latent/layout.h"
+#include "modalities/latent/tiles.h"
 
 namespace kiln {
 namespace {

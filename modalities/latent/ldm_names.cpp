@@ -1,4 +1,4 @@
-#include "modalities/image/ldm_names.h"
+#include "modalities/latent/ldm_names.h"
 
 #include <algorithm>
 #include <array>

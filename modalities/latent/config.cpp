@@ -1,4 +1,4 @@
-#include "modalities/image/config.h"
+#include "modalities/latent/config.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "modalities/image/fallback.h"
+#include "modalities/latent/fallback.h"
 
 #include <algorithm>
 

@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "modalities/image/blocks.h"
-#include "modalities/image/config.h"
+#include "modalities/latent/blocks.h"
+#include "modalities/latent/config.h"
 
 namespace kiln {
 

@@ -1,4 +1,4 @@
-#include "modalities/image/tiles.h"
+#include "modalities/latent/tiles.h"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "modalities/image/denoiser.h"
+#include "modalities/latent/denoiser.h"
 
 namespace kiln {
 
