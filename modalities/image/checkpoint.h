@@ -6,18 +6,13 @@
 #include <vector>
 
 #include "modalities/diffusion/config.h"
+#include "modalities/latent/checkpoint_part.h"
 #include "modalities/latent/config.h"
 #include "modalities/text/clip_text.h"
 #include "modalities/text/tokenizer.h"
 #include "runtime/nn/weights.h"
 
 namespace kiln {
-
-// One network's files, and where in them its tensors lie.
-struct CheckpointPart {
-    std::shared_ptr<const TensorFiles> files;
-    NameMap names;   // empty: by the names that the model asks for
-};
 
 struct CheckpointText {
     CheckpointPart part;

@@ -1,7 +1,6 @@
 #include "modalities/image/conditioning.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace kiln {
 namespace {
@@ -20,8 +19,8 @@ ClipText load(const std::shared_ptr<Device>& device, const CheckpointText& text,
 
 }   // namespace
 
-TextEncoders::TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model,
-                           const WeightsOptions& weights, std::shared_ptr<Workspace> workspace,
+TextEncoders::TextEncoders(std::shared_ptr<Device> device, std::shared_ptr<Workspace> workspace,
+                           const Checkpoint& model, const WeightsOptions& weights,
                            std::unordered_set<std::string>& claimed)
     : device_(std::move(device)),
       workspace_(std::move(workspace)),
@@ -94,9 +93,9 @@ uint64_t TextEncoders::least_memory(int clip_skip) const {
     return bytes;
 }
 
-Conditioning TextEncoders::encode(const std::string& prompt, int clip_skip,
-                                  const std::function<bool()>& cancelled) {
-    Conditioning result;
+EncodedPrompt TextEncoders::encode(const std::string& prompt, int clip_skip,
+                                   const std::function<bool()>& cancelled) {
+    EncodedPrompt result;
     const int count = tokens(), total = width();
     result.context.resize(size_t(count) * size_t(total));
     int column = 0;
@@ -119,8 +118,8 @@ Conditioning TextEncoders::encode(const std::string& prompt, int clip_skip,
     return result;
 }
 
-Conditioning TextEncoders::zeros() const {
-    Conditioning result;
+EncodedPrompt TextEncoders::zeros() const {
+    EncodedPrompt result;
     result.context.resize(size_t(tokens()) * size_t(width()));
     if (pooled_) result.pooled.resize(size_t(encoders_.back().text.config.projection));
     return result;
@@ -132,15 +131,19 @@ std::vector<float> time_ids(const Checkpoint& model, int width, int height, bool
     return {h, w, 0, 0, h, w};
 }
 
-std::vector<float> guidance_embedding(double scale, int width) {
-    const int half = width / 2;
-    std::vector<float> result(size_t(width), 0.0f);
-    const float w = float(scale - 1) * 1000.0f;
-    for (int i = 0; i < half; i++) {
-        const float angle = w * std::exp(float(i) * -(std::log(10000.0f) / float(half - 1)));
-        result[size_t(i)] = std::sin(angle);
-        result[size_t(half + i)] = std::cos(angle);
+Conditioning conditioning(const Checkpoint& model, const EncodedPrompt& prompt, double guidance,
+                          int width, int height, bool negative) {
+    const UNetConfig& c = model.unet;
+    const int64_t tokens = int64_t(prompt.context.size()) / c.context[0];
+    Conditioning result = {{"context", {tokens, c.context[0]}, prompt.context}};
+    if (c.addition_time_width) {
+        std::vector<float> ids = time_ids(model, width, height, negative);
+        result.push_back({"pooled", {int64_t(prompt.pooled.size())}, prompt.pooled});
+        result.push_back({"time_ids", {int64_t(ids.size())}, std::move(ids)});
     }
+    if (c.guidance_width)
+        result.push_back(
+            {"guidance", {c.guidance_width}, guidance_embedding(guidance, c.guidance_width)});
     return result;
 }
 

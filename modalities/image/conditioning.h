@@ -7,33 +7,34 @@
 #include <vector>
 
 #include "modalities/image/checkpoint.h"
+#include "modalities/latent/conditioning.h"
+#include "modalities/latent/resident.h"
 #include "runtime/graph/graph.h"
 
 namespace kiln {
 
-struct Conditioning {
+struct EncodedPrompt {
     std::vector<float> context;   // [tokens, width]
     std::vector<float> pooled;    // [c]; empty unless the model takes it
     std::string dropped;          // the end of the prompt that did not fit
 };
 
-class TextEncoders {
+class TextEncoders : public Resident {
 public:
     // Loads the encoders, or leaves that to the first prompt if `weights` says deferred. What they
     // claim from the files is added to `claimed`.
-    TextEncoders(std::shared_ptr<Device> device, const Checkpoint& model,
-                 const WeightsOptions& weights, std::shared_ptr<Workspace> workspace,
+    TextEncoders(std::shared_ptr<Device> device, std::shared_ptr<Workspace> workspace,
+                 const Checkpoint& model, const WeightsOptions& weights,
                  std::unordered_set<std::string>& claimed);
 
     // `clip_skip` layers before the states that the model was trained on.
-    Conditioning encode(const std::string& prompt, int clip_skip,
-                        const std::function<bool()>& cancelled = {});
+    EncodedPrompt encode(const std::string& prompt, int clip_skip,
+                         const std::function<bool()>& cancelled = {});
     uint64_t least_memory(int clip_skip) const;   // bytes that encode() cannot do without
-    // Gives back all device memory until the next prompt. False: it held none.
-    bool release() { return release_all_but(nullptr); }
-    const std::vector<std::shared_ptr<Weight>>& weights() const { return weights_; }
+    bool release() override { return release_all_but(nullptr); }
+    const std::vector<std::shared_ptr<Weight>>& weights() const override { return weights_; }
     // What diffusers takes in place of a negative prompt where the model says so.
-    Conditioning zeros() const;
+    EncodedPrompt zeros() const;
 
     int tokens() const { return encoders_[0].text.config.positions; }
     int width() const;
@@ -64,8 +65,8 @@ private:
 // width or, for its refiner, the aesthetic score.
 std::vector<float> time_ids(const Checkpoint& model, int width, int height, bool negative);
 
-// Sinusoids of the guidance scale for distilled models, sines first: Meng et al. On Distillation of
-// Guided Diffusion Models. 2023.
-std::vector<float> guidance_embedding(double scale, int width);
+// All that the model's U-Net is told, for pictures of this size.
+Conditioning conditioning(const Checkpoint& model, const EncodedPrompt& prompt, double guidance,
+                          int width, int height, bool negative);
 
 }   // namespace kiln

@@ -35,11 +35,11 @@ std::vector<float> to_mask(const Image& image) {
 
 }   // namespace
 
-InitImage::InitImage(const ImageRequest& r, const ImageInfo& info, const Checkpoint& model,
-                     const Autoencoder& vae, const Encode& encode, int samples, NoiseSource& noise)
+InitImage::InitImage(const ImageRequest& r, const ImageInfo& info, const Autoencoder& vae,
+                     const Encode& encode, int samples, NoiseSource& noise)
     : vae_(vae),
       from_noise_(r.mask && r.strength == 1),
-      channels_(size_t(model.vae.latent_channels)) {
+      channels_(size_t(vae.config().latent_channels)) {
     const int width = r.width / info.factor, height = r.height / info.factor;
     const std::vector<float> pixels = to_pixels(fitted(*r.init, r.width, r.height));
     const bool trained_to_repaint = info.inpainting;

@@ -17,8 +17,8 @@ public:
 
     // Encodes the picture, scaled to the size of the request. Draws from the generator what
     // diffusers' pipelines draw, in their order.
-    InitImage(const ImageRequest& request, const ImageInfo& info, const Checkpoint& model,
-              const Autoencoder& vae, const Encode& encode, int samples, NoiseSource& noise);
+    InitImage(const ImageRequest& request, const ImageInfo& info, const Autoencoder& vae,
+              const Encode& encode, int samples, NoiseSource& noise);
 
     // x at the level of the sampler's first step.
     void start(const Sampler& sampler, Latent& x) const;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "modalities/image/checkpoint.h"
+#include "modalities/image/conditioning.h"
 #include "modalities/image/init_image.h"
 #include "modalities/latent/networks.h"
 #include "runtime/base/bytes.h"
@@ -61,6 +62,18 @@ void warn_unclaimed(const Checkpoint& model, const std::unordered_set<std::strin
     }
 }
 
+// [-1, 1] to bytes, rounding halves to even as numpy does.
+Image to_picture(std::span<const float> pixels, int height, int width) {
+    const size_t area = size_t(height) * size_t(width);
+    Image image{
+        .width = width, .height = height, .channels = int(pixels.size() / area), .pixels = {}};
+    image.pixels.reserve(pixels.size());
+    for (float value : pixels)
+        image.pixels.push_back(
+            uint8_t(std::nearbyint(std::clamp(value / 2 + 0.5f, 0.0f, 1.0f) * 255.0f)));
+    return image;
+}
+
 // A failure while building or running, as Results report it.
 template <class F>
 auto guarded(F work) -> Result<decltype(work())> {
@@ -82,12 +95,16 @@ struct ImagePipeline::State {
     ImageInfo info;
     DType dtype;
     std::unordered_set<std::string> claimed;
+    std::shared_ptr<Workspace> workspace;
+    TextEncoders texts;
+    LatentDenoiser denoiser;
+    Autoencoder vae;
     Networks networks;
 
     State(std::shared_ptr<Device> d, Checkpoint m, const ImageOptions& o);
     ImageRequest checked(ImageRequest request) const;
-    Conditioning condition(const std::optional<std::string>& prompt, int clip_skip,
-                           const ImageEvents& events);
+    EncodedPrompt encode(const std::optional<std::string>& prompt, int clip_skip,
+                         const ImageEvents& events);
     DenoiserJob job(const ImageRequest& request, const ImageEvents& events);
     Latent denoise(const ImageRequest& request, DenoiserJob job, int first,
                    const ImageEvents& events);
@@ -103,7 +120,18 @@ ImagePipeline::State::State(std::shared_ptr<Device> d, Checkpoint m, const Image
       options(o),
       model(std::move(m)),
       dtype(activations(o.precision, model, device->caps())),
-      networks(device, model, o.log, claimed) {
+      workspace(std::make_shared<Workspace>(device)),
+      texts(device, workspace, model, {.deferred = true}, claimed),
+      denoiser(device, workspace,
+               unet_network(device, model.unet_part, model.unet, {.deferred = true}, claimed)),
+      vae(device, workspace, model.vae_part, model.vae, {.deferred = true}, o.log, claimed),
+      networks(device, workspace, denoiser, vae, {&texts},
+               {.name =
+                    [factor = model.vae.factor()](int height, int width) {
+                        return std::to_string(width * factor) + " x " +
+                               std::to_string(height * factor);
+                    }},
+               o.log) {
     const int size = model.sample_size * model.vae.factor();
     info = {.family = model.family,
             .width = size,
@@ -146,10 +174,19 @@ ImageRequest ImagePipeline::State::checked(ImageRequest r) const {
     return r;
 }
 
-Conditioning ImagePipeline::State::condition(const std::optional<std::string>& prompt,
-                                             int clip_skip, const ImageEvents& events) {
-    if (!prompt && model.zero_negative) return networks.texts().zeros();
-    Conditioning result = networks.encode(prompt.value_or(""), clip_skip, events.cancelled);
+EncodedPrompt ImagePipeline::State::encode(const std::optional<std::string>& prompt, int clip_skip,
+                                           const ImageEvents& events) {
+    if (!prompt && model.zero_negative) return texts.zeros();
+    const auto attempt = [&] {
+        return texts.encode(prompt.value_or(""), clip_skip, events.cancelled);
+    };
+    EncodedPrompt result;
+    try {
+        result = networks.with_room(texts, attempt);
+    } catch (const ResultError& failure) {
+        if (failure.error.status != Status::out_of_memory) throw;
+        networks.does_not_fit(failure.error, "the text encoders", texts.least_memory(clip_skip));
+    }
     if (!result.dropped.empty() && options.log)
         options.log(LogLevel::warning, "the prompt is too long; left out: " + result.dropped);
     return result;
@@ -162,15 +199,13 @@ DenoiserJob ImagePipeline::State::job(const ImageRequest& r, const ImageEvents& 
                     .width = r.width / info.factor,
                     .guided = *r.cfg > 1 && !embeds_guidance,
                     .two_passes = r.two_passes,
-                    .dtype = dtype,
-                    .guidance = *r.cfg};
-    job.positive = condition(r.prompt, r.clip_skip, events);
-    if (job.guided)
-        job.negative = condition(r.negative, 0, events);   // which diffusers never skips
-    if (model.unet.addition_time_width) {
-        job.positive_ids = time_ids(model, r.width, r.height, false);
-        job.negative_ids = time_ids(model, r.width, r.height, true);
-    }
+                    .dtype = dtype};
+    const auto told = [&](const EncodedPrompt& prompt, bool negative) {
+        return conditioning(model, prompt, *r.cfg, r.width, r.height, negative);
+    };
+    job.positive = told(encode(r.prompt, r.clip_skip, events), false);
+    if (job.guided)   // diffusers never skips layers of the negative prompt
+        job.negative = told(encode(r.negative, 0, events), true);
     return job;
 }
 
@@ -194,7 +229,7 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
         const InitImage::Encode encode = [&](std::span<const float> pixels) {
             return networks.encode(pixels, events.cancelled);
         };
-        init.emplace(r, info, model, networks.autoencoder(), encode, job.samples, *noise);
+        init.emplace(r, info, vae, encode, job.samples, *noise);
         init->start(*sampler, x);
         job.extra = init->extra();
     } else {
@@ -202,7 +237,7 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
         sampler->scale_initial_noise(x);
     }
     const Guidance guidance{.scale = job.guided ? *r.cfg : 1, .rescale = r.guidance_rescale};
-    UNetDenoiser& denoiser = networks.prepare(job, events.cancelled);
+    networks.prepare(job, events.cancelled);
     LoopHooks hooks{.cancelled = events.cancelled, .progress = {}, .blend = {}};
     hooks.progress = [&](const LoopEvent& event) {
         if (events.progress) events.progress("denoising", event.step, event.steps);
@@ -210,10 +245,10 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
             event.step == event.steps)
             return;
         for (int i = 0; i < job.samples; i++)
-            if (const auto image = networks.preview(
+            if (const auto pixels = networks.preview(
                     std::span(event.denoised).subspan(size_t(i) * latent_size(r), latent_size(r)),
                     dtype))
-                events.preview(first + i, *image);
+                events.preview(first + i, to_picture(*pixels, r.height, r.width));
     };
     if (init && init->blends())
         hooks.blend = [&](const Sampler& s, Latent& latent) { init->blend(s, latent); };
@@ -242,7 +277,7 @@ std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
                                                const ImageEvents& events) {
     const ImageRequest r = checked(request);
     const CompilingWatch watch(*device, events);
-    networks.begin(r.width, r.height, r.vae_tile);
+    networks.begin(r.height, r.width, r.vae_tile);
     DenoiserJob prepared = job(r, events);
     prepared.samples = r.batch;
     prepared.weights = networks.best_placing();
@@ -259,8 +294,9 @@ std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
             if (events.progress) events.progress("decoding", i, job.samples);
             const auto latent =
                 std::span(latents).subspan(size_t(i) * latent_size(r), latent_size(r));
-            pictures.push_back({networks.decode(latent, job.dtype, events.cancelled),
-                                r.seed + uint64_t(first + i)});
+            const std::vector<float> pixels = networks.decode(latent, job.dtype, events.cancelled);
+            pictures.push_back(
+                {to_picture(pixels, r.height, r.width), r.seed + uint64_t(first + i)});
         }
     }
     if (options.log) {

@@ -13,29 +13,18 @@ bool finite(std::span<const float> values) {
     return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
-// [-1, 1] to bytes, rounding halves to even as numpy does.
-Image to_picture(std::span<const float> pixels, int height, int width, int channels) {
-    Image image{.width = width, .height = height, .channels = channels, .pixels = {}};
-    image.pixels.reserve(pixels.size());
-    for (float value : pixels)
-        image.pixels.push_back(
-            uint8_t(std::nearbyint(std::clamp(value / 2 + 0.5f, 0.0f, 1.0f) * 255.0f)));
-    return image;
-}
-
 }   // namespace
 
-Autoencoder::Autoencoder(std::shared_ptr<Device> device, const Checkpoint& model,
-                         const WeightsOptions& weights, std::shared_ptr<Workspace> workspace,
-                         LogSink log, std::unordered_set<std::string>& claimed)
+Autoencoder::Autoencoder(std::shared_ptr<Device> device, std::shared_ptr<Workspace> workspace,
+                         const CheckpointPart& part, const VaeConfig& config,
+                         const WeightsOptions& weights, LogSink log,
+                         std::unordered_set<std::string>& claimed)
     : device_(std::move(device)),
       workspace_(std::move(workspace)),
       log_(std::move(log)),
-      config_(model.vae),
-      part_(model.vae_part),
-      options_({.storage = weights.storage,
-                .names = model.vae_part.names,
-                .deferred = weights.deferred}) {
+      config_(config),
+      part_(part),
+      options_({.storage = weights.storage, .names = part.names, .deferred = weights.deferred}) {
     Weights source(device_, part_.files, options_);
     decoder_.emplace(source, config_);
     weights_ = source.deferred();
@@ -72,7 +61,7 @@ void Autoencoder::to_model(std::span<float> z) const {
     }
 }
 
-// One run of the graph for inputs of this shape. The graphs for the tiles of one picture, of at
+// One run of the graph for inputs of this shape. The graphs for the tiles of one sample, of at
 // most four shapes, are kept side by side.
 template <class Network>
 std::vector<float> Autoencoder::pass(std::vector<Compiled>& graphs, const Network& network,
@@ -115,22 +104,22 @@ std::vector<float> Autoencoder::decode_raw(std::span<const float> z, int height,
                     decode);
 }
 
-Image Autoencoder::decode(std::span<const float> latent, int height, int width, DType dtype,
-                          int tile, const std::function<bool()>& cancelled) {
+std::vector<float> Autoencoder::decode(std::span<const float> latent, int height, int width,
+                                       DType dtype, int tile,
+                                       const std::function<bool()>& cancelled) {
     std::vector<float> z(latent.begin(), latent.end());
     from_model(z);
     if (config_.force_upcast) dtype = DType::f32;
-    std::vector<float> pixels = decode_raw(z, height, width, dtype, tile, cancelled);
-    if (dtype != DType::f32 && !finite(pixels)) {
+    std::vector<float> values = decode_raw(z, height, width, dtype, tile, cancelled);
+    if (dtype != DType::f32 && !finite(values)) {
         if (log_)
             log_(LogLevel::warning,
                  "the autoencoder overflowed in half precision; decoding again in f32");
-        pixels = decode_raw(z, height, width, DType::f32, tile, cancelled);
+        values = decode_raw(z, height, width, DType::f32, tile, cancelled);
     }
-    if (!finite(pixels))
+    if (!finite(values))
         throw ResultError({Status::not_finite, "the autoencoder produced NaN or infinity"});
-    return to_picture(pixels, height * config_.factor(), width * config_.factor(),
-                      config_.out_channels);
+    return values;
 }
 
 GraphNeeds Autoencoder::needs(int height, int width) {
@@ -145,7 +134,7 @@ bool Autoencoder::release() {
     return evict(weights_) || held;
 }
 
-LatentDistribution Autoencoder::encode(std::span<const float> pixels, int height, int width,
+LatentDistribution Autoencoder::encode(std::span<const float> values, int height, int width,
                                        int tile, const std::function<bool()>& cancelled) {
     if (!encoder_) {
         Weights source(device_, part_.files, options_);
@@ -157,13 +146,13 @@ LatentDistribution Autoencoder::encode(std::span<const float> pixels, int height
         return pass(encoding_, *encoder_, part, shape, DType::f32, tile, cancelled);
     };
     const std::vector<float> moments = tile
-                                           ? in_tiles(pixels, height, width,
+                                           ? in_tiles(values, height, width,
                                                       {.tile_in = tile,
                                                        .tile_out = tile / config_.factor(),
                                                        .channels_in = config_.in_channels,
                                                        .channels_out = 2 * config_.latent_channels},
                                                       run)
-                                           : run(pixels, height, width);
+                                           : run(values, height, width);
     if (!finite(moments))
         throw ResultError({Status::not_finite, "the autoencoder produced NaN or infinity"});
     const size_t half = moments.size() / 2;

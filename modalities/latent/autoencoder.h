@@ -1,47 +1,52 @@
-// The autoencoder as pipelines call it: latents to pictures and back, one sample at a time.
+// The autoencoder as pipelines call it: latents to what they stand for (a picture, a spectrogram)
+// and back, one sample at a time. Sizes are those of a plane [height, width].
 #pragma once
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
-#include "modalities/image/checkpoint.h"
+#include "modalities/latent/checkpoint_part.h"
+#include "modalities/latent/config.h"
+#include "modalities/latent/resident.h"
 #include "modalities/latent/vae.h"
 #include "runtime/base/log.h"
 #include "runtime/graph/graph.h"
-#include "runtime/io/image.h"
 
 namespace kiln {
 
-// What the encoder says of a picture: a normal distribution a latent value, [c, h, w].
+// What the encoder says of a sample: a normal distribution a latent value, [c, h, w].
 struct LatentDistribution {
     std::vector<float> mean, deviation;
 };
 
-class Autoencoder {
+class Autoencoder : public Resident {
 public:
     // Loads the decoder, or leaves that to its first use if `weights` says deferred; the encoder is
     // loaded when first used.
-    Autoencoder(std::shared_ptr<Device> device, const Checkpoint& model,
-                const WeightsOptions& weights, std::shared_ptr<Workspace> workspace, LogSink log,
-                std::unordered_set<std::string>& claimed);
+    Autoencoder(std::shared_ptr<Device> device, std::shared_ptr<Workspace> workspace,
+                const CheckpointPart& part, const VaeConfig& config, const WeightsOptions& weights,
+                LogSink log, std::unordered_set<std::string>& claimed);
 
-    // One latent [c, h, w] as the U-Net knows it. A result that is not finite in half precision is
-    // computed again in f32; in f32 it is Status::not_finite. `tile`: the side in pixels of the
-    // tiles to do it in (tiles.h), a multiple of 4 * factor; 0: as a whole, which is exact.
-    Image decode(std::span<const float> latent, int height, int width, DType dtype, int tile = 0,
-                 const std::function<bool()>& cancelled = {});
+    // One latent [c, h, w] as the denoiser knows it, to [h * factor, w * factor, out_channels], in
+    // about [-1, 1] for pictures. A result that is not finite in half precision is computed again
+    // in f32; in f32 it is Status::not_finite. `tile`: the side of the tiles of the result to do
+    // it in (tiles.h), a multiple of 4 * factor; 0: as a whole, which is exact.
+    std::vector<float> decode(std::span<const float> latent, int height, int width, DType dtype,
+                              int tile = 0, const std::function<bool()>& cancelled = {});
 
-    // A picture [h, w, 3] in [-1, 1], without the U-Net's scale.
-    LatentDistribution encode(std::span<const float> pixels, int height, int width, int tile = 0,
+    // A sample [h, w, in_channels], without the denoiser's scale.
+    LatentDistribution encode(std::span<const float> values, int height, int width, int tile = 0,
                               const std::function<bool()>& cancelled = {});
 
     GraphNeeds needs(int height, int width);   // of decoding such a latent in f32, if released
-    // Gives back all device memory until the next picture. False: it held none.
-    bool release();
-    const std::vector<std::shared_ptr<Weight>>& weights() const { return weights_; }
+    bool release() override;
+    const std::vector<std::shared_ptr<Weight>>& weights() const override { return weights_; }
+    const VaeConfig& config() const { return config_; }
 
-    // z as the autoencoder knows it to the latent of the U-Net, in place. [c, h, w]
+    // z as the autoencoder knows it to the latent of the denoiser, in place. [c, h, w]
     void to_model(std::span<float> z) const;
 
 private:
@@ -52,7 +57,7 @@ private:
         Tensor in;
         Graph graph;
     };
-    // The network for one shape of its input; those of the tiles of one picture stay side by side.
+    // The network for one shape of its input; those of the tiles of one sample stay side by side.
     template <class Network>
     std::vector<float> pass(std::vector<Compiled>& graphs, const Network& network,
                             std::span<const float> values, const Shape& shape, DType dtype,

@@ -1,4 +1,4 @@
-// config.json of the networks that make pictures, as diffusers publishes it. What Kiln does not
+// config.json of latent diffusion networks, as diffusers publishes it. What Kiln does not
 // build is an error that names the key and what was found; keys that say how a model was trained
 // are not read.
 #pragma once
@@ -55,7 +55,7 @@ struct VaeConfig {
     bool quant_conv = true, post_quant_conv = true, mid_attention = true;
     bool force_upcast = true;   // overflows in half precision
 
-    int factor() const { return 1 << (int(channels.size()) - 1); }   // pixels a latent, each way
+    int factor() const { return 1 << (int(channels.size()) - 1); }   // values a latent, each way
 };
 
 Result<UNetConfig> parse_unet_config(const JsonObject& json);

@@ -32,7 +32,7 @@ uint64_t limit_for(uint64_t bytes) {
     return (bytes + bytes / 16 + 2 * kMebibyte - 1) / kMebibyte * kMebibyte;
 }
 
-Fit what_fits(const DenoiserJob& job, uint64_t held, uint64_t limit,
+Fit what_fits(const DenoiserJob& job, bool keeps_width, uint64_t held, uint64_t limit,
               const std::function<GraphNeeds(const DenoiserJob&)>& needs) {
     DenoiserJob least = job;
     least.two_passes = true;
@@ -42,19 +42,22 @@ Fit what_fits(const DenoiserJob& job, uint64_t held, uint64_t limit,
         return limit_for(held + needs(least).least());
     };
     Fit fit{.limit = wanted(job.height, job.width)};
-    const int shorter = std::min(job.height, job.width);
+    const int shorter = keeps_width ? job.height : std::min(job.height, job.width);
     const auto scaled = [&](int side, int share) {
         return std::max(1, int(int64_t(side) * share / shorter));
+    };
+    const auto width = [&](int share) {
+        return keeps_width ? job.width : scaled(job.width, share);
     };
     int fits = 0, too_large = shorter;
     while (too_large - fits > 1) {
         const int middle = (fits + too_large) / 2;
-        if (wanted(scaled(job.height, middle), scaled(job.width, middle)) <= limit)
+        if (wanted(scaled(job.height, middle), width(middle)) <= limit)
             fits = middle;
         else
             too_large = middle;
     }
-    if (fits) fit.height = scaled(job.height, fits), fit.width = scaled(job.width, fits);
+    if (fits) fit.height = scaled(job.height, fits), fit.width = width(fits);
     return fit;
 }
 

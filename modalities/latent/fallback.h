@@ -15,7 +15,7 @@ namespace kiln {
 // the time it takes stays the same.
 std::optional<std::string> yield_memory(DenoiserJob& job, const DenoiserJob& asked);
 
-// The side in pixels of the tiles to try for a picture whose longer side is `side` after `tile`
+// The side of the tiles to try for a sample whose longer side is `side` after `tile`
 // (0: the whole) did not fit; none: there is nothing smaller.
 std::optional<int> smaller_tile(int tile, int side, int factor);
 
@@ -24,8 +24,9 @@ struct Fit {
     int height = 0, width = 0;   // of latents that would fit now, as large as can be; 0: none
 };
 
-// `held` bytes are taken by what cannot be given back, and `limit` are allowed in all.
-Fit what_fits(const DenoiserJob& job, uint64_t held, uint64_t limit,
+// `held` bytes are taken by what cannot be given back, and `limit` are allowed in all. Smaller
+// sizes keep the width of the job, or its shape.
+Fit what_fits(const DenoiserJob& job, bool keeps_width, uint64_t held, uint64_t limit,
               const std::function<GraphNeeds(const DenoiserJob&)>& needs);
 
 // What a limit must be for `bytes`, in whole MiB: allocations are rounded up.

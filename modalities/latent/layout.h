@@ -1,4 +1,4 @@
-// Latents and pictures between the order that samplers and files use, [n, c, h, w], and that of the
+// Latents and samples between the order that samplers and files use, [n, c, h, w], and that of the
 // networks, [n, h, w, c].
 #pragma once
 #include <cstdint>

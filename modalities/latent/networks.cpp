@@ -1,42 +1,35 @@
 #include "modalities/latent/networks.h"
 
 #include <algorithm>
-#include <array>
 
 #include "modalities/latent/fallback.h"
 #include "runtime/base/bytes.h"
 
 namespace kiln {
-namespace {
 
-// Out of memory, with everything tried.
-struct NothingFits : ResultError {
-    using ResultError::ResultError;
-};
-
-}   // namespace
-
-Networks::Networks(std::shared_ptr<Device> device, const Checkpoint& model, LogSink log,
-                   std::unordered_set<std::string>& claimed)
+Networks::Networks(std::shared_ptr<Device> device, std::shared_ptr<Workspace> workspace,
+                   LatentDenoiser& denoiser, Autoencoder& vae, std::vector<Resident*> others,
+                   SizeWords words, LogSink log)
     : device_(std::move(device)),
+      workspace_(std::move(workspace)),
+      denoiser_(denoiser),
+      vae_(vae),
+      all_(std::move(others)),
+      words_(std::move(words)),
       log_(std::move(log)),
-      factor_(model.vae.factor()),
-      workspace_(std::make_shared<Workspace>(device_)),
-      texts_(device_, model, {.deferred = true}, workspace_, claimed),
-      denoiser_(device_, model, {.deferred = true}, workspace_, claimed),
-      vae_(device_, model, {.deferred = true}, workspace_, log_, claimed) {
+      factor_(vae.config().factor()) {
+    all_.insert(all_.end(), {&denoiser_, &vae_});
     load();
 }
 
 // All networks at once, where there is room for them.
 void Networks::load() {
-    const std::array networks = {&texts_.weights(), &denoiser_.weights(), &vae_.weights()};
     const uint64_t room = device_->room();
     uint64_t bytes = 0;
-    for (const auto* weights : networks) bytes += missing_bytes(*weights);
+    for (const Resident* network : all_) bytes += missing_bytes(network->weights());
     Result<void> loaded;
-    for (size_t i = 0; bytes <= room && loaded.ok() && i < networks.size(); i++)
-        loaded = make_resident(*device_, *networks[i]);
+    for (size_t i = 0; bytes <= room && loaded.ok() && i < all_.size(); i++)
+        loaded = make_resident(*device_, all_[i]->weights());
     if (bytes <= room && loaded.ok()) return;
     if (!loaded.ok() && loaded.error().status != Status::out_of_memory) take(loaded);
     release_all_but(nullptr);
@@ -46,25 +39,11 @@ void Networks::load() {
 }
 
 // Device memory that only other networks use goes back. False: there was none.
-bool Networks::release_all_but(const void* network) {
+bool Networks::release_all_but(const Resident* network) {
     bool any = workspace_->release();
-    if (network != &texts_) any |= texts_.release();
-    if (network != &denoiser_) any |= denoiser_.release();
-    if (network != &vae_) any |= vae_.release();
+    for (Resident* other : all_)
+        if (other != network) any |= other->release();
     return any;
-}
-
-// Runs `work`, and where memory does not suffice once more with `network` alone in it.
-template <class F>
-auto Networks::released_on_failure(const void* network, F work) {
-    try {
-        return work();
-    } catch (const NothingFits&) {
-        throw;
-    } catch (const ResultError& failure) {
-        if (failure.error.status != Status::out_of_memory || !release_all_but(network)) throw;
-    }
-    return work();
 }
 
 // Runs `work` of the autoencoder in tiles of `tile`: if need be and allowed, `alone` in memory, and
@@ -73,7 +52,7 @@ template <class F>
 auto Networks::tiled_on_failure(int& tile, bool alone, F work) {
     for (;;) {
         try {
-            return alone ? released_on_failure(&vae_, work) : work();
+            return alone ? with_room(vae_, work) : work();
         } catch (const ResultError& failure) {
             if (failure.error.status != Status::out_of_memory) throw;
             const auto next =
@@ -83,43 +62,32 @@ auto Networks::tiled_on_failure(int& tile, bool alone, F work) {
             tile = *next;
             note(LogLevel::info, failure.error.message +
                                      "; now the autoencoder works in tiles of " +
-                                     std::to_string(tile) + " pixels");
+                                     std::to_string(tile) + " x " + std::to_string(tile));
         }
     }
 }
 
-void Networks::begin(int width, int height, std::optional<int> vae_tile) {
-    width_ = width, height_ = height;
+void Networks::begin(int height, int width, std::optional<int> vae_tile) {
+    height_ = height, width_ = width;
     may_tile_ = !vae_tile;
     tile_ = vae_tile.value_or(0) < std::max(width, height) ? vae_tile.value_or(0) : 0;
     preview_tile_ = tile_;
 }
 
-Conditioning Networks::encode(const std::string& prompt, int clip_skip,
-                              const std::function<bool()>& cancelled) {
-    try {
-        return released_on_failure(&texts_,
-                                   [&] { return texts_.encode(prompt, clip_skip, cancelled); });
-    } catch (const ResultError& failure) {
-        if (failure.error.status != Status::out_of_memory) throw;
-        text_does_not_fit(failure.error, clip_skip);
-    }
-}
-
-LatentDistribution Networks::encode(std::span<const float> pixels,
+LatentDistribution Networks::encode(std::span<const float> values,
                                     const std::function<bool()>& cancelled) {
     return tiled_on_failure(tile_, true,
-                            [&] { return vae_.encode(pixels, height_, width_, tile_, cancelled); });
+                            [&] { return vae_.encode(values, height_, width_, tile_, cancelled); });
 }
 
-Image Networks::decode(std::span<const float> latent, DType dtype,
-                       const std::function<bool()>& cancelled) {
+std::vector<float> Networks::decode(std::span<const float> latent, DType dtype,
+                                    const std::function<bool()>& cancelled) {
     return tiled_on_failure(tile_, true, [&] {
         return vae_.decode(latent, height_ / factor_, width_ / factor_, dtype, tile_, cancelled);
     });
 }
 
-std::optional<Image> Networks::preview(std::span<const float> latent, DType dtype) {
+std::optional<std::vector<float>> Networks::preview(std::span<const float> latent, DType dtype) {
     try {
         return tiled_on_failure(preview_tile_, false, [&] {
             return vae_.decode(latent, height_ / factor_, width_ / factor_, dtype, preview_tile_);
@@ -136,10 +104,10 @@ Placing Networks::best_placing() const {
                                                                         : Placing::resident;
 }
 
-UNetDenoiser& Networks::prepare(const DenoiserJob& job, const std::function<bool()>& cancelled) {
+LatentDenoiser& Networks::prepare(const DenoiserJob& job, const std::function<bool()>& cancelled) {
     denoiser_.prepare(job, cancelled);
     if (const GraphStats& stats = denoiser_.stats(); stats.segments)
-        note(LogLevel::info, "of the U-Net's weights, " + mebibytes(stats.streamed_bytes) +
+        note(LogLevel::info, "of the denoiser's weights, " + mebibytes(stats.streamed_bytes) +
                                  " come from the host in each pass, in " +
                                  std::to_string(stats.segments) + " parts");
     return denoiser_;
@@ -151,7 +119,7 @@ Latent Networks::denoise(DenoiserJob& job,
     if (job.weights == Placing::automatic) release_all_but(&denoiser_);
     for (;;) {
         try {
-            return released_on_failure(&denoiser_, [&] { return attempt(job); });
+            return with_room(denoiser_, [&] { return attempt(job); });
         } catch (const NothingFits&) {
             throw;
         } catch (const ResultError& failure) {
@@ -163,29 +131,27 @@ Latent Networks::denoise(DenoiserJob& job,
                 job.dtype = DType::f32;
             else
                 next = yield_memory(job, asked);
-            if (!next) unet_does_not_fit(error, job);
+            if (!next) denoiser_does_not_fit(error, job);
             note(LogLevel::warning, error.message + "; now " + *next);
             if (!overflowed && job.weights == Placing::automatic) release_all_but(nullptr);
         }
     }
 }
 
-void Networks::text_does_not_fit(const Error& error, int clip_skip) {
+void Networks::does_not_fit(const Error& error, const std::string& network, uint64_t bytes) {
     release_all_but(nullptr);
-    const uint64_t bytes = device_->memory().held + texts_.least_memory(clip_skip);
-    throw NothingFits({error.status, error.message + "; the text encoders would fit within " +
-                                         mebibytes(limit_for(bytes))});
+    throw NothingFits({error.status, error.message + "; " + network + " would fit within " +
+                                         mebibytes(limit_for(device_->memory().held + bytes))});
 }
 
-void Networks::unet_does_not_fit(const Error& error, const DenoiserJob& job) {
+void Networks::denoiser_does_not_fit(const Error& error, const DenoiserJob& job) {
     release_all_but(nullptr);
     const MemoryUse use = device_->memory();
-    const Fit fit = what_fits(job, use.held, use.limit,
+    const Fit fit = what_fits(job, words_.keeps_width, use.held, use.limit,
                               [&](const DenoiserJob& j) { return denoiser_.needs(j); });
     std::string message = error.message + "; this size would fit within " + mebibytes(fit.limit);
     if (fit.width)
-        message += ", and " + std::to_string(fit.width * factor_) + " x " +
-                   std::to_string(fit.height * factor_) + " within what is there";
+        message += ", and " + words_.name(fit.height, fit.width) + " within what is there";
     throw NothingFits({error.status, message});
 }
 

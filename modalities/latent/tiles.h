@@ -1,7 +1,7 @@
-// A picture through a network in overlapping tiles, blended where they overlap: less memory, and
-// nearly the picture of one pass; what differs is what the network sees as a whole, the statistics
-// of its group norms and its attention. As AutoencoderKL.tiled_decode and tiled_encode of
-// diffusers.
+// A plane of values through a network in overlapping tiles, blended where they overlap: less
+// memory, and nearly the result of one pass; what differs is what the network sees as a whole, the
+// statistics of its group norms and its attention. As AutoencoderKL.tiled_decode and tiled_encode
+// of diffusers.
 #pragma once
 #include <cstdint>
 #include <functional>

@@ -119,7 +119,7 @@ TEST_CASE("guidance in passes and a picture in tiles come before a refusal", "[g
     const auto line = std::find_if(model.log.rbegin(), model.log.rend(), [](const auto& text) {
         return text.find("in tiles of") != std::string::npos;
     });
-    request.vae_tile = int(number(*line, "tiles of (\\d+) pixels"));
+    request.vae_tile = int(number(*line, "tiles of (\\d+) x"));
     const Image tiled = take(model.run(request, 0)).at(0).image;
     CHECK(largest_difference(tiled, pictures->at(0).image) <= 1);
     CHECK(largest_difference(tiled, whole) > 1);
@@ -178,12 +178,12 @@ TEST_CASE("the largest size that fits has the shape that was asked for") {
         return GraphNeeds{.values = area << 10, .weights = 90 << 20, .least_weights = 10 << 20};
     };
     const DenoiserJob job{.samples = 2, .height = 128, .width = 256};
-    const Fit fit = what_fits(job, 1 << 20, 30 << 20, needs);
+    const Fit fit = what_fits(job, false, 1 << 20, 30 << 20, needs);
     CHECK(fit.limit == limit_for((32 + 10 + 1) << 20));
     CHECK(fit.width == 2 * fit.height);
     CHECK(limit_for((uint64_t(fit.height * fit.width) << 10) + (11 << 20)) <= 30 << 20);
     CHECK(limit_for((uint64_t((fit.height + 1) * (fit.width + 2)) << 10) + (11 << 20)) > 30 << 20);
-    CHECK(what_fits(job, 1 << 20, 10 << 20, needs).height == 0);
+    CHECK(what_fits(job, false, 1 << 20, 10 << 20, needs).height == 0);
 }
 
 TEST_CASE("the autoencoder in tiles agrees with diffusers", "[gpu]") {
