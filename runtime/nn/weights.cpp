@@ -184,7 +184,7 @@ Weights::Found Weights::find(const std::string& name, Shape expected) {
             dtype,
             is_fp8 ? scale_of(stored.name) : 1.0f,
             file,
-            stored.name,
+            norm ? norm->v_name : stored.name,
             stored.transposed,
             *entry,
             norm};
