@@ -378,9 +378,12 @@ std::vector<Tensor> Weights::table(const std::string& name, int64_t rows, int64_
 
 std::vector<std::string> unclaimed(const TensorFiles& files,
                                    const std::unordered_set<std::string>& claimed) {
-    constexpr std::string_view harmless[] = {"position_ids", "logit_scale",  "num_batches_tracked",
-                                             "scaled_fp8",   ".scale_input", ".input_scale",
-                                             ".comfy_quant"};
+    // With the tables of words that a text model has twice, or is fed without, and GPT-2's masks.
+    constexpr std::string_view harmless[] = {
+        "position_ids", "token_type_ids", "logit_scale",         "num_batches_tracked",
+        "scaled_fp8",   ".scale_input",   ".input_scale",        ".comfy_quant",
+        "wte.weight",   "lm_head.weight", "embed_tokens.weight", ".attn.masked_bias",
+        ".attn.bias"};
     std::vector<std::string> left;
     for (const auto& [name, entry] : files.entries()) {
         const auto carries_nothing = [&key = name](std::string_view end) {

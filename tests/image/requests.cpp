@@ -99,7 +99,7 @@ TEST_CASE("models that cannot be used say why", "[gpu]") {
         with_config("unet/config.json", [](auto& c) { c["dual_cross_attention"] = true; }),
         Status::bad_file, "dual_cross_attention");
     check_refused(
-        with_config("text_encoder/config.json", [](auto& c) { c["hidden_act"] = "relu"; }),
+        with_config("text_encoder/config.json", [](auto& c) { c["hidden_act"] = "mish"; }),
         Status::bad_file, "hidden_act");
     check_refused(with_config("unet/config.json", [](auto& c) { c["cross_attention_dim"] = 48; }),
                   Status::bad_file, "a context of 48");

@@ -35,7 +35,7 @@ TEST_CASE("a configuration that cannot be built names the key") {
         INFO(c.error().message);
         CHECK(c.error().message.find(words) != std::string::npos);
     };
-    refused(R"({"hidden_act": "relu"})", "hidden_act");
+    refused(R"({"hidden_act": "mish"})", "hidden_act");
     refused(R"({"hidden_size": 0})", "hidden_size");
     refused(R"({"hidden_size": "wide"})", "hidden_size");
     refused(R"({"hidden_size": 60, "num_attention_heads": 8})", "num_attention_heads");
