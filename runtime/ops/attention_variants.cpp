@@ -10,8 +10,8 @@
 namespace kiln {
 namespace {
 
-const AttentionFamily* const kFamilies[] = {&kAttentionCpu, &kAttentionProducts, &kAttentionShared,
-                                            &kAttentionRegisters};
+const AttentionFamily* const kFamilies[] = {&kAttentionCpu, &kAttentionProducts, &kAttentionMatrix,
+                                            &kAttentionShared, &kAttentionRegisters};
 
 // How many workgroups it takes to keep the device busy.
 int64_t places(const Caps& caps) {

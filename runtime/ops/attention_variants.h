@@ -1,6 +1,7 @@
 // The ways to compute attention: families of kernels, each with tiles, in one table. Within
 // runtime/ops only.
 #pragma once
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,7 +34,8 @@ struct AttentionWork {
 struct AttentionTile {
     uint32_t rows, keys;
     uint32_t each = 0;   // queries of an invocation, where the family's tiles differ in it
-    double speed = 1;    // a guess, relative to the best of the device's families
+    std::array<uint32_t, 3> shape{};   // what else the family's kernel makes of it
+    double speed = 1;                  // a guess, relative to the best of the device's families
     bool (*fits)(const Caps&, const AttentionWork&) = nullptr;   // beyond what the family asks for
 };
 
@@ -48,7 +50,7 @@ struct AttentionFamily {
     uint64_t (*steps)(const AttentionWork&, const AttentionTile&) = nullptr;
 };
 
-extern const AttentionFamily kAttentionCpu, kAttentionProducts, kAttentionShared,
+extern const AttentionFamily kAttentionCpu, kAttentionProducts, kAttentionMatrix, kAttentionShared,
     kAttentionRegisters;
 
 struct AttentionVariant {

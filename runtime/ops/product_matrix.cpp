@@ -26,19 +26,6 @@ const MatrixShape* shape_for(const Caps& caps, const Share& share) {
     return found == caps.matrices.end() ? nullptr : &*found;
 }
 
-// Subgroups as large as each vendor's compiler takes without spilling: Intel's smallest, AMD's 64.
-uint32_t subgroup_of(const Caps& caps) {
-    if (caps.vendor_id == vendor::intel) return caps.subgroup_min;
-    return caps.vendor_id == vendor::amd ? std::min(caps.subgroup_max, 64u) : caps.subgroup_size;
-}
-
-// Where B lies by rows, matrix loads of its columns are slow on these two. CPU drivers have a tile
-// of either kind, for tests.
-bool turns_b(const Caps& caps, const ProductTile& tile) {
-    if (caps.kind == DeviceKind::cpu) return tile.rows == 64;
-    return caps.vendor_id == vendor::amd || caps.vendor_id == vendor::intel;
-}
-
 uint32_t threads_of(const ProductTile& tile) {
     Share share = share_of(tile);
     return tile.rows / share.rows * (tile.columns / share.columns) * share.subgroup;
@@ -55,7 +42,7 @@ uint32_t shared_bytes(const ProductTile& tile, const MatrixShape& shape) {
 
 bool fits_tile(const Caps& caps, const ProductTile& tile) {
     const MatrixShape* shape = shape_for(caps, share_of(tile));
-    return shape && caps.subgroup_size_control && tile.shape[3] == subgroup_of(caps) &&
+    return shape && caps.subgroup_size_control && tile.shape[3] == matrix_subgroup(caps) &&
            threads_of(tile) <= caps.invocations && threads_of(tile) <= caps.workgroup_size[0] &&
            shared_bytes(tile, *shape) <= caps.shared_memory;
 }
@@ -109,7 +96,7 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.rows = tile.rows, constants.columns = tile.columns, constants.depth = share.depth;
     constants.share_rows = share.rows, constants.share_columns = share.columns;
     constants.m = shape->m, constants.n = shape->n, constants.k = shape->k;
-    constants.turned = !p.transposed && turns_b(lowering.caps(), tile);
+    constants.turned = !p.transposed && turns_b(lowering.caps(), tile.rows == 64);
     constants.plain = is_plain(p);
     constants.statistics = present(p.statistics);
     Launch launch =
@@ -131,6 +118,17 @@ bool is_plain(const Product& p) {
     const PixelMap& map = p.map;
     return map.tap_count() == 1 && map.in == map.out && map.stride == std::array{1, 1, 1} &&
            map.up == std::array{1, 1, 1} && map.pad == std::array<int64_t, 3>{0, 0, 0};
+}
+
+// Intel's smallest, AMD's 64.
+uint32_t matrix_subgroup(const Caps& caps) {
+    if (caps.vendor_id == vendor::intel) return caps.subgroup_min;
+    return caps.vendor_id == vendor::amd ? std::min(caps.subgroup_max, 64u) : caps.subgroup_size;
+}
+
+bool turns_b(const Caps& caps, bool on_cpu) {
+    if (caps.kind == DeviceKind::cpu) return on_cpu;
+    return caps.vendor_id == vendor::amd || caps.vendor_id == vendor::intel;
 }
 
 bool sums_halves(const MatrixShape& s) {

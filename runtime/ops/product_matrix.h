@@ -12,6 +12,13 @@ bool is_plain(const Product& product);
 // be f32 as well. `depth` is that of the tiles along K, which must not cross what a part skips.
 bool multiplies_halves(const Caps& caps, const Product& product, uint32_t depth);
 
+// Subgroups as large as each vendor's compiler takes without spilling.
+uint32_t matrix_subgroup(const Caps& caps);
+
+// Whether B that lies by rows is transposed on its way into shared memory: matrix loads of its
+// columns are slow on some. CPU drivers have it either way, for tests.
+bool turns_b(const Caps& caps, bool on_cpu);
+
 // A shape that multiplies f16 and sums in f32.
 bool sums_halves(const MatrixShape& shape);
 

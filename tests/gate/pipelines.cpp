@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <regex>
 
+#include "runtime/ops/attention_variants.h"
 #include "runtime/ops/product_variants.h"
 #include "tests/gate/networks.h"
 #include "tests/gate/table.h"
@@ -154,10 +155,39 @@ void check_tiles(const std::vector<std::string>& names) {
     CHECK(matrices > 4);
 }
 
+void check_attention(const std::vector<std::string>& names) {
+    const std::shared_ptr<Device> device = open_radv(names, {.statistics = true});
+    if (!device) SKIP("this RADV does not know " << names[0]);
+    Recorder recorder;
+    recorder.given = device->caps();
+    if (recorder.given.matrices.empty()) SKIP("this RADV has no cooperative matrices for it");
+    const Operand any{.slot = 0, .offset = 0, .size = 1 << 20, .dtype = DType::f16};
+    for (const int64_t width : {40, 64, 72, 80, 128, 160}) {
+        AttentionWork work{.q = any, .k = any, .v = any, .y = any, .bias = any};
+        work.queries = work.keys = 4096;
+        work.heads = 8, work.width = width;
+        size_t matrices = 0;
+        for (const AttentionVariant& variant : attention_variants(recorder.given, work)) {
+            INFO(device->caps().device << ": " << variant.name() << ", heads of " << width);
+            recorder.launches.clear();
+            variant.family->launch(recorder, work, *variant.tile);
+            REQUIRE(recorder.launches.size() == 1);
+            const Compiled found = compiled(*device, recorder.launches[0]);
+            CHECK(found.registers > 0);
+            CHECK(found.spills == 0);
+            CHECK(found.scratch == 0);
+            matrices += variant.family->name.starts_with("matrix");
+        }
+        CHECK(matrices > 0);
+    }
+}
+
 }   // namespace
 
 TEST_CASE("no tile of a product spills on gfx1100") { check_tiles({"navi31", "gfx1100"}); }
 TEST_CASE("no tile of a product spills on gfx1201") { check_tiles({"gfx1201"}); }
+TEST_CASE("no tile of attention spills on gfx1100") { check_attention({"navi31", "gfx1100"}); }
+TEST_CASE("no tile of attention spills on gfx1201") { check_attention({"gfx1201"}); }
 
 TEST_CASE("a second start compiles no pipeline") {
     const TemporaryFolder folder("gate-cache");
