@@ -152,6 +152,31 @@ struct PoolOptions {
 Tensor avg_pool(const Tensor& x, const PoolOptions& options);   // padding counts, as in torch
 Tensor max_pool(const Tensor& x, const PoolOptions& options);
 
+// ---- signals, [n, samples] ---------------------------------------------------------------------
+
+// Short-time Fourier transforms: frame f of a signal is n_fft samples times a window, from sample
+// f * hop on. With `center`, n_fft / 2 samples are added at either end, zeros or a mirror image, so
+// that its middle lies at f * hop.
+struct StftOptions {
+    int n_fft = 1024;   // even
+    int hop = 256;
+    std::vector<float> window;   // at most n_fft long, in the middle of a frame; empty: Hann's
+    bool center = true;
+    PadMode pad = PadMode::reflect;
+};
+std::vector<float> hann_window(int length);   // periodic
+
+// x [n, samples] -> f32 [n, frames, 2, bins]: real parts, then imaginary ones, of n_fft / 2 + 1
+// bins. There are 1 + (samples + added - n_fft) / hop frames, as in torch. A fast transform in
+// shared memory where n_fft is at most 2048 and has no factor above 7, which rounds least; else by
+// matrix, n_fft at most 4096.
+Tensor stft(const Tensor& x, const StftOptions& options);
+
+// The signal whose spectra come closest: f32 [n, samples], by default (frames - 1) * hop of them,
+// without `center` n_fft more. Samples that no window covers are zero. Griffin and Lim. Signal
+// Estimation from Modified Short-Time Fourier Transform. 1984.
+Tensor istft(const Tensor& x, const StftOptions& options, int64_t samples = 0);
+
 // ---- reductions, keeping the reduced axes as 1 -------------------------------------------------
 
 Tensor sum(const Tensor& x, const std::vector<int>& axes);

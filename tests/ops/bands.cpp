@@ -1,74 +1,14 @@
 // Products and convolutions whose tensors exceed the binding range, made small: operators are
 // lowered for caps with a range of a few KiB, and what they launch is run and compared.
 #include <algorithm>
-#include <map>
 
-#include "runtime/graph/node.h"
+#include "tests/ops/narrow.h"
 #include "tests/ops/products.h"
 
 using namespace kiln;
 using namespace kiln::test;
 
 namespace {
-
-class NarrowLowering : public Lowering {
-public:
-    NarrowLowering(std::shared_ptr<Device> device, uint64_t range)
-        : device_(std::move(device)), caps_(device_->caps()) {
-        caps_.binding_range = range;
-    }
-
-    const Caps& caps() const override { return caps_; }
-    const Tuning& tuning() const override { return device_->tuning(); }
-
-    Operand operand(const Tensor& t) override {
-        auto [found, added] = slots_.try_emplace(t.id(), uint32_t(buffers_.size()));
-        if (added)
-            buffers_.push_back(t.kind() == Tensor::Kind::parameter
-                                   ? t.value().storage
-                                   : take(device_->allocate(t.bytes(), Intent::device)));
-        return {.slot = found->second, .offset = 0, .size = t.bytes(), .dtype = t.dtype()};
-    }
-
-    Operand scratch(uint64_t bytes, DType dtype) override {
-        buffers_.push_back(take(device_->allocate(bytes, Intent::device)));
-        return {.slot = uint32_t(buffers_.size() - 1), .offset = 0, .size = bytes, .dtype = dtype};
-    }
-
-    void launch(Launch launch) override {
-        for (const Operand& o : launch.operands) {
-            CHECK(o.size <= caps_.binding_range);
-            CHECK(o.offset % caps_.offset_alignment == 0);
-        }
-        launches_.push_back(std::move(launch));
-    }
-
-    std::vector<float> run(const Tensor& y) {
-        const Node& node = *y.value().node;
-        node.op->lower(*this, node, y);
-        CommandList list(device_);
-        for (const Launch& launch : launches_) {
-            std::vector<Binding> bindings;
-            for (const Operand& o : launch.operands)
-                bindings.push_back({buffers_[o.slot].slice(o.offset, o.size)});
-            take(list.dispatch("band", take(device_->pipeline(pipeline_desc(launch))), bindings,
-                               launch.args, launch.grid));
-            list.barrier();
-        }
-        take(list.finish());
-        take(device_->run(list));
-        return download<float>(*device_, buffers_[slots_.at(y.id())]);
-    }
-
-    size_t launches() const { return launches_.size(); }
-
-private:
-    std::shared_ptr<Device> device_;
-    Caps caps_;
-    std::map<const void*, uint32_t> slots_;
-    std::vector<Buffer> buffers_;
-    std::vector<Launch> launches_;
-};
 
 const std::vector<ConvCase> kCases = {
     {"3x3 of a batch", {2, 40, 8, 8}, {3, 3, 8, 16}, {}, {1, 1}, {1, 1}},
