@@ -143,6 +143,12 @@ void read_embeddings(const JsonObject& json, UNetConfig& c) {
         c.class_embedding = ClassEmbedding::table;
         c.class_count = positive(json, "num_class_embeds", 0);
     }
+    c.concatenates_class = take(json.boolean("class_embeddings_concat", false));
+    if (c.concatenates_class && c.class_embedding == ClassEmbedding::none)
+        throw ResultError(json.error("class_embeddings_concat", "there is no class embedding"));
+    if (c.concatenates_class && json.has("addition_embed_type"))
+        throw ResultError(json.error("class_embeddings_concat",
+                                     "not supported together with addition_embed_type"));
     if (one_of(json, "addition_embed_type", {"", "text_time"}) == "text_time")
         c.addition_time_width = positive(json, "addition_time_embed_dim", 256);
     const bool needs_width = kind.ends_with("projection") || c.addition_time_width;
@@ -207,9 +213,9 @@ UNetConfig unet_config(const JsonObject& json) {
     one_of(json, "resnet_time_scale_shift", {"default"});
     one_of(json, "attention_type", {"default"});
     must_be_one(json, {"downsample_padding", "mid_block_scale_factor", "resnet_out_scale_factor"});
-    must_be_off(json, {"dual_cross_attention", "resnet_skip_time_act", "class_embeddings_concat",
-                       "encoder_hid_dim", "encoder_hid_dim_type", "cross_attention_norm",
-                       "time_embedding_act_fn", "timestep_post_act"});
+    must_be_off(json, {"dual_cross_attention", "resnet_skip_time_act", "encoder_hid_dim",
+                       "encoder_hid_dim_type", "cross_attention_norm", "time_embedding_act_fn",
+                       "timestep_post_act"});
     check_divisible(json, c);
     return c;
 }

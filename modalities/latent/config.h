@@ -23,8 +23,9 @@ struct UNetConfig {
     std::vector<std::vector<int>> down_depth, up_depth;   // transformer blocks by level and layer
     std::vector<int> mid_depth;                           // empty: no attention in the middle
     bool has_mid = true;
-    std::vector<int> heads;                   // a level
-    std::vector<int> context;                 // width of the text, a level
+    std::vector<int> heads;   // a level
+    // Width of the text, a level; 0 where both attentions of a block are self-attention.
+    std::vector<int> context;
     std::vector<bool> only_cross_attention;   // a level: self-attention looks at the text instead
     int norm_groups = 32;
     float norm_eps = 1e-5f;
@@ -36,12 +37,15 @@ struct UNetConfig {
     float freq_shift = 0;
     int guidance_width = 0;   // time_cond_proj_dim; 0: no guidance embedding
     ClassEmbedding class_embedding = ClassEmbedding::none;
-    int class_count = 0;           // rows of the table
-    int projection_width = 0;      // input of the class or addition embedding
-    int addition_time_width = 0;   // sinusoids of each time id; 0: no text_time embedding
+    bool concatenates_class = false;   // beside the time embedding, not added to it
+    int class_count = 0;               // rows of the table
+    int projection_width = 0;          // input of the class or addition embedding
+    int addition_time_width = 0;       // sinusoids of each time id; 0: no text_time embedding
 
     int levels() const { return int(channels.size()); }
     int factor() const { return 1 << (levels() - 1); }
+    // Of the embedding that residual blocks see.
+    int block_time_width() const { return concatenates_class ? 2 * time_width : time_width; }
 };
 
 struct VaeConfig {

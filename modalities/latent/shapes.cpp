@@ -24,14 +24,36 @@ int depth_of(const ShapeOf& shape, const std::string& attention) {
     return count_of(shape, attention + ".transformer_blocks.", ".norm1.weight");
 }
 
-// The context width of the first transformer that there is.
+// The context width of the first transformer that there is; 0: all look at themselves only, and
+// those of different levels at different widths.
 int context_of(const ShapeOf& shape, const std::string& where) {
+    int first = 0;
     for (int level = 0; level < 8; level++) {
         const auto k = shape("down_blocks." + std::to_string(level) +
                              ".attentions.0.transformer_blocks.0.attn2.to_k.weight");
-        if (k && k->rank() >= 2) return int((*k)[1]);
+        if (!k || k->rank() < 2) continue;
+        if (first && first != (*k)[1]) return 0;
+        first = int((*k)[1]);
     }
-    throw ResultError({Status::bad_file, where + ": a U-Net without cross-attention"});
+    if (first) return first;
+    throw ResultError({Status::bad_file, where + ": a U-Net without attention"});
+}
+
+// Heads of a level, which shapes do not tell: see unet_config_from.
+int heads_of(int context, int width, int narrowest) {
+    if (context == 768) return 8;
+    const int each = context || narrowest >= 256 ? 64 : 32;
+    return std::max(1, width / each);
+}
+
+// A label's projection beside the time embedding, as AudioLDM has it.
+void read_label(const ShapeOf& shape, const std::string& where, UNetConfig& c) {
+    const auto label = shape("class_embedding.weight");
+    if (!label || label->rank() < 2) return;
+    c.class_embedding = ClassEmbedding::linear;
+    c.projection_width = int((*label)[1]);
+    const Shape block = must(shape, "mid_block.resnets.0.time_emb_proj.weight", 2, where);
+    c.concatenates_class = block[1] == 2 * c.time_width;
 }
 
 }   // namespace
@@ -51,7 +73,7 @@ UNetConfig unet_config_from(const ShapeOf& shape, const std::string& where) {
         const int width = int(must(shape, here + "resnets.0.conv1.weight", 4, where)[0]);
         c.channels.push_back(width);
         c.layers.push_back(count_of(shape, here + "resnets.", ".conv1.weight"));
-        c.heads.push_back(context == 768 ? 8 : std::max(1, width / 64));
+        c.heads.push_back(heads_of(context, width, c.channels[0]));
         c.context.push_back(context);
         c.only_cross_attention.push_back(false);
         std::vector<int>& depths = c.down_depth.emplace_back();
@@ -75,6 +97,7 @@ UNetConfig unet_config_from(const ShapeOf& shape, const std::string& where) {
         c.projection_width = int((*addition)[1]);
         c.addition_time_width = 256;
     }
+    read_label(shape, where, c);
     return c;
 }
 

@@ -51,28 +51,38 @@ struct FeedForward {   // GEGLU
     Tensor operator()(const Tensor& x) const { return out(geglu(in(x))); }
 };
 
+// Attention over x itself or, where c_context is not 0, over a context.
+struct EitherAttention {
+    std::optional<SelfAttention> self;
+    std::optional<CrossAttention> cross;
+
+    EitherAttention(Scope s, int c, int c_context, int heads) {
+        if (c_context)
+            cross.emplace(s, c, c_context, heads);
+        else
+            self.emplace(s, c, heads);
+    }
+    Tensor operator()(const Tensor& x, const Tensor& context) const {
+        return self ? (*self)(x) : (*cross)(x, context);
+    }
+};
+
 struct TransformerBlock {
     LayerNorm norm1, norm2, norm3;
-    std::optional<SelfAttention> self;
-    std::optional<CrossAttention> first_cross;   // where a block has no self-attention
-    CrossAttention cross;
+    EitherAttention first, second;
     FeedForward feed_forward;
 
     TransformerBlock(Scope s, int c, int c_context, int heads, bool only_cross)
         : norm1(s / "norm1", c),
           norm2(s / "norm2", c),
           norm3(s / "norm3", c),
-          cross(s / "attn2", c, c_context, heads),
-          feed_forward(s / "ff", c) {
-        if (only_cross)
-            first_cross.emplace(s / "attn1", c, c_context, heads);
-        else
-            self.emplace(s / "attn1", c, heads);
-    }
+          first(s / "attn1", c, only_cross ? c_context : 0, heads),
+          second(s / "attn2", c, c_context, heads),
+          feed_forward(s / "ff", c) {}
     Tensor operator()(Tensor x,
                       const Tensor& context) const {   // x [n, h*w, c], context [n, s, c_context]
-        x = x + (self ? (*self)(norm1(x)) : (*first_cross)(norm1(x), context));
-        x = x + cross(norm2(x), context);
+        x = x + first(norm1(x), context);
+        x = x + second(norm2(x), context);
         return x + feed_forward(norm3(x));
     }
 };
@@ -130,7 +140,7 @@ struct UNetLevel {
 struct UNetInputs {
     Tensor latent;              // [n, h, w, in_channels]
     Tensor timestep;            // [n], may be fractional
-    Tensor context;             // [n, s, context]
+    Tensor context;             // [n, s, context]; not of models without one
     Tensor pooled;              // [n, c]: the text as one vector; models with text_time only
     Tensor time_ids;            // [n, ids]: sizes and crops; models with text_time only
     Tensor guidance;            // [n, guidance_width]; distilled models only
@@ -167,7 +177,7 @@ struct UNet {
 
     Tensor operator()(const UNetInputs& in) const {   // -> [n, h, w, out_channels]
         const Tensor t = time_embedding(in);
-        const Tensor context = as(in.context, in.dtype);
+        const Tensor context = in.context ? as(in.context, in.dtype) : Tensor();
         Tensor h =
             as(conv_in(config.center_input ? affine(in.latent, 2, -1) : in.latent), in.dtype);
         std::vector<Tensor> skips = {h};
@@ -200,18 +210,12 @@ private:
         return {.flip_sin_to_cos = config.flip_sin_to_cos, .shift = config.freq_shift};
     }
 
-    // What every residual block sees: silu of the sum of all embeddings, [n, time_width].
+    // What every residual block sees: silu of the sum of all embeddings, [n, block_time_width()].
     Tensor time_embedding(const UNetInputs& in) const {
         Tensor t =
             time(timestep_embedding(in.timestep, config.channels[0], sinusoids()), in.guidance);
-        if (label_table) t = t + (*label_table)(in.label);
-        if (label_linear) t = t + (*label_linear)(in.label);
-        if (config.class_embedding == ClassEmbedding::identity) t = t + in.label;
-        if (label) {
-            const bool of_time = config.class_embedding == ClassEmbedding::timestep;
-            t = t + (*label)(of_time ? timestep_embedding(in.label, config.channels[0], sinusoids())
-                                     : in.label);
-        }
+        if (const Tensor l = label_embedding(in.label))
+            t = config.concatenates_class ? concat({t, l}, 1) : t + l;
         if (addition) {
             const int64_t n = in.time_ids[0];
             const Tensor ids = timestep_embedding(reshape(in.time_ids, {-1}),
@@ -219,6 +223,18 @@ private:
             t = t + (*addition)(concat({in.pooled, reshape(ids, {n, -1})}, 1));
         }
         return as(silu(t), in.dtype);
+    }
+
+    Tensor label_embedding(const Tensor& l) const {
+        switch (config.class_embedding) {
+            case ClassEmbedding::none: return {};
+            case ClassEmbedding::identity: return l;
+            case ClassEmbedding::table: return (*label_table)(l);
+            case ClassEmbedding::linear: return (*label_linear)(l);
+            case ClassEmbedding::projection: return (*label)(l);
+            case ClassEmbedding::timestep: break;
+        }
+        return (*label)(timestep_embedding(l, config.channels[0], sinusoids()));
     }
 
     void add_embeddings(Scope s) {
@@ -244,7 +260,7 @@ private:
     }
 
     ResBlock resnet(Scope s, int c_in, int c_out) const {
-        return {s, c_in, c_out, config.time_width, config.norm_groups, config.norm_eps};
+        return {s, c_in, c_out, config.block_time_width(), config.norm_groups, config.norm_eps};
     }
     SpatialTransformer transformer(Scope s, int level, int depth, bool only_cross) const {
         return {

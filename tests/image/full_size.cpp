@@ -9,7 +9,7 @@
 #include "modalities/latent/vae.h"
 #include "modalities/text/clip_text.h"
 #include "runtime/graph/graph.h"
-#include "tests/image/full_size.h"
+#include "tests/support/full_size.h"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -28,7 +28,7 @@ void report(const std::string& what, double error) {
 void check_unet(const std::string& name, uint64_t limit = 0) {
     DeviceOptions options = device_options();
     options.memory_limit = limit;
-    const FullSize full(name, limit ? open_device(options) : test_device());
+    const FullSize full("image", name, limit ? open_device(options) : test_device());
     const UNetConfig c = take(parse_unet_config(full.config()));
     Weights weights = full.weights({.deferred = limit > 0});
     const UNet unet(weights, c);
@@ -73,7 +73,7 @@ std::vector<float> thinned(const std::vector<float>& x, int64_t width, int step)
 }
 
 void check_text(const std::string& name) {
-    const FullSize full(name);
+    const FullSize full("image", name);
     const ClipTextConfig c = take(parse_clip_text_config(full.config()));
     Weights weights = full.weights();
     const ClipText model(weights, c);
@@ -123,7 +123,7 @@ TEST_CASE("the full-size text encoder OpenCLIP-bigG agrees with transformers", "
 
 TEST_CASE("a picture whose tensors exceed a binding is decoded as in diffusers",
           "[gpu][.nightly]") {
-    const FullSize full("vae_wide");
+    const FullSize full("image", "vae_wide");
     const VaeConfig c = take(parse_vae_config(full.config()));
     Weights weights = full.weights();
     const VaeDecoder decoder(weights, c);
@@ -137,7 +137,7 @@ TEST_CASE("a picture whose tensors exceed a binding is decoded as in diffusers",
 }
 
 TEST_CASE("the full-size autoencoder agrees with diffusers", "[gpu][.nightly]") {
-    const FullSize full("vae");
+    const FullSize full("image", "vae");
     const VaeConfig c = take(parse_vae_config(full.config()));
     Weights weights = full.weights();
     const VaeDecoder decoder(weights, c);
@@ -157,7 +157,7 @@ TEST_CASE("the full-size autoencoder agrees with diffusers", "[gpu][.nightly]") 
 
 TEST_CASE("a single file of Stable Diffusion 1.5's size gives the picture of diffusers",
           "[gpu][.nightly]") {
-    const FullSize full("sd15_file");
+    const FullSize full("image", "sd15_file");
     const ImageOptions options{
         .tokenizer = (fs::path(KILN_SOURCE_DIR) / "modalities/text/clip_bpe").string()};
     ImagePipeline pipeline = take(ImagePipeline::open(full.device, full.path(), options));

@@ -8,7 +8,7 @@
 #include "modalities/latent/unet.h"
 #include "runtime/graph/graph.h"
 #include "runtime/io/quantise.h"
-#include "tests/image/full_size.h"
+#include "tests/support/full_size.h"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -158,7 +158,7 @@ TEST_CASE("what each format costs the default model", "[gpu][.nightly][quality]"
 
 TEST_CASE("what each format costs a U-Net of the size of Stable Diffusion 1.5",
           "[gpu][.nightly][quality]") {
-    const FullSize full("unet_sd15");
+    const FullSize full("image", "unet_sd15");
     const UNetConfig c = take(parse_unet_config(full.config()));
     const auto exact = forward(full.path(), c, 16, Storage::f32);
     const TensorFiles model = take(TensorFiles::open(full.path()));

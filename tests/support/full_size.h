@@ -1,10 +1,10 @@
 // Networks at full size with random weights in half precision, by the goldens full_NAME.json.
 #pragma once
-#include "modalities/latent/config.h"
 #include "modalities/latent/layout.h"
 #include "runtime/nn/weights.h"
-#include "tests/image/models.h"
+#include "runtime/io/json.h"
 #include "tests/support/device.h"
+#include "tests/support/hashed_model.h"
 
 namespace kiln::test {
 
@@ -15,17 +15,21 @@ struct FullSize {
     std::shared_ptr<Device> device;
     Safetensors goldens;
 
-    explicit FullSize(const std::string& name, std::shared_ptr<Device> on = test_device())
-        : document(golden_document("full_" + name)),
+    // Goldens of one folder of tests/golden.
+    FullSize(const std::string& of, const std::string& name,
+             std::shared_ptr<Device> on = test_device())
+        : document(take(read_json(golden(of, name) + ".json"))),
           folder("full-" + name),
           device(std::move(on)),
-          goldens(take(
-              Safetensors::open((kImageGoldens / ("full_" + name + ".safetensors")).string()))) {
+          goldens(take(Safetensors::open(golden(of, name) + ".safetensors"))) {
         std::vector<TensorToWrite> tensors;
         std::vector<std::vector<std::byte>> storage;
         add(document.at("tensors"), "", tensors, storage);
         for (size_t i = 0; i < tensors.size(); i++) tensors[i].bytes = storage[i];
         take(write_safetensors(path(), tensors));
+    }
+    static std::string golden(const std::string& of, const std::string& name) {
+        return (fs::path(KILN_GOLDEN_DIR) / of / ("full_" + name)).string();
     }
     std::string path() const { return (folder.path / "weights.safetensors").string(); }
     Weights weights(WeightsOptions options = {}) const {

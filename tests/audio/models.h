@@ -1,0 +1,61 @@
+// The small AudioLDM whose weights a hash makes, and the full-size networks: the other half of
+// tools/reference/audioldm.py. A golden NAME.json says which files and tensors the model has.
+#pragma once
+#include <functional>
+
+#include "modalities/latent/layout.h"
+#include "runtime/io/file.h"
+#include "runtime/io/json.h"
+#include "tests/support/hashed_model.h"
+
+namespace kiln::test {
+
+inline const fs::path kAudioGoldens = fs::path(KILN_GOLDEN_DIR) / "audio";
+
+inline nlohmann::json audio_golden(const std::string& name) {
+    return take(read_json((kAudioGoldens / (name + ".json")).string()));
+}
+
+inline Safetensors audio_values(const std::string& name) {
+    return take(Safetensors::open((kAudioGoldens / (name + ".safetensors")).string()));
+}
+
+// Changes the tensors of one file of a model before it is written.
+using EditAudio = std::function<void(const std::string& file, Tensors&)>;
+
+// The folder of the small model, with its tokenizer and weights.
+inline void write_audioldm(const fs::path& folder, const EditAudio& edit = {},
+                           DType dtype = DType::f32) {
+    const nlohmann::json document = audio_golden("audioldm");
+    for (const auto& [file, content] : document.at("files").items()) {
+        fs::create_directories((folder / file).parent_path());
+        take(write_file((folder / file).string(), as_bytes(content.dump(1))));
+    }
+    fs::copy(kAudioGoldens / "roberta", folder / "tokenizer", fs::copy_options::recursive);
+    for (const auto& [file, tree] : document.at("tensors").items()) {
+        Tensors tensors;
+        collect(tree, "", tensors);
+        const float gain = document.at("gains").at(file);
+        for (auto& [name, tensor] : tensors) {
+            tensor.second = weight(name, tensor.first);
+            if (name.ends_with("weight"))
+                for (float& value : tensor.second) value *= gain;
+        }
+        if (edit) edit(file, tensors);
+        write_tensors(folder / file, tensors, dtype);
+    }
+}
+
+inline std::vector<float> channels_last(const std::vector<float>& x, int64_t n, int64_t c) {
+    std::vector<float> result(x.size());
+    to_channels_last(x, result.data(), n, c, int64_t(x.size()) / (n * c), c);
+    return result;
+}
+
+inline std::vector<float> channels_first(const std::vector<float>& x, int64_t n, int64_t c) {
+    std::vector<float> result(x.size());
+    to_channels_first(x, result.data(), n, c, int64_t(x.size()) / (n * c));
+    return result;
+}
+
+}   // namespace kiln::test
