@@ -31,20 +31,21 @@ uint32_t threads_of(const ProductTile& tile) {
     return tile.rows / share.rows * (tile.columns / share.columns) * share.subgroup;
 }
 
-uint32_t shared_bytes(const ProductTile& tile, const MatrixShape& shape) {
+uint32_t shared_bytes(const ProductTile& tile, const MatrixShape& shape, bool gated) {
     Share share = share_of(tile);
     uint32_t by_row = share.depth * (tile.columns + 8),
              by_column = tile.columns * (share.depth + 8);
     uint32_t tiles = 2 * (tile.rows * (share.depth + 8) + std::max(by_row, by_column));
-    uint32_t out = 4 * threads_of(tile) / share.subgroup * shape.m * shape.n;
+    uint32_t out = (gated ? 8 : 4) * threads_of(tile) / share.subgroup * shape.m * shape.n;
     return std::max(tiles, out + tile.rows / share.rows * tile.columns * 8);
 }
 
-bool fits_tile(const Caps& caps, const ProductTile& tile) {
+bool fits_tile(const Caps& caps, const Product& p, const ProductTile& tile) {
     const MatrixShape* shape = shape_for(caps, share_of(tile));
+    if (shape && p.gated && share_of(tile).columns % (2 * shape->n)) return false;
     return shape && caps.subgroup_size_control && tile.shape[3] == matrix_subgroup(caps) &&
            threads_of(tile) <= caps.invocations && threads_of(tile) <= caps.workgroup_size[0] &&
-           shared_bytes(tile, *shape) <= caps.shared_memory;
+           shared_bytes(tile, *shape, p.gated) <= caps.shared_memory;
 }
 
 // Where the units are emulated, the portable tiles are faster; there these are for tests.
@@ -53,10 +54,10 @@ constexpr uint32_t kDepth = 32;   // of tiles along K
 
 template <uint32_t rows, uint32_t columns, uint32_t share_rows, uint32_t share_columns,
           uint32_t subgroup, bool hardware>
-bool fits_tile(const Caps& caps, const Product&) {
+bool fits_tile(const Caps& caps, const Product& p) {
     constexpr ProductTile tile{
         .rows = rows, .columns = columns, .shape = {share_rows, share_columns, kDepth, subgroup}};
-    return matrix_hardware(caps) == hardware && fits_tile(caps, tile);
+    return matrix_hardware(caps) == hardware && fits_tile(caps, p, tile);
 }
 
 template <uint32_t rows, uint32_t columns, uint32_t share_rows, uint32_t share_columns,
@@ -99,6 +100,9 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.turned = !p.transposed && turns_b(lowering.caps(), tile.rows == 64);
     constants.plain = is_plain(p);
     constants.statistics = present(p.statistics);
+    constants.normalised = p.normalised();
+    constants.one_image = is_of_one_image(p, tile);
+    constants.gated = p.gated;
     Launch launch =
         kernels::matmul_matrix::launch(Variant::main,
                                        {.a = p.a,
@@ -106,11 +110,14 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
                                         .bias = p.bias_or_any(),
                                         .residual = p.residual_or_any(),
                                         .d = p.d,
-                                        .statistics = p.statistics_or_any()},
+                                        .statistics = p.statistics_or_any(),
+                                        .factors = p.factors_or_any()},
                                        product_args<Args>(p), constants, product_grid(p, tile));
     launch.subgroup_size = share.subgroup;
     lowering.launch(std::move(launch));
 }
+
+bool gates(const ProductTile&) { return true; }   // fits_tile() says where not
 
 }   // namespace
 
@@ -131,6 +138,10 @@ bool turns_b(const Caps& caps, bool on_cpu) {
     return caps.vendor_id == vendor::amd || caps.vendor_id == vendor::intel;
 }
 
+bool is_of_one_image(const Product& p, const ProductTile& tile) {
+    return p.map.images == 1 || p.map.pixels() % tile.rows == 0;
+}
+
 bool sums_halves(const MatrixShape& s) {
     return s.a == MatrixEntry::f16 && s.b == MatrixEntry::f16 && s.c == MatrixEntry::f32 &&
            s.d == MatrixEntry::f32 && !s.saturating;
@@ -138,7 +149,8 @@ bool sums_halves(const MatrixShape& s) {
 
 bool multiplies_halves(const Caps& caps, const Product& p, uint32_t depth) {
     return !caps.matrices.empty() && is_half(p.a) && is_half(p.b) && is_wide(p) &&
-           stores_as_residual(p) && (p.skip_b == 0 || p.channels % depth == 0);
+           stores_as_residual(p) && !(p.gated && p.transposed) &&
+           (p.skip_b == 0 || p.channels % depth == 0);
 }
 
 const ProductFamily kProductMatrix = {.name = "matrix",
@@ -146,6 +158,9 @@ const ProductFamily kProductMatrix = {.name = "matrix",
                                       .tiles = kTiles,
                                       .launch = launch,
                                       .skips = true,
-                                      .statistics = true};
+                                      .normalises = true,
+                                      .statistics = true,
+                                      .gates = gates,
+                                      .matrices = true};
 
 }   // namespace kiln

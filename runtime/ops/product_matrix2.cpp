@@ -12,21 +12,26 @@ uint32_t sharers_of(const ProductTile& tile) { return tile.shape[0]; }
 
 uint32_t depth_of(const ProductTile& tile) { return tile.shape[1]; }   // of tiles along K
 
-// Shared memory of the tiles that are not loaded as tensors.
+// A goes through shared memory: the pixels of a convolution, and what is normalised on its way.
+bool stages_a(const Product& p) { return !is_plain(p) || present(p.factors); }
+
+// Shared memory of the tiles that are not loaded as tensors, or of D's statistics after them.
 uint32_t shared_bytes(const ProductTile& tile, const Product& p) {
     uint32_t depth = depth_of(tile), of_a = tile.rows * (depth + 8),
              by_row = depth * (tile.columns + 8), by_column = tile.columns * (depth + 8);
-    if (sharers_of(tile)) return is_plain(p) ? 16 : 2 * of_a;
-    return 2 * (of_a + std::max(by_row, by_column));
+    uint32_t tiles = stages_a(p) || !sharers_of(tile) ? 2 * of_a : 0;
+    if (!sharers_of(tile)) tiles += 2 * std::max(by_row, by_column);
+    return std::max(tiles, 32 * tile.columns);
 }
 
 bool fits_tile(const Caps& caps, const Product& p, const ProductTile& tile) {
     uint32_t depth = depth_of(tile), sharers = sharers_of(tile),
-             threads = sharers ? sharers : caps.subgroup_size;
+             threads = sharers ? sharers : caps.subgroup_size,
+             columns = p.gated ? tile.columns / 2 : tile.columns;
     bool shape = std::any_of(
         caps.flexible_matrices.begin(), caps.flexible_matrices.end(), [&](const auto& s) {
             return sums_halves(s) && s.invocations == sharers && tile.rows % s.m == 0 &&
-                   tile.columns % s.n == 0 && depth % s.k == 0;
+                   columns % s.n == 0 && depth % s.k == 0;
         });
     return shape && multiplies_halves(caps, p, depth) && caps.matrix_tensors == (sharers != 0) &&
            caps.storage_16bit && std::max({tile.rows, tile.columns, depth}) <= caps.matrix_extent &&
@@ -49,9 +54,10 @@ constexpr ProductTile tile(double speed) {
             .fits = fits_tile<rows, columns, sharers, depth>};
 }
 
-// The last is of emulating drivers: right, and not chosen unless it is asked for.
+// The last two are of emulating drivers: right, and not chosen unless they are asked for.
 constexpr ProductTile kTiles[] = {tile<128, 256, 256, 64>(16), tile<128, 128, 256, 64>(14),
-                                  tile<64, 64, 128, 64>(8), tile<16, 16, 0, 32>(1e-3)};
+                                  tile<64, 64, 128, 64>(8), tile<16, 32, 0, 32>(1e-3),
+                                  tile<16, 16, 0, 32>(1e-3)};
 
 // What else is asked for depends on the tile.
 bool fits(const Caps& caps, const Product&) { return !caps.flexible_matrices.empty(); }
@@ -62,7 +68,14 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     uint32_t sharers = sharers_of(tile);
     Launch launch =
         kernels::matmul_matrix2::launch(sharers ? Variant::workgroup : Variant::subgroup,
-                                        storage_bindings<Bindings>(p), product_args<Args>(p),
+                                        {.a = p.a,
+                                         .b = p.b,
+                                         .bias = p.bias_or_any(),
+                                         .residual = p.residual_or_any(),
+                                         .d = p.d,
+                                         .statistics = p.statistics_or_any(),
+                                         .factors = p.factors_or_any()},
+                                        product_args<Args>(p),
                                         {.local_x = sharers ? sharers : caps.subgroup_size,
                                          .rows = tile.rows,
                                          .columns = tile.columns,
@@ -72,15 +85,28 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
                                          .d_half = is_half(p.d),
                                          .bias = present(p.bias) ? 1 + is_half(p.bias) : 0,
                                          .activation = uint32_t(p.activation),
-                                         .residual = uint32_t(p.residual_kind)},
+                                         .residual = uint32_t(p.residual_kind),
+                                         .normalised = p.normalised(),
+                                         .one_image = is_of_one_image(p, tile),
+                                         .gated = p.gated,
+                                         .statistics = present(p.statistics)},
                                         product_grid(p, tile));
     if (!sharers && caps.subgroup_size_control) launch.subgroup_size = caps.subgroup_size;
     lowering.launch(std::move(launch));
 }
 
+bool gates(const ProductTile&) { return true; }   // fits_tile() says where not
+
 }   // namespace
 
-const ProductFamily kProductMatrix2 = {
-    .name = "matrix2", .fits = fits, .tiles = kTiles, .launch = launch, .skips = true};
+const ProductFamily kProductMatrix2 = {.name = "matrix2",
+                                       .fits = fits,
+                                       .tiles = kTiles,
+                                       .launch = launch,
+                                       .skips = true,
+                                       .normalises = true,
+                                       .statistics = true,
+                                       .gates = gates,
+                                       .matrices = true};
 
 }   // namespace kiln

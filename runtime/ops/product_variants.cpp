@@ -30,8 +30,9 @@ double time_of(const Caps& caps, const Product& p, const ProductVariant& variant
     double parts = double(variant.parts), depth = double(p.channels * p.map.tap_count()) / parts;
     double groups = double(div_up(p.rows(), tile.rows)) *
                     div_up(p.computed_columns(), tile.columns) * double(p.outer * p.inner) * parts;
-    double time = std::max(groups, places(caps)) * tile.rows * (tile.columns + preparation(p)) *
-                  depth / speed;
+    double prepared = preparation(p) / (variant.family->matrices ? 1 : speed);
+    double time =
+        std::max(groups, places(caps)) * tile.rows * (tile.columns / speed + prepared) * depth;
     if (parts == 1) return time;
     return time + kPartial * parts * double(p.rows() * p.columns) + kLaunch * places(caps);
 }

@@ -30,6 +30,7 @@ struct ProductFamily {
     bool normalises = false;   // the kernel knows Product::factors
     bool statistics = false;   // the kernel knows Product::statistics, over tile.rows
     bool (*gates)(const ProductTile&) = nullptr;   // whether it knows Product::gated in this tile
+    bool matrices = false;   // on units that multiply only: the rest is no faster than elsewhere
 };
 
 extern const ProductFamily kProductCpu, kProductRegisters, kProductShared;

@@ -54,26 +54,19 @@ vec4 four_of(Item item, uint format, uint i) {
     return format == kF16 ? unpack_f16(pair) : unpack_bf16(pair);
 }
 
-#ifdef FACTORS   // the binding of what A is normalised by, and the constant that says whether it is
-layout(constant_id = FACTORS_CONSTANT) const uint NORMALISED = 0;   // no, or 1 + the activation
-layout(set = 0, binding = FACTORS) readonly buffer Factors { vec4 factors[]; };
+#ifdef FACTORS
+#include "lib/normalise.glsl"
 
 // Four values of A, from `channel` of an image on, which is in fours.
 vec4 normalise(vec4 value, uint image, uint channel) {
-    uint at = 3 * (image * channels + channel);
-    return activate(NORMALISED - 1, (value - factors[at]) * factors[at + 1] + factors[at + 2],
-                    0.01);
+    return normalise(value, factor_of(image, channel));
 }
 #endif
 
-// Stores what becomes of the sum at (row, column) of a matrix of D that begins at d0, and returns
-// it; `column` in fours. Bias and rows of kImage begin at channel0.
-vec4 finish(vec4 sum, uint row, uint column, uint d0, uint channel0) {
-    if (row >= rows || column >= columns) return vec4(0.0);
+// Adds the residual to a value at (row, column) of a matrix of D that begins at d0, stores and
+// returns it; `column` in fours. Rows of kImage begin at channel0.
+vec4 put(vec4 value, uint row, uint column, uint d0, uint channel0) {
     uint at = d0 + row * pitch_d + column;
-    vec4 value = alpha * sum;
-    if (BIAS != 0) value += LOAD_FORMAT(bias, BIAS - 1, channel0 + column);
-    value = activate(ACTIVATION, value, 0.01);
     if (RESIDUAL == kSame) value += LOAD_FORMAT(residual, D_FORMAT, at);
     if (RESIDUAL == kImage)
         value += LOAD_FORMAT(residual, D_FORMAT, image_row(row) + channel0 + column);
@@ -85,6 +78,26 @@ vec4 finish(vec4 sum, uint row, uint column, uint d0, uint channel0) {
         d[2 * at + 1] = bits.zw;
     }
     return value;
+}
+
+vec4 biased(vec4 sum, uint column) {
+    vec4 value = alpha * sum;
+    if (BIAS != 0) value += LOAD_FORMAT(bias, BIAS - 1, column);
+    return value;
+}
+
+// Stores what becomes of the sum at (row, column), and returns it. The bias begins at channel0.
+vec4 finish(vec4 sum, uint row, uint column, uint d0, uint channel0) {
+    if (row >= rows || column >= columns) return vec4(0.0);
+    vec4 value = activate(ACTIVATION, biased(sum, channel0 + column), 0.01);
+    return put(value, row, column, d0, channel0);
+}
+
+// The same of a sum and that of its gate, whose bias is `columns` behind.
+vec4 finish_gated(vec4 sum, vec4 gate, uint row, uint column, uint d0) {
+    if (row >= rows || column >= columns) return vec4(0.0);
+    vec4 value = biased(sum, column) * activate(ACTIVATION, biased(gate, columns + column), 0.01);
+    return put(value, row, column, d0, 0);
 }
 
 #endif

@@ -13,6 +13,8 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #define WIDE                                            // A and B in eights; both are f16
+#define FACTORS 6
+#define FACTORS_CONSTANT 20
 #include "lib/product_storage.glsl"
 
 layout(local_size_x = 128, local_size_x_id = 0) in;
@@ -28,6 +30,8 @@ layout(constant_id = 16) const uint K = 16;
 layout(constant_id = 17) const uint TURNED = 0;         // B is transposed on its way into the tile
 layout(constant_id = 18) const uint PLAIN = 0;          // row r of the product is pixel r of A
 layout(constant_id = 19) const uint STATISTICS = 0;     // of D are wanted
+layout(constant_id = 21) const uint ONE_IMAGE = 0;      // the rows of a tile are of one image
+layout(constant_id = 22) const uint GATED = 0;          // of a share the second half is gates
 
 layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
 
@@ -36,10 +40,14 @@ void main() {}
 #else
 const uint kThreads = gl_WorkGroupSize.x;
 const uint kAcross = COLUMNS / SHARE_COLUMNS, kShares = ROWS / SHARE_ROWS * kAcross;
-const uint kOuts = kShares * M * N / 4;                 // one matrix in f32 for each subgroup
-const uint kTile = kOuts + (STATISTICS != 0 ? kShares / kAcross * COLUMNS / 2 : 0);
 const uint kHigh = SHARE_ROWS / M, kBroad = SHARE_COLUMNS / N;
+const uint kGates = GATED != 0 ? kBroad / 2 : 0;        // from a matrix of values to its gates
+const uint kOwn = kBroad - kGates, kTogether = SHARE_COLUMNS;
+const uint kOut = (GATED != 0 ? 2 : 1) * M * N / 4;     // a subgroup's matrices in f32
+const uint kOuts = kShares * kOut;
+const uint kTile = kOuts + (STATISTICS != 0 ? ROWS / SHARE_ROWS * COLUMNS / 2 : 0);
 const bool kStagesA = true, kStagesB = true;
+#include "lib/moments.glsl"
 #include "lib/stage.glsl"
 
 #define MATRIX(type_, rows_, columns_, use_) \
@@ -67,21 +75,6 @@ void multiply(uint row0, uint column0) {
     }
 }
 
-// Mean and sum of squared deviations from it, of four columns.
-struct Moments {
-    float count;
-    vec4 mean, squares;
-};
-
-// Chan, Golub, LeVeque. Updating Formulae and a Pairwise Algorithm for Computing Sample Variances.
-// 1979. Equation 2.1.
-Moments joined(Moments a, Moments b) {
-    float count = max(a.count + b.count, 1.0);
-    vec4 delta = b.mean - a.mean;
-    return Moments(a.count + b.count, a.mean + delta * (b.count / count),
-                   a.squares + b.squares + delta * delta * (a.count * b.count / count));
-}
-
 // Those of the lanes at the same four columns, N / 4 lanes apart.
 Moments over_lanes(Moments own) {
     [[unroll]] for (uint mask = N / 4; mask < SUBGROUP; mask *= 2)
@@ -93,13 +86,14 @@ Moments over_lanes(Moments own) {
 
 // Where those of a row of shares wait for the others.
 uint moments_at(uint share_row, uint column) {
-    return kOuts + 2 * (share_row * COLUMNS / 4 + column);
+    return kOuts + 2 * (share_row * kOwnColumns / 4 + column);
 }
 
 void store_statistics(uint tile_row, uint tile_column) {
-    for (uint column = gl_LocalInvocationIndex; column < COLUMNS / 4; column += kThreads) {
-        Moments all = Moments(0.0, vec4(0.0), vec4(0.0));
-        for (uint i = 0; i < kShares / kAcross; i++) {
+    for (uint column = gl_LocalInvocationIndex; column < kOwnColumns / 4;
+         column += kThreads) {
+        Moments all = kNoMoments;
+        for (uint i = 0; i < ROWS / SHARE_ROWS; i++) {
             int count = clamp(int(rows - tile_row) - int(i * SHARE_ROWS), 0, int(SHARE_ROWS));
             all = joined(all, Moments(float(count), uintBitsToFloat(tile[moments_at(i, column)]),
                                       uintBitsToFloat(tile[moments_at(i, column) + 1])));
@@ -111,9 +105,52 @@ void store_statistics(uint tile_row, uint tile_column) {
     }
 }
 
+// Of matrix c of a subgroup's row r: to shared memory at `out0`, behind it that of the gates.
+void store_sums(uint r, uint c, uint out0) {
+    coopMatStore(sum[r][c], tile, out0, N / 4, gl_CooperativeMatrixLayoutRowMajor);
+    if (GATED != 0)
+        coopMatStore(sum[r][c + kGates], tile, out0 + M * N / 4, N / 4,
+                     gl_CooperativeMatrixLayoutRowMajor);
+    subgroupBarrier();
+}
+
+// What becomes of item `i` of them, at (row, column) of D.
+vec4 finish_item(uint i, uint row, uint column, uint d0, uint channel0) {
+    vec4 value = uintBitsToFloat(tile[i]);
+    if (GATED == 0) return finish(value, row, column, d0, channel0);
+    return finish_gated(value, uintBitsToFloat(tile[i + M * N / 4]), row, column, d0);
+}
+
+void store_shares(uint share, uint tile_row, uint tile_column) {
+    uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
+    uint d0 = base_d + outer * outer_d + index * inner_d, channel0 = index * inner_d;
+    uint out0 = share * kOut, row0 = share / kAcross * SHARE_ROWS;
+    uint column0 = share % kAcross * (kOwn * N);
+    [[unroll]] for (uint c = 0; c < kOwn; c++) {
+        Moments moments = kNoMoments;
+        [[unroll]] for (uint r = 0; r < kHigh; r++) {
+            store_sums(r, c, out0);
+            for (uint item = gl_SubgroupInvocationID; item < M * N / 4; item += SUBGROUP) {
+                uint row = tile_row + row0 + r * M + item / (N / 4);
+                uint column = (tile_column + column0 + c * N) / 4 + item % (N / 4);
+                vec4 value = finish_item(out0 + item, row, column, d0, channel0);
+                if (STATISTICS != 0 && row < rows) moments = joined(moments, value);
+            }
+            subgroupBarrier();
+        }
+        if (STATISTICS == 0) continue;
+        moments = over_lanes(moments);
+        uint at = moments_at(share / kAcross, (column0 + c * N) / 4 + gl_SubgroupInvocationID);
+        if (gl_SubgroupInvocationID < N / 4) {
+            tile[at] = floatBitsToUint(moments.mean);
+            tile[at + 1] = floatBitsToUint(moments.squares);
+        }
+    }
+}
+
 void main() {
     uint share = gl_SubgroupID;
-    uint tile_row = gl_WorkGroupID.x * ROWS, tile_column = gl_WorkGroupID.y * COLUMNS;
+    uint tile_row = gl_WorkGroupID.x * ROWS, tile_column = gl_WorkGroupID.y * kOwnColumns;
     uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
     uint a0 = (base_a + outer * outer_a + index * inner_a) / 2;
     uint b0 = (base_b + outer * outer_b + index * inner_b) / 2;
@@ -137,30 +174,7 @@ void main() {
         barrier();
     }
 
-    uint d0 = base_d + outer * outer_d + index * inner_d, channel0 = index * inner_d;
-    uint out0 = share * M * N / 4;
-    [[unroll]] for (uint c = 0; c < kBroad; c++) {
-        Moments moments = Moments(0.0, vec4(0.0), vec4(0.0));
-        [[unroll]] for (uint r = 0; r < kHigh; r++) {
-            coopMatStore(sum[r][c], tile, out0, N / 4, gl_CooperativeMatrixLayoutRowMajor);
-            subgroupBarrier();
-            for (uint item = gl_SubgroupInvocationID; item < M * N / 4; item += SUBGROUP) {
-                uint row = tile_row + row0 + r * M + item / (N / 4);
-                uint column = (tile_column + column0 + c * N) / 4 + item % (N / 4);
-                vec4 value = finish(uintBitsToFloat(tile[out0 + item]), row, column, d0, channel0);
-                if (STATISTICS != 0 && row < rows)
-                    moments = joined(moments, Moments(1.0, value, vec4(0.0)));
-            }
-            subgroupBarrier();
-        }
-        if (STATISTICS == 0) continue;
-        moments = over_lanes(moments);
-        uint at = moments_at(share / kAcross, (column0 + c * N) / 4 + gl_SubgroupInvocationID);
-        if (gl_SubgroupInvocationID < N / 4) {
-            tile[at] = floatBitsToUint(moments.mean);
-            tile[at + 1] = floatBitsToUint(moments.squares);
-        }
-    }
+    store_shares(share, tile_row, tile_column);
     if (STATISTICS == 0) return;
     barrier();
     store_statistics(tile_row, tile_column / 4);

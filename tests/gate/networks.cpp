@@ -63,12 +63,12 @@ public:
     Collector(std::shared_ptr<Device> device, const Caps& caps, DType dtype)
         : device_(std::move(device)), caps_(caps), dtype_(dtype) {}
 
-    void add_unet(const std::string& name) {
+    void add_unet(const std::string& name, const std::vector<int64_t>& sizes) {
         const Hollow hollow(name, dtype_);
         Weights weights = hollow.weights(device_);
         const UNetConfig c = take(parse_unet_config(hollow.config()));
         const UNet unet(weights, c);
-        for (int64_t size : {64, 128}) {
+        for (int64_t size : sizes) {
             UNetInputs in{.latent = input("latent", {2, size, size, c.in_channels}),
                           .timestep = input("timestep", {2}),
                           .context = input("context", {2, 77, c.context[0]}),
@@ -98,10 +98,13 @@ public:
     }
 
     std::map<std::string, Launch> pipelines;
+    std::vector<LaunchNote> notes;   // one a launch
 
 private:
     void add(const std::vector<Tensor>& outputs) {
-        for (Launch& launch : lower(caps_, {}, fuse(outputs)).launches) {
+        Program program = lower(caps_, {}, fuse(outputs));
+        for (const LaunchOrigin& origin : program.origins) notes.push_back(origin.note);
+        for (Launch& launch : program.launches) {
             std::string name(launch.source->name);
             name.append(" ").append(launch.source->variant).append(" ");
             for (size_t i = 0; i < launch.constants.size(); i++)
@@ -126,12 +129,19 @@ std::map<std::string, Launch> network_pipelines(const std::shared_ptr<Device>& d
     std::map<std::string, Launch> all;
     for (DType dtype : {DType::f32, DType::f16}) {
         Collector collector(device, caps, dtype);
-        for (const char* unet : {"unet_sd15", "unet_sdxl"}) collector.add_unet(unet);
+        for (const char* unet : {"unet_sd15", "unet_sdxl"}) collector.add_unet(unet, {64, 128});
         collector.add_decoder("vae");
         for (const char* text : {"clip_l", "clip_g"}) collector.add_text(text);
         all.merge(collector.pipelines);
     }
     return all;
+}
+
+std::vector<LaunchNote> unet_launches(const std::shared_ptr<Device>& device, const Caps& caps,
+                                      const std::string& name, int64_t size) {
+    Collector collector(device, caps, DType::f16);
+    collector.add_unet(name, {size});
+    return collector.notes;
 }
 
 }   // namespace kiln::test

@@ -3,8 +3,9 @@
 #pragma once
 #include <map>
 #include <string>
+#include <vector>
 
-#include "runtime/kernel/kernel.h"
+#include "runtime/graph/lowering.h"
 #include "runtime/vk/device.h"
 
 namespace kiln::test {
@@ -14,5 +15,10 @@ namespace kiln::test {
 // kernel, variant, constants and, if one is required, subgroup size.
 std::map<std::string, Launch> network_pipelines(const std::shared_ptr<Device>& device,
                                                 const Caps& caps);
+
+// Notes of the launches of a U-Net ("unet_sd15" or "unet_sdxl") in f16: a pair of latents of that
+// size.
+std::vector<LaunchNote> unet_launches(const std::shared_ptr<Device>& device, const Caps& caps,
+                                      const std::string& name, int64_t size);
 
 }   // namespace kiln::test

@@ -231,6 +231,8 @@ TEST_CASE("products normalise what they load", "[gpu]") {
         GENERATE(table<int64_t, int64_t, int64_t, int64_t, int64_t, int, int, DType>(
             {{2, 5, 7, 20, 36, 5, 1, DType::f32},
              {2, 9, 6, 32, 72, 4, 2, DType::f16},
+             {2, 8, 8, 72, 40, 3, 1, DType::f16},   // tiles of one image
+             {3, 5, 7, 40, 24, 5, 1, DType::f16},   // and of several
              {1, 7, 5, 12, 3, 3, 1, DType::f32}}));
     int64_t count = images * height * width * in;
     std::vector<float> values = fractions(count, 1);

@@ -9,18 +9,22 @@ using namespace kiln::test;
 
 namespace {
 
-// The variants of a product of f16 in eights that multiply matrices; skips the test without any.
-std::vector<ProductVariant> matrix_variants(const Device& device) {
+// A product of f16 in eights.
+Product product_of_halves() {
     Operand half{.slot = 0, .offset = 0, .size = 16, .dtype = DType::f16};
-    Product product{.a = half,
-                    .b = half,
-                    .d = half,
-                    .map = line_of(8),
-                    .columns = 8,
-                    .channels = 8,
-                    .pitch_a = 8,
-                    .pitch_b = 8,
-                    .pitch_d = 8};
+    return {.a = half,
+            .b = half,
+            .d = half,
+            .map = line_of(8),
+            .columns = 8,
+            .channels = 8,
+            .pitch_a = 8,
+            .pitch_b = 8,
+            .pitch_d = 8};
+}
+
+// The variants of it that multiply matrices; skips the test without any.
+std::vector<ProductVariant> matrix_variants(const Device& device, const Product& product) {
     std::vector<ProductVariant> found = product_variants(device.caps(), product);
     std::erase_if(found, [](const auto& v) { return !v.family->name.starts_with("matrix"); });
     if (found.empty()) SKIP("no cooperative matrices");
@@ -28,9 +32,10 @@ std::vector<ProductVariant> matrix_variants(const Device& device) {
 }
 
 // Runs `body` with every such variant forced.
-void each_variant(const std::function<void(const std::shared_ptr<Device>&)>& body) {
+void each_variant(const std::function<void(const std::shared_ptr<Device>&)>& body,
+                  const Product& product = product_of_halves()) {
     auto device = test_device();
-    for (const ProductVariant& variant : matrix_variants(*device)) {
+    for (const ProductVariant& variant : matrix_variants(*device, product)) {
         INFO(variant.name());
         Retuned retuned(device, Tuning::only(variant.name()));
         body(device);
@@ -122,6 +127,32 @@ TEST_CASE("the epilogue on matrices equals its operators", "[gpu]") {
             CHECK(difference(values_of(device, y), doubles(values_of(device, y, false))) < 2e-3);
         }
     });
+}
+
+TEST_CASE("gates on matrices are a part of their product", "[gpu]") {
+    Product gated = product_of_halves();
+    gated.gated = true;
+    gated.pitch_b = 16;
+    auto check = [](const std::shared_ptr<Device>& device) {
+        for (auto [m, k, n] : {std::array<int64_t, 3>{37, 72, 40}, {130, 40, 136}, {3, 8, 8}}) {
+            INFO(m << " x " << k << " x " << n);
+            auto x = fractions(m * k, 1), w = fractions(k * 2 * n, 2), bias = fractions(2 * n, 3);
+            Tensor y = geglu(linear(half(*device, {m, k}, x), half(*device, {k, 2 * n}, w),
+                                    operand(*device, {2 * n}, bias)));
+            Doubles whole = matmul_reference(doubles(x), doubles(w), 1, m, k, 2 * n), expected;
+            for (int64_t i = 0; i < m * n; i++) {
+                const int64_t value = i / n * 2 * n + i % n, gate = value + n;
+                const double g = whole[size_t(gate)] + bias[size_t(n + i % n)];
+                expected.push_back((whole[size_t(value)] + bias[size_t(i % n)]) * 0.5 * g *
+                                   (1 + std::erf(g / std::sqrt(2.0))));
+            }
+            Graph graph = take(Graph::compile(device, {y}));
+            CHECK(graph.stats().launches == 1);
+            take(graph.run());
+            CHECK(difference(take(graph.read()), expected) < 1e-3);
+        }
+    };
+    each_variant(check, gated);
 }
 
 TEST_CASE("sums beyond f16 saturate on matrices", "[gpu]") {
