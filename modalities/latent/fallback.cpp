@@ -4,7 +4,8 @@
 
 namespace kiln {
 
-std::optional<std::string> yield_memory(DenoiserJob& job, const DenoiserJob& asked) {
+std::optional<std::string> yield_memory(DenoiserJob& job, const DenoiserJob& asked,
+                                        bool host_memory) {
     if (job.guided && !job.two_passes) {
         job.two_passes = true;
         return "guidance in two passes";
@@ -13,10 +14,12 @@ std::optional<std::string> yield_memory(DenoiserJob& job, const DenoiserJob& ask
         job.samples = (job.samples + 1) / 2;
         return std::to_string(job.samples) + " at once";
     }
-    if (job.weights != Placing::resident) return {};
-    job.weights = Placing::automatic;
+    if (job.weights == Placing::host || (job.weights != Placing::resident && !host_memory))
+        return {};
     job.two_passes = asked.two_passes;
-    return "weights from the host in each pass";
+    const bool stay = job.weights != Placing::resident;
+    job.weights = stay ? Placing::host : Placing::automatic;
+    return stay ? "weights that stay on the host" : "weights from the host in each pass";
 }
 
 std::optional<int> smaller_tile(int tile, int side, int factor) {
@@ -39,7 +42,7 @@ Fit what_fits(const DenoiserJob& job, bool keeps_width, uint64_t held, uint64_t 
     least.samples = 1;
     const auto wanted = [&](int height, int width) {
         least.height = height, least.width = width;
-        return limit_for(held + needs(least).least());
+        return limit_for(held + needs(least).least(job.weights));
     };
     Fit fit{.limit = wanted(job.height, job.width)};
     const int shorter = keeps_width ? job.height : std::min(job.height, job.width);

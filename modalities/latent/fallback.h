@@ -11,9 +11,11 @@ namespace kiln {
 
 // The next thing to try for a job that did not fit, as a clause for people; none: nothing is left.
 // In order: guidance in two passes, fewer pictures at once, and then, with everything else as it
-// was `asked` for, weights that come from the host in each pass. All but the size of a batch and
-// the time it takes stays the same.
-std::optional<std::string> yield_memory(DenoiserJob& job, const DenoiserJob& asked);
+// was `asked` for, weights that come from the host in each pass, and where kernels reach memory of
+// the host (`host_memory`), weights that stay there. All but the size of a batch and the time it
+// takes stays the same.
+std::optional<std::string> yield_memory(DenoiserJob& job, const DenoiserJob& asked,
+                                        bool host_memory);
 
 // The side of the tiles to try for a sample whose longer side is `side` after `tile`
 // (0: the whole) did not fit; none: there is nothing smaller.

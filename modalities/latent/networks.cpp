@@ -116,7 +116,7 @@ LatentDenoiser& Networks::prepare(const DenoiserJob& job, const std::function<bo
 Latent Networks::denoise(DenoiserJob& job,
                          const std::function<Latent(const DenoiserJob&)>& attempt) {
     const DenoiserJob asked = job;
-    if (job.weights == Placing::automatic) release_all_but(&denoiser_);
+    if (job.weights != Placing::resident) release_all_but(&denoiser_);
     for (;;) {
         try {
             return with_room(denoiser_, [&] { return attempt(job); });
@@ -130,10 +130,10 @@ Latent Networks::denoise(DenoiserJob& job,
             if (overflowed)
                 job.dtype = DType::f32;
             else
-                next = yield_memory(job, asked);
+                next = yield_memory(job, asked, device_->caps().host_memory > 0);
             if (!next) denoiser_does_not_fit(error, job);
             note(LogLevel::warning, error.message + "; now " + *next);
-            if (!overflowed && job.weights == Placing::automatic) release_all_but(nullptr);
+            if (!overflowed && job.weights != Placing::resident) release_all_but(nullptr);
         }
     }
 }

@@ -168,6 +168,7 @@ Result<void> Graph::State::record(bool timed) {
     }
     stats.streamed_bytes = weights->brought();
     stats.segments = weights->segments();
+    stats.in_place_bytes = weights->in_place();
     stats.launches = program.launches.size();
     stats.pipelines = size_t(device->pipelines_created() - created);
     return list->finish();
@@ -180,7 +181,7 @@ Result<Graph> Graph::compile(std::shared_ptr<Device> device, std::vector<Tensor>
     state->outputs = options.fuse ? fuse(outputs) : std::move(outputs);
     state->program = lower(device->caps(), device->tuning(), state->outputs, options.fuse);
     if (auto placed = state->place_slots(options); !placed) return placed.error();
-    auto weights = WeightStream::create(device, state->program, options.weights, state->buffers);
+    auto weights = WeightStream::create(device, state->program, options, state->buffers);
     if (!weights) return weights.error();
     state->weights = std::move(*weights);
     if (auto recorded = state->record(options.timed); !recorded) return recorded.error();
@@ -198,7 +199,9 @@ GraphNeeds Graph::needs(Device& device, std::vector<Tensor> outputs, const Graph
         needs.values += bytes;
     const std::vector<uint32_t> slots = missing_weights(state.program);
     for (uint32_t slot : slots) needs.weights += state.program.slots[slot].bytes;
-    needs.least_weights = least_room(state.program, slots);
+    for (uint32_t slot : plan_in_place(state.program, slots).kept)
+        needs.small_weights += state.program.slots[slot].bytes;
+    needs.least_weights = least_room(state.program, slots, device.caps());
     return needs;
 }
 

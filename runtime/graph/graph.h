@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/graph/node.h"
+#include "runtime/graph/placing.h"
 #include "runtime/vk/command_list.h"
 #include "runtime/vk/device.h"
 
@@ -30,16 +31,12 @@ private:
     std::vector<Buffer> blocks_;
 };
 
-// Where weights that are not resident yet go. automatic: into device memory if they all fit, else
-// streamed with as many kept as fit; resident: into device memory or Status::out_of_memory;
-// streamed: with as little device memory as can be.
-enum class Placing : uint8_t { automatic, resident, streamed };
-
 struct GraphOptions {
     bool fuse = true;
     bool timed = false;                     // a timestamp pair around every launch
     std::shared_ptr<Workspace> workspace;   // empty: the graph owns its intermediates
     Placing weights = Placing::automatic;
+    Bringing bringing = Bringing::automatic;
 };
 
 // Device memory that a graph would take beyond what is resident already, in bytes.
@@ -47,7 +44,10 @@ struct GraphNeeds {
     uint64_t values;          // intermediates, inputs, constants and outputs
     uint64_t weights;         // all of them resident
     uint64_t least_weights;   // streamed as far as can be
-    uint64_t least() const { return values + std::min(weights, least_weights); }
+    uint64_t small_weights;   // those that Placing::host keeps
+    uint64_t least(Placing placing = Placing::streamed) const {
+        return values + std::min(weights, placing == Placing::host ? small_weights : least_weights);
+    }
 };
 
 struct GraphStats {
@@ -55,7 +55,8 @@ struct GraphStats {
     uint64_t intermediate_bytes = 0;   // of the planned arena
     uint64_t unshared_bytes = 0;       // what it would be without reuse
     uint64_t streamed_bytes = 0;       // of weights, brought anew in each run
-    size_t segments = 0;               // in which they come; 0: all are resident
+    size_t segments = 0;               // in which they come; 0: none do
+    uint64_t in_place_bytes = 0;       // of weights that kernels read in the host's memory
 };
 
 // One launch of a graph, for measurements.

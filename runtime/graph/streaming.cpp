@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/graph/placing.h"
+
 namespace kiln {
 namespace {
 
@@ -13,26 +15,40 @@ uint64_t rounded(uint64_t bytes) {
     return (bytes + kWeightAlignment - 1) / kWeightAlignment * kWeightAlignment;
 }
 
-// The large weights in the order of their use, and all of them by launch.
+// How often a run multiplies by each value of a weight.
+std::vector<double> uses_of_values(const Program& program) {
+    std::vector<double> uses(program.slots.size());
+    for (size_t i = 0; i < program.launches.size(); i++)
+        for (const Operand& operand : program.launches[i].operands) {
+            const Slot& slot = program.slots[operand.slot];
+            if (slot.kind == Slot::Kind::parameter)
+                uses[operand.slot] += program.origins[i].note.work.flops / 2 /
+                                      double(std::max<int64_t>(slot.tensor.shape().count(), 1));
+        }
+    return uses;
+}
+
+// The weights by what becomes of them; the large ones in the order of their use, and by launch.
 struct Uses {
-    std::vector<uint32_t> order;
+    std::vector<uint32_t> small, in_place, order;
     std::vector<std::vector<uint32_t>> by_launch;
-    uint64_t small = 0, large = 0, widest = 0;   // bytes; of the launch with the largest weights
+    uint64_t small_bytes = 0, large_bytes = 0;
+    uint64_t widest = 0;   // bytes of the launch with the largest weights
 };
 
-Uses uses_of(const Program& program, const std::vector<uint32_t>& slots,
-             std::vector<uint32_t>* small) {
+Uses uses_of(const Program& program, const std::vector<uint32_t>& slots, const Caps& caps) {
     enum : uint8_t { other, wanted, seen };
     std::vector<uint8_t> state(program.slots.size(), other);
+    const std::vector<double> values = uses_of_values(program);
     Uses uses;
     for (uint32_t slot : slots) {
         const uint64_t bytes = program.slots[slot].bytes;
-        if (bytes > kSmall) {
+        if (bytes <= kSmall)
+            uses.small.push_back(slot), uses.small_bytes += rounded(bytes);
+        else if (read_in_place(caps, values[slot]))
+            uses.in_place.push_back(slot);
+        else
             state[slot] = wanted;
-            continue;
-        }
-        uses.small += rounded(bytes);
-        if (small) small->push_back(slot);
     }
     for (const Launch& launch : program.launches) {
         std::vector<uint32_t>& here = uses.by_launch.emplace_back();
@@ -44,7 +60,7 @@ Uses uses_of(const Program& program, const std::vector<uint32_t>& slots,
             const uint64_t bytes = rounded(program.slots[operand.slot].bytes);
             here.push_back(operand.slot);
             width += bytes;
-            if (s == wanted) uses.order.push_back(operand.slot), uses.large += bytes;
+            if (s == wanted) uses.order.push_back(operand.slot), uses.large_bytes += bytes;
             s = seen;
         }
         uses.widest = std::max(uses.widest, width);
@@ -60,7 +76,7 @@ std::vector<bool> keep_evenly(const Program& program, const Uses& uses, uint64_t
     for (uint32_t slot : uses.order) {
         const uint64_t bytes = rounded(program.slots[slot].bytes);
         passed += bytes;
-        const double share = double(room) * double(passed) / double(uses.large);
+        const double share = double(room) * double(passed) / double(uses.large_bytes);
         if (double(kept + bytes) <= share) take(slot, bytes);
     }
     for (uint32_t slot : uses.order) {
@@ -72,17 +88,26 @@ std::vector<bool> keep_evenly(const Program& program, const Uses& uses, uint64_t
 
 }   // namespace
 
-uint64_t least_room(const Program& program, const std::vector<uint32_t>& slots) {
-    const Uses uses = uses_of(program, slots, nullptr);
-    return uses.small + 2 * uses.widest;
+uint64_t least_room(const Program& program, const std::vector<uint32_t>& slots, const Caps& caps) {
+    const Uses uses = uses_of(program, slots, caps);
+    return uses.small_bytes + 2 * uses.widest;
+}
+
+Streaming plan_in_place(const Program& program, const std::vector<uint32_t>& slots) {
+    Streaming plan;
+    for (uint32_t slot : slots)
+        (program.slots[slot].bytes <= kSmall ? plan.kept : plan.in_place).push_back(slot);
+    return plan;
 }
 
 std::optional<Streaming> plan_streaming(const Program& program, const std::vector<uint32_t>& slots,
-                                        uint64_t room) {
+                                        uint64_t room, const Caps& caps) {
+    const Uses uses = uses_of(program, slots, caps);
+    if (room < uses.small_bytes + 2 * uses.widest) return {};
     Streaming plan;
-    const Uses uses = uses_of(program, slots, &plan.kept);
-    if (room < uses.small + 2 * uses.widest) return {};
-    room -= uses.small;
+    plan.kept = uses.small;
+    plan.in_place = uses.in_place;
+    room -= uses.small_bytes;
     plan.half = std::max(uses.widest, rounded(std::min(room / kShareOfRoom, kMostHalf)));
     const std::vector<bool> keep = keep_evenly(program, uses, room - 2 * plan.half);
     for (uint32_t slot : uses.order)

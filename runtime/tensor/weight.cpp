@@ -57,18 +57,18 @@ Result<void> load(Device& device, std::span<Weight* const> weights,
     return {};
 }
 
-Result<std::shared_ptr<const Weight::OnHost>> Weight::on_host(Device& device) {
-    if (auto held = on_host_.lock()) return held;
+Result<std::shared_ptr<const Weight::OnHost>> Weight::on_host(Device& device, bool pinned) {
+    if (auto held = on_host_.lock(); held && bool(held->pinned) == pinned) return held;
     auto fresh = std::make_shared<OnHost>();
     std::byte* target;
-    if (device.caps().unified_memory) {
+    if (pinned) {
+        auto memory = device.allocate(rounded(bytes_), Intent::upload);
+        if (!memory) return memory.error();
+        fresh->pinned = *memory;
+        target = fresh->pinned.mapped();
+    } else {
         fresh->plain.resize(bytes_);
         target = fresh->plain.data();
-    } else {
-        auto pinned = device.allocate(bytes_, Intent::upload);
-        if (!pinned) return pinned.error();
-        fresh->pinned = *pinned;
-        target = fresh->pinned.mapped();
     }
     if (auto done = packed(pack_, target); !done) return done.error();
     on_host_ = fresh;

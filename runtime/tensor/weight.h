@@ -28,13 +28,13 @@ public:
     const Buffer& resident() const { return resident_; }
     void evict() { resident_ = {}; }
 
-    // Packed on the host for as long as somebody holds it: in memory that the device copies from,
-    // or, where the device shares the host's memory, in plain memory.
+    // Packed on the host for as long as somebody holds it: in plain memory, or `pinned` in memory
+    // that the device reads, whole multiples of kWeightAlignment of it.
     struct OnHost {
         Buffer pinned;
         std::vector<std::byte> plain;
     };
-    Result<std::shared_ptr<const OnHost>> on_host(Device& device);
+    Result<std::shared_ptr<const OnHost>> on_host(Device& device, bool pinned);
 
 private:
     friend Result<void> load(Device&, std::span<Weight* const>, std::span<const Buffer>);

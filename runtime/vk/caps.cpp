@@ -48,7 +48,8 @@ void to_mobile(Caps& caps) {
 void to_minimal(Caps& caps) {
     to_mobile(caps);
     without_subgroups(caps);
-    caps.fp16 = caps.storage_16bit = caps.unified_memory = false;
+    caps.fp16 = caps.storage_16bit = caps.unified_memory = caps.transfer_queue = false;
+    caps.host_memory = 0;
     caps.loop_iterations =
         caps.loop_iterations ? std::min<uint64_t>(caps.loop_iterations, 65535) : 65535;
 }
@@ -139,6 +140,9 @@ Result<void> query_extensions(Physical& physical) {
     return {};
 }
 
+// Of queues for video and optical flow, which newer headers name.
+constexpr VkQueueFlags kVideoAndFlow = 0x20 | 0x40 | 0x100;
+
 void query_queue(Physical& physical) {
     uint32_t count = 0;
     vkGetPhysicalDeviceQueueFamilyProperties(physical.handle, &count, nullptr);
@@ -151,6 +155,12 @@ void query_queue(Physical& physical) {
         physical.timestamp_mask = bits >= 64 ? UINT64_MAX : (uint64_t(1) << bits) - 1;
         if (bits == 0) physical.caps.timestamp_ns = 0;
     }
+    constexpr VkQueueFlags kKinds =
+        VK_QUEUE_GRAPHICS_BIT | VK_QUEUE_COMPUTE_BIT | VK_QUEUE_TRANSFER_BIT | kVideoAndFlow;
+    for (uint32_t i = 0; i < count && !physical.transfer_family; i++)
+        if ((families[i].queueFlags & kKinds) == VK_QUEUE_TRANSFER_BIT)
+            physical.transfer_family = i;
+    physical.caps.transfer_queue = physical.transfer_family.has_value();
 }
 
 // Mesa before 23 stops a loop silently after 65535 back-edges on its CPU driver.
@@ -273,6 +283,12 @@ void query_memory(Physical& physical) {
         const auto& type = memory.memoryTypes[i];
         bool mapped = (type.propertyFlags & kMapped) == kMapped && type.heapIndex == largest;
         physical.caps.unified_memory |= mapped;
+        constexpr VkMemoryPropertyFlags kReached =
+            VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+        const VkMemoryHeap& heap = memory.memoryHeaps[type.heapIndex];
+        if ((type.propertyFlags & kReached) == kReached &&
+            !(heap.flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT))
+            physical.caps.host_memory = std::max<uint64_t>(physical.caps.host_memory, heap.size);
     }
 }
 

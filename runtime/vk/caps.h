@@ -64,6 +64,8 @@ struct Caps {
     bool float_atomics = false;    // f32 atomic add on storage buffers
     bool unified_memory = false;   // all device memory is host-visible
     uint64_t device_memory = 0;    // bytes of the largest device-local heap
+    uint64_t host_memory = 0;      // bytes of the largest other heap that kernels and host reach
+    bool transfer_queue = false;   // copies can run beside kernels, on a queue of their own
     double timestamp_ns = 0;       // nanoseconds a tick; 0: no timestamps
     uint32_t cores = 0;            // that run workgroups side by side; 0: not known
 

@@ -25,34 +25,42 @@ CommandList& CommandList::operator=(CommandList&&) noexcept = default;
 size_t CommandList::dispatches() const { return state_->dispatches; }
 void CommandList::barrier() { state_->barrier_due = true; }
 
-Result<void> CommandList::State::start_chunk() {
+// A command buffer that is being recorded; the pool is made with the first.
+Result<VkCommandBuffer> CommandList::State::begin_commands(vk::CommandPool& from, uint32_t family) {
     VkDevice vk_device = context.device;
-    if (!pool) {
+    if (!from) {
         VkCommandPoolCreateInfo info{VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO, nullptr, 0,
-                                     *context.physical.compute_family};
+                                     family};
         VkCommandPool handle = {};
         VkResult result = vkCreateCommandPool(vk_device, &info, nullptr, &handle);
         if (result != VK_SUCCESS) return vk::failure("vkCreateCommandPool", result);
-        pool = vk::CommandPool(vk_device, handle);
+        from = vk::CommandPool(vk_device, handle);
     }
-    Chunk chunk;
     VkCommandBuffer recorder = {};
     VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO, nullptr,
-                                     pool.get(), VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
+                                     from.get(), VK_COMMAND_BUFFER_LEVEL_PRIMARY, 1};
     VkResult result = vkAllocateCommandBuffers(vk_device, &info, &recorder);
     if (result != VK_SUCCESS) return vk::failure("vkAllocateCommandBuffers", result);
     context.calls.command_buffers++;
     VkCommandBufferBeginInfo begin{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     result = vkBeginCommandBuffer(recorder, &begin);
     if (result != VK_SUCCESS) return vk::failure("vkBeginCommandBuffer", result);
+    return recorder;
+}
+
+Result<void> CommandList::State::start_chunk() {
+    Chunk chunk;
+    Result<VkCommandBuffer> begun = begin_commands(pool, *context.physical.compute_family);
+    if (!begun) return begun.error();
+    VkCommandBuffer recorder = *begun;
     if (timed) {
         VkQueryPoolCreateInfo queries{VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO};
         queries.queryType = VK_QUERY_TYPE_TIMESTAMP;
         queries.queryCount = uint32_t(2 * chunk_size);
         VkQueryPool handle = {};
-        result = vkCreateQueryPool(vk_device, &queries, nullptr, &handle);
+        VkResult result = vkCreateQueryPool(context.device, &queries, nullptr, &handle);
         if (result != VK_SUCCESS) return vk::failure("vkCreateQueryPool", result);
-        chunk.queries = vk::QueryPool(vk_device, handle);
+        chunk.queries = vk::QueryPool(context.device, handle);
         vkCmdResetQueryPool(recorder, handle, 0, queries.queryCount);
     }
     // The first chunk also orders a replay after the run before it.
@@ -269,21 +277,52 @@ Result<void> CommandList::copy(const Buffer& source, const Buffer& target) {
     const Work moved{.bytes = 2.0 * double(source.size())};
     Result<Chunk*> chunk = state_->open_chunk(state_->device->pace().guess(moved));
     if (!chunk) return chunk.error();
+    state_->record_copy(state_->commands.back(), source, target);
+    return {};
+}
+
+void CommandList::State::record_copy(VkCommandBuffer recorder, const Buffer& source,
+                                     const Buffer& target) {
     const vk::Block &from = *source.block(), &to = *target.block();
     VkBufferCopy copy{from.begin + source.offset(), to.begin + target.offset(), source.size()};
-    vkCmdCopyBuffer(state_->commands.back(), from.buffer, to.buffer, 1, &copy);
-    state_->blocks.insert({source.block(), target.block()});
+    vkCmdCopyBuffer(recorder, from.buffer, to.buffer, 1, &copy);
+    blocks.insert({source.block(), target.block()});
+}
+
+// A chunk that is filled before it is submitted.
+Result<void> CommandList::State::start_apart() {
+    ensure(!finished, "recording into an unfinished command list");
+    if (!chunks.empty())
+        if (Result<void> r = close_chunk(false); !r) return r;
+    if (Result<void> r = start_chunk(); !r) return r;
+    chunks.back().fill_after = std::exchange(last_split, chunks.size() - 1);
     return {};
 }
 
 Result<void> CommandList::split(std::function<void()> fill) {
+    if (Result<void> r = state_->start_apart(); !r) return r;
+    state_->chunks.back().fill = std::move(fill);
+    return {};
+}
+
+Result<void> CommandList::bring(std::span<const Copy> copies) {
     State& s = *state_;
-    ensure(!s.finished, "recording into an unfinished command list");
-    if (!s.chunks.empty())
-        if (Result<void> r = s.close_chunk(false); !r) return r;
-    if (Result<void> r = s.start_chunk(); !r) return r;
-    s.chunks.back().fill = std::move(fill);
-    s.chunks.back().fill_after = std::exchange(s.last_split, s.chunks.size() - 1);
+    if (Result<void> r = s.start_apart(); !r) return r;
+    Result<VkCommandBuffer> begun = s.begin_commands(s.transfer_pool, s.context.transfer_family());
+    if (!begun) return begun.error();
+    for (const Copy& c : copies) {
+        ensure(c.source && c.target && c.source.size() == c.target.size(),
+               "a copy between buffers of one size");
+        s.record_copy(*begun, c.source, c.target);
+    }
+    VkResult result = vkEndCommandBuffer(*begun);
+    if (result != VK_SUCCESS) return vk::failure("vkEndCommandBuffer", result);
+    VkSemaphoreCreateInfo info{VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO};
+    VkSemaphore handle = {};
+    result = vkCreateSemaphore(s.context.device, &info, nullptr, &handle);
+    if (result != VK_SUCCESS) return vk::failure("vkCreateSemaphore", result);
+    s.chunks.back().brought = vk::Semaphore(s.context.device, handle);
+    s.chunks.back().bring = *begun;
     return {};
 }
 

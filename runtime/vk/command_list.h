@@ -54,6 +54,11 @@ public:
     // host. That may write what the device has used up to the split before this one; what was
     // recorded since may be running meanwhile.
     Result<void> split(std::function<void()> fill);
+    // The same with copies in place of `fill`, which the device's transfer queue makes.
+    struct Copy {
+        Buffer source, target;   // of equal sizes
+    };
+    Result<void> bring(std::span<const Copy> copies);
     Result<void> finish();
 
     // Of the last run, in recording order; empty unless timed.

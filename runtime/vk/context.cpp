@@ -65,19 +65,24 @@ Result<void> create_device(Context& context) {
         if (physical.has(name)) extensions.push_back(name);
     }
     float priority = 1;
-    VkDeviceQueueCreateInfo queue{VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
-    queue.queueFamilyIndex = *physical.compute_family;
-    queue.queueCount = 1;
-    queue.pQueuePriorities = &priority;
+    std::array<VkDeviceQueueCreateInfo, 2> queues;
+    for (VkDeviceQueueCreateInfo& queue : queues) {
+        queue = {VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
+        queue.queueCount = 1;
+        queue.pQueuePriorities = &priority;
+    }
+    queues[0].queueFamilyIndex = *physical.compute_family;
+    queues[1].queueFamilyIndex = context.transfer_family();
     VkDeviceCreateInfo info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
     info.pNext = &features.core;
-    info.queueCreateInfoCount = 1;
-    info.pQueueCreateInfos = &queue;
+    info.queueCreateInfoCount = context.caps.transfer_queue ? 2 : 1;
+    info.pQueueCreateInfos = queues.data();
     info.enabledExtensionCount = uint32_t(extensions.size());
     info.ppEnabledExtensionNames = extensions.data();
     VkResult result = vkCreateDevice(physical.handle, &info, nullptr, &context.device);
     if (result != VK_SUCCESS) return failure("vkCreateDevice on " + context.caps.device, result);
     vkGetDeviceQueue(context.device, *physical.compute_family, 0, &context.queue);
+    vkGetDeviceQueue(context.device, context.transfer_family(), 0, &context.transfer_queue);
     return {};
 }
 

@@ -56,6 +56,7 @@ using ShaderModule = Owned<VkShaderModule, vkDestroyShaderModule>;
 using BufferView = Owned<VkBufferView, vkDestroyBufferView>;
 using QueryPool = Owned<VkQueryPool, vkDestroyQueryPool>;
 using Fence = Owned<VkFence, vkDestroyFence>;
+using Semaphore = Owned<VkSemaphore, vkDestroySemaphore>;
 
 // The instance and its debug messenger. See instance.cpp.
 struct Instance {
@@ -76,7 +77,8 @@ struct Physical {
     Caps caps;   // unmasked
     std::vector<std::string> extensions;
     std::optional<uint32_t> compute_family;
-    uint64_t timestamp_mask = 0;   // the bits of a timestamp that count
+    std::optional<uint32_t> transfer_family;   // of a queue that does nothing else
+    uint64_t timestamp_mask = 0;               // the bits of a timestamp that count
     VkPhysicalDeviceMemoryProperties memory{};
     bool executable_properties = false;   // the driver reports statistics of pipelines
     bool creation_feedback = false;       // the driver tells what it found in a pipeline cache
@@ -245,6 +247,10 @@ struct Context : std::enable_shared_from_this<Context> {
     DeviceOptions options;
     VkDevice device = {};
     VkQueue queue = {};
+    VkQueue transfer_queue = {};   // the same where Caps::transfer_queue is false
+    uint32_t transfer_family() const {
+        return caps.transfer_queue ? *physical.transfer_family : *physical.compute_family;
+    }
     bool memory_budget = false;
     bool submitted = false;   // anything, ever
     bool lost = false;        // nothing can run any more

@@ -36,13 +36,20 @@ uint32_t pick_type(const VkPhysicalDeviceMemoryProperties& memory, uint32_t allo
     return 0;
 }
 
-Result<VkBuffer> make_buffer(VkDevice device, uint64_t bytes) {
+Result<VkBuffer> make_buffer(const Context& context, uint64_t bytes) {
     VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
     info.size = bytes;
     info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
                  VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    const std::array<uint32_t, 2> families{*context.physical.compute_family,
+                                           context.transfer_family()};
+    if (context.caps.transfer_queue) {
+        info.sharingMode = VK_SHARING_MODE_CONCURRENT;
+        info.queueFamilyIndexCount = uint32_t(families.size());
+        info.pQueueFamilyIndices = families.data();
+    }
     VkBuffer buffer = {};
-    VkResult result = vkCreateBuffer(device, &info, nullptr, &buffer);
+    VkResult result = vkCreateBuffer(context.device, &info, nullptr, &buffer);
     if (result != VK_SUCCESS) return failure("vkCreateBuffer", result);
     return buffer;
 }
@@ -60,7 +67,7 @@ Block::~Block() {
 Result<void> Memory::attach(Context& context) {
     context_ = &context;
     // All buffers have the same usage, hence the same memory types.
-    Result<VkBuffer> probe = make_buffer(context.device, kAlign);
+    Result<VkBuffer> probe = make_buffer(context, kAlign);
     if (!probe) return probe.error();
     VkMemoryRequirements needs;
     vkGetBufferMemoryRequirements(context.device, *probe, &needs);
@@ -120,7 +127,7 @@ Result<std::unique_ptr<Arena>> Memory::make_arena(uint64_t bytes, Intent intent)
     arena->cached = flags & VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
     arena->counts = flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     VkDevice device = context_->device;
-    Result<VkBuffer> buffer = make_buffer(device, bytes);
+    Result<VkBuffer> buffer = make_buffer(*context_, bytes);
     if (!buffer) return buffer.error();
     arena->buffer = *buffer;
     VkMemoryRequirements needs;

@@ -20,9 +20,13 @@ struct Chunk {
     int recorded = 0;   // commands
     std::vector<Dispatch> dispatches;
     std::function<void()> fill;   // runs before it is submitted,
+    VkCommandBuffer bring = {};   // or is submitted to the transfer queue,
     size_t fill_after = 0;        // once so many chunks have finished
+    vk::Semaphore brought;        // for which it waits
     double guess = 0;             // Pace::guess() of all that is in it
     double measured = -1;         // milliseconds in the last run; negative: none yet
+
+    bool filled() const { return fill || bring; }
 };
 
 struct SetPool {
@@ -40,7 +44,7 @@ struct CommandList::State {
     int chunk_size;
     bool finished = false, barrier_due = false, ran = false;
     size_t last_split = 0;   // the chunk that it began
-    vk::CommandPool pool;
+    vk::CommandPool pool, transfer_pool;
     std::vector<Chunk> chunks;
     std::vector<VkCommandBuffer> commands;   // by chunk
     std::vector<SetPool> set_pools;
@@ -62,6 +66,9 @@ struct CommandList::State {
     Result<void> record(const Recorded& what, const Grid& base, const Grid& count, double guess);
     Result<Chunk*> open_chunk(double guess);
     Result<void> start_chunk();
+    Result<void> start_apart();
+    Result<VkCommandBuffer> begin_commands(vk::CommandPool& from, uint32_t family);
+    void record_copy(VkCommandBuffer recorder, const Buffer& source, const Buffer& target);
     Result<void> close_chunk(bool last);
     Result<VkDescriptorSet> make_set(const Pipeline& pipeline, std::span<const Binding> bindings);
     Result<VkDescriptorSet> take_set(const Pipeline& pipeline);
@@ -70,6 +77,7 @@ struct CommandList::State {
     // Replay.
     double expected(const Chunk& chunk) const;
     size_t batch_end(size_t begin) const;
+    Result<void> fill(const Chunk& chunk);
     Result<void> submit(Submission submission);
     Result<void> wait(size_t index);
     void learn(size_t index);

@@ -31,6 +31,7 @@ Error CommandList::State::lost(size_t finished_chunks, std::string_view call,
 // What is still in flight must end before the list may go.
 Error CommandList::State::drained(Error error) const {
     vkQueueWaitIdle(context.queue);
+    vkQueueWaitIdle(context.transfer_queue);
     return error;
 }
 
@@ -45,7 +46,7 @@ size_t CommandList::State::batch_end(size_t begin) const {
     const Pace& pace = device->pace();
     double sum = expected(chunks[begin]);
     size_t end = begin + 1;
-    while (end < chunks.size() && !chunks[end].fill) {
+    while (end < chunks.size() && !chunks[end].filled()) {
         if (chunks[end].measured < 0 && !pace.learned()) break;
         sum += expected(chunks[end]);
         if (sum > pace.longest()) break;
@@ -54,11 +55,34 @@ size_t CommandList::State::batch_end(size_t begin) const {
     return end;
 }
 
+// What a chunk needs before it is submitted.
+Result<void> CommandList::State::fill(const Chunk& chunk) {
+    if (chunk.fill) chunk.fill();
+    if (!chunk.bring) return {};
+    VkSemaphore brought = chunk.brought.get();
+    VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
+    info.commandBufferCount = 1;
+    info.pCommandBuffers = &chunk.bring;
+    info.signalSemaphoreCount = 1;
+    info.pSignalSemaphores = &brought;
+    context.calls.submissions++;
+    VkResult result = vkQueueSubmit(context.transfer_queue, 1, &info, VK_NULL_HANDLE);
+    if (result != VK_SUCCESS) return lost(0, "vkQueueSubmit of copies", result);
+    return {};
+}
+
 Result<void> CommandList::State::submit(Submission submission) {
     submission.submitted = now();
     VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
     info.commandBufferCount = uint32_t(submission.end - submission.begin);
     info.pCommandBuffers = &commands[submission.begin];
+    const VkSemaphore brought = chunks[submission.begin].brought.get();
+    const VkPipelineStageFlags waits = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+    if (brought) {
+        info.waitSemaphoreCount = 1;
+        info.pWaitSemaphores = &brought;
+        info.pWaitDstStageMask = &waits;
+    }
     context.submitted = true;
     context.calls.submissions++;
     size_t index = submissions.size();
@@ -111,7 +135,7 @@ Result<void> Device::run(CommandList& list, const std::function<bool()>& cancell
         while (!stop && submitted < all && s.submissions.size() < done + 2) {
             const Chunk& next = s.chunks[submitted];
             if (waited < next.fill_after) break;
-            if (next.fill) next.fill();
+            if (Result<void> r = s.fill(next); !r) return s.drained(r.error());
             size_t end = s.batch_end(submitted);
             if (Result<void> r = s.submit({.begin = submitted, .end = end}); !r)
                 return s.drained(r.error());

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runtime/graph/graph.h"
+#include "runtime/graph/weight_stream.h"
 #include "runtime/ops/ops.h"
 #include "tests/support/device.h"
 
@@ -59,8 +60,10 @@ uint64_t total(const Chain& chain) { return missing_bytes(chain.weights); }
 
 TEST_CASE("streamed weights give the same bits as resident ones, run after run", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
+    const auto bringing = GENERATE(Bringing::automatic, Bringing::aside, Bringing::between);
     Chain chain;
-    Graph streamed = take(Graph::compile(device, {chain.y}, {.weights = Placing::streamed}));
+    Graph streamed = take(
+        Graph::compile(device, {chain.y}, {.weights = Placing::streamed, .bringing = bringing}));
     CHECK(streamed.stats().segments >= kLayers / 2);
     CHECK(streamed.stats().streamed_bytes == (kLayers + 1) * kWidth * kWidth * sizeof(float));
     CHECK(missing_bytes(chain.weights) == total(chain));
@@ -77,6 +80,67 @@ TEST_CASE("streamed weights give the same bits as resident ones, run after run",
     CHECK(chain.run(resident, 0.7f) == second);
     CHECK(chain.run(streamed, 0.3f) == first);
     check_silent(*device);
+}
+
+TEST_CASE("weights that kernels read in the host's memory give the same bits", "[gpu]") {
+    auto device = test_device(GENERATE("", "minimal"));
+    Chain chain;
+    Graph host = take(Graph::compile(device, {chain.y}, {.weights = Placing::host}));
+    CHECK(host.stats().segments == 0);
+    CHECK(host.stats().in_place_bytes == kLayers * kWidth * kWidth * sizeof(float));
+    CHECK(missing_bytes(chain.weights) == total(chain));
+    const auto found = chain.run(host, 0.3f);
+    Graph resident = take(Graph::compile(device, {chain.y}, {.weights = Placing::resident}));
+    CHECK(resident.stats().in_place_bytes == 0);
+    CHECK(chain.run(resident, 0.3f) == found);
+    check_silent(*device);
+}
+
+TEST_CASE("where weights are read and how they come follows from the kind of device") {
+    Caps discrete, bar, integrated, carved, cpu;
+    discrete.kind = bar.kind = DeviceKind::discrete;
+    discrete.host_memory = bar.host_memory = 16ull << 30;
+    discrete.transfer_queue = bar.transfer_queue = bar.unified_memory = true;
+    integrated.kind = carved.kind = DeviceKind::integrated;
+    integrated.unified_memory = integrated.transfer_queue = true;
+    carved.host_memory = 8ull << 30;   // beside a small part for the device alone
+    cpu.kind = DeviceKind::cpu;
+    cpu.unified_memory = true;
+
+    CHECK(bringing_of(discrete) == Bringing::aside);
+    CHECK(bringing_of(bar) == Bringing::aside);
+    CHECK(bringing_of(integrated) == Bringing::by_host);
+    CHECK(bringing_of(carved) == Bringing::between);
+    CHECK(bringing_of(cpu) == Bringing::by_host);
+    discrete.transfer_queue = false;
+    CHECK(bringing_of(discrete) == Bringing::between);
+
+    constexpr double kTable = 0, kPrompt = 77, kPicture = 4096;
+    for (const Caps& caps : {discrete, bar}) {
+        CHECK(read_in_place(caps, kTable));
+        CHECK(read_in_place(caps, kPrompt));
+        CHECK(!read_in_place(caps, kPicture));
+    }
+    CHECK(read_in_place(carved, kPicture));
+    for (double uses : {kTable, kPrompt, kPicture}) {
+        CHECK(!read_in_place(integrated, uses));
+        CHECK(!read_in_place(cpu, uses));
+    }
+}
+
+TEST_CASE("what few rows are multiplied with stays on the host of a discrete GPU", "[gpu]") {
+    Chain chain;
+    Caps caps = test_device()->caps();
+    const Program program = lower(caps, {}, {chain.y});
+    const std::vector<uint32_t> slots = missing_weights(program);
+    caps.kind = DeviceKind::discrete, caps.host_memory = 1ull << 30;
+    const auto plan = plan_streaming(program, slots, least_room(program, slots, caps), caps);
+    REQUIRE(plan);
+    CHECK(plan->in_place.size() == kLayers);   // each for three rows
+    CHECK(plan->kept.size() == kLayers);
+    CHECK(plan->segments.empty());
+    caps.host_memory = 0;
+    CHECK(plan_streaming(program, slots, least_room(program, slots, caps), caps)->in_place.empty());
 }
 
 TEST_CASE("a limit decides what stays, and holds", "[gpu]") {
@@ -104,15 +168,14 @@ TEST_CASE("a limit decides what stays, and holds", "[gpu]") {
 
 TEST_CASE("a plan keeps within its room, at every room", "[gpu]") {
     Chain chain;
-    const Program program = lower(test_device()->caps(), {}, {chain.y});
-    std::vector<uint32_t> slots;
-    for (uint32_t i = 0; i < program.slots.size(); i++)
-        if (program.slots[i].kind == Slot::Kind::parameter) slots.push_back(i);
-    const uint64_t least = least_room(program, slots);
-    CHECK(!plan_streaming(program, slots, least - 1));
+    const Caps caps = test_device()->caps();
+    const Program program = lower(caps, {}, {chain.y});
+    const std::vector<uint32_t> slots = missing_weights(program);
+    const uint64_t least = least_room(program, slots, caps);
+    CHECK(!plan_streaming(program, slots, least - 1, caps));
     uint64_t brought_before = UINT64_MAX;
     for (uint64_t room = least; room < total(chain); room += 10000) {
-        const auto plan = plan_streaming(program, slots, room);
+        const auto plan = plan_streaming(program, slots, room, caps);
         REQUIRE(plan);
         uint64_t kept = 0;
         for (uint32_t slot : plan->kept) kept += (program.slots[slot].bytes + 255) / 256 * 256;

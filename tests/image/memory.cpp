@@ -8,6 +8,7 @@
 #include "modalities/latent/layout.h"
 #include "modalities/image/pipeline.h"
 #include "modalities/latent/tiles.h"
+#include "modalities/latent/unet.h"
 #include "modalities/latent/vae.h"
 #include "tests/image/models.h"
 #include "tests/image/pictures.h"
@@ -154,13 +155,17 @@ TEST_CASE("what does not fit names a size that does", "[gpu]") {
 TEST_CASE("memory is yielded in order, and in the end no more") {
     DenoiserJob asked{.samples = 3, .weights = Placing::resident}, job = asked;
     std::vector<std::string> steps;
-    while (const auto step = yield_memory(job, asked)) steps.push_back(*step);
+    while (const auto step = yield_memory(job, asked, false)) steps.push_back(*step);
     CHECK(steps == std::vector<std::string>{"guidance in two passes", "2 at once", "1 at once",
                                             "weights from the host in each pass",
                                             "guidance in two passes"});
     CHECK(job.two_passes);
     CHECK(job.samples == 1);
     CHECK(job.weights == Placing::automatic);
+    CHECK(yield_memory(job, asked, true) == "weights that stay on the host");
+    CHECK(job.weights == Placing::host);
+    CHECK(yield_memory(job, asked, true) == "guidance in two passes");
+    CHECK(!yield_memory(job, asked, true));
 
     std::vector<int> tiles;
     for (auto tile = smaller_tile(0, 1024, 8); tile; tile = smaller_tile(*tile, 1024, 8))
@@ -175,15 +180,54 @@ TEST_CASE("the largest size that fits has the shape that was asked for") {
         CHECK(job.two_passes);
         CHECK(job.samples == 1);
         const uint64_t area = uint64_t(job.height) * uint64_t(job.width);
-        return GraphNeeds{.values = area << 10, .weights = 90 << 20, .least_weights = 10 << 20};
+        return GraphNeeds{.values = area << 10,
+                          .weights = 90 << 20,
+                          .least_weights = 10 << 20,
+                          .small_weights = 1 << 20};
     };
-    const DenoiserJob job{.samples = 2, .height = 128, .width = 256};
+    DenoiserJob job{.samples = 2, .height = 128, .width = 256};
     const Fit fit = what_fits(job, false, 1 << 20, 30 << 20, needs);
     CHECK(fit.limit == limit_for((32 + 10 + 1) << 20));
     CHECK(fit.width == 2 * fit.height);
     CHECK(limit_for((uint64_t(fit.height * fit.width) << 10) + (11 << 20)) <= 30 << 20);
     CHECK(limit_for((uint64_t((fit.height + 1) * (fit.width + 2)) << 10) + (11 << 20)) > 30 << 20);
     CHECK(what_fits(job, false, 1 << 20, 10 << 20, needs).height == 0);
+    job.weights = Placing::host;
+    CHECK(what_fits(job, false, 1 << 20, 10 << 20, needs).limit == limit_for((32 + 1 + 1) << 20));
+    CHECK(what_fits(job, false, 1 << 20, 10 << 20, needs).height > 0);
+}
+
+TEST_CASE("wherever weights lie and however they come, networks compute the same", "[gpu]") {
+    const auto device = test_device();
+    TemporaryFolder folder("placing");
+    write_model("sd1", folder.path);
+    const Checkpoint model = take(open_checkpoint(folder.path.string()));
+    Weights unet_weights(device, model.unet_part.files, {.deferred = true}),
+        vae_weights(device, model.vae_part.files, {.deferred = true});
+    const Tensor latent = input("latent", {2, 12, 8, 4}), timestep = input("timestep", {2}),
+                 context = input("context", {2, 77, model.unet.context[0]}),
+                 z = input("z", {1, 12, 8, 4});
+    const std::vector<Tensor> outputs = {
+        UNet(unet_weights,
+             model.unet)({.latent = latent, .timestep = timestep, .context = context}),
+        VaeDecoder(vae_weights, model.vae)(z)};
+    const auto computed = [&](const GraphOptions& options) {
+        Graph graph = take(Graph::compile(device, outputs, options));
+        CHECK((options.weights == Placing::streamed) == (graph.stats().segments > 1));
+        CHECK((options.weights == Placing::host) == (graph.stats().in_place_bytes > 4 << 20));
+        for (const Tensor& in : {latent, context, z})
+            take(graph.write(in, noise(in.path(), in.shape().count())));
+        take(graph.write(timestep, std::vector<float>{981, 981}));
+        take(graph.run());
+        take(graph.run());   // the ring was used
+        return std::pair(take(graph.read(0)), take(graph.read(1)));
+    };
+    const auto streamed = computed({.weights = Placing::streamed});
+    CHECK(computed({.weights = Placing::streamed, .bringing = Bringing::aside}) == streamed);
+    CHECK(computed({.weights = Placing::streamed, .bringing = Bringing::between}) == streamed);
+    CHECK(computed({.weights = Placing::host}) == streamed);
+    CHECK(computed({.weights = Placing::resident}) == streamed);
+    check_silent(*device);
 }
 
 TEST_CASE("the autoencoder in tiles agrees with diffusers", "[gpu]") {

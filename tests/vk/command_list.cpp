@@ -82,6 +82,44 @@ TEST_CASE("between splits the host refills what two splits ago was read", "[gpu]
     check_silent(*device);
 }
 
+TEST_CASE("copies aside bring what the chunks after them read", "[gpu]") {
+    auto device = test_device(GENERATE("", "minimal"));
+    constexpr size_t kCount = 1009;
+    constexpr int kParts = 7;
+    std::array<Buffer, 2> halves;
+    for (Buffer& half : halves) half = take(device->allocate(kCount * 4, Intent::device));
+    Buffer all = take(device->allocate(kParts * 4096, Intent::device));
+    Buffer source = take(device->allocate(kParts * 4096, Intent::upload));
+    Pipeline pipeline = take(device->pipeline(scale_desc()));
+    CommandList list(device, false, 1);
+    for (int i = 0; i < kParts; i++) {
+        const Buffer& half = halves[size_t(i % 2)];
+        const CommandList::Copy copy{source.slice(uint64_t(i) * 4096, kCount * 4), half};
+        take(list.bring(std::span(&copy, 1)));
+        for (float factor : {0.5f, 1.0f}) {   // two chunks a part
+            take(record_scale(list, pipeline, half, all.slice(uint64_t(i) * 4096, kCount * 4),
+                              factor));
+            list.barrier();
+        }
+    }
+    take(list.finish());
+    for (int run = 0; run < 3; run++) {
+        for (int i = 0; i < kParts; i++) {
+            const std::vector<float> values(kCount, float(run * kParts + i));
+            std::memcpy(source.mapped() + i * 4096, values.data(), kCount * 4);
+        }
+        take(device->run(list));
+        for (int i = 0; i < kParts; i++)
+            CHECK(download<float>(*device, all.slice(uint64_t(i) * 4096, kCount * 4)) ==
+                  std::vector<float>(kCount, float(run * kParts + i)));
+        const bool stopped =
+            device->run(list, [left = 2 * run]() mutable { return left-- == 0; }).error().status ==
+            Status::interrupted;
+        CHECK(stopped);   // and can be run again
+    }
+    check_silent(*device);
+}
+
 TEST_CASE("a texel buffer shows four-vectors in f32 and in f16", "[gpu]") {
     auto device = test_device(GENERATE("", "minimal"));
     static constexpr uint32_t kTexels = 101;
