@@ -127,6 +127,25 @@ def pictures():
     yield "caf\u00e9 \u732b".encode()
 
 
+def sounds():
+    def wav(kind, channels, rate, bits, data, size=None):
+        head = struct.pack("<HHIIHH", kind, channels, rate, rate, channels * bits // 8, bits)
+        body = b"WAVEfmt " + struct.pack("<I", 16) + head
+        body += b"data" + struct.pack("<I", len(data) if size is None else size) + data
+        return b"RIFF" + struct.pack("<I", len(body)) + body
+
+    for name in ("tone.wav", "tone.flac", "tone.ogg", "tone.mp3"):
+        yield (GOLDEN / "io" / name).read_bytes()
+    yield wav(1, 1, 8000, 16, bytes(range(64)))
+    yield wav(1, 2, 44100, 24, bytes(60), 0xFFFFFFFF)
+    yield wav(3, 1, 16000, 32, struct.pack("<4f", 0.5, -1, 2, float("nan")))
+    yield wav(6, 1, 8000, 8, bytes(range(256)))
+    yield wav(17, 1, 8000, 4, bytes(256))
+    yield b"FORM" + struct.pack(">I", 50) + b"AIFFCOMM" + struct.pack(
+        ">IHIH", 18, 1, 4, 16
+    ) + b"\x40\x0b\xfa\0\0\0\0\0\0\0" + b"SSND" + struct.pack(">III", 16, 0, 0) + bytes(8)
+
+
 WORDS = {
     "safetensors": [
         "dtype",
@@ -162,6 +181,8 @@ WORDS = {
     ],
     "json": ["true", "false", "null", "\\\\u", '":', "1e99"],
     "png_text": ["tEXt", "zTXt", "iTXt", "IEND", "IHDR"],
+    "sound": ["RIFF", "WAVE", "fmt ", "data", "LIST", "INFO", "ICMT", "RF64", "ds64", "fLaC",
+              "OggS", "FORM", "AIFC", "COMM", "SSND", "ID3", "vorbis", "OpusHead"],
 }
 
 
@@ -173,6 +194,7 @@ def main():
         "tokenizer": tokenizer,
         "json": documents,
         "png_text": pictures,
+        "sound": sounds,
     }.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds()):
