@@ -32,7 +32,10 @@ public:
             p.map.pad[axis] = -shape_.pad_before[i];
         }
         set_epilogue(lowering, p, epilogue_, node);
-        launch_any_product(lowering, p, name());
+        if (in_phases(lowering.caps(), p))
+            launch_phases(lowering, p);
+        else
+            launch_any_product(lowering, p, name());
     }
 
     Tensor composition(const Node& node) const override {
@@ -64,6 +67,36 @@ public:
     }
 
 private:
+    // Along a line, results a stride apart meet the same taps, and no other result does: every
+    // phase is a convolution of its own that wastes nothing on the gaps between pixels. Shi et al.
+    // Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
+    // Neural Network. 2016, section 3.
+    bool in_phases(const Caps& caps, const Product& p) const {
+        const int64_t stride = p.map.up[2], out = p.map.out[2];
+        if (shape_.axes() != 1 || stride == 1 || shape_.dilation[0] != 1) return false;
+        if (p.map.taps[2] < stride || p.channels % 4 || p.columns % 4) return false;
+        if (out % stride == 0)
+            return p.map.images == 1 || p.residual_kind != Product::Residual::image;
+        return p.map.images == 1 && p.d.size <= caps.binding_range;
+    }
+
+    void launch_phases(Lowering& lowering, const Product& whole) const {
+        const int64_t stride = whole.map.up[2], size = whole.channels * whole.columns;
+        for (int64_t r = 0; r < std::min(stride, whole.map.out[2]); r++) {
+            const int64_t at = r + shape_.pad_before[0], tap = at % stride;
+            Product p = whole;
+            p.map.up[2] = 1;
+            p.map.pad[2] = -(at / stride);
+            p.map.out[2] = div_up(whole.map.out[2] - r, stride);
+            p.map.taps[2] = div_up(whole.map.taps[2] - tap, stride);
+            p.base_b = tap * size;
+            p.skip_b = (stride - 1) * size;
+            p.base_d = r * whole.columns;
+            p.pitch_d = stride * whole.columns;
+            launch_product(lowering, p, name());
+        }
+    }
+
     ConvShape shape_;
     Epilogue epilogue_;
 };

@@ -20,6 +20,12 @@ const std::vector<ConvCase> kCases = {
      {1, 2}},
     {"dilation", {1, 4, 5, 6}, {3, 2, 6, 4}, {2, 1}, {1, 0}, {1, 0}, {2, 3}},
     {"one dimension, stride 5", {2, 7, 5}, {10, 5, 6}, {5}, {2}, {3}},
+    {"phases", {1, 9, 8}, {16, 8, 12}, {8}, {4}, {4}},
+    {"phases of unequal taps", {1, 37, 4}, {7, 4, 8}, {3}, {2}, {1}, {}, {2}},
+    {"phases of unequal length", {1, 5, 12}, {16, 12, 4}, {5}, {5}, {5}},
+    {"phases of several signals", {3, 7, 4}, {4, 4, 36}, {2}, {1}, {1}},
+    {"several signals whose length is no whole stride", {2, 7, 4}, {5, 4, 4}, {2}, {1}, {1}},
+    {"a kernel shorter than its stride", {1, 7, 4}, {2, 4, 4}, {3}, {0}, {0}},
     {"groups", {1, 4, 3, 8}, {3, 3, 8, 3}, {2, 2}, {1, 1}, {1, 1}, {}, {}, 2},
 };
 
@@ -63,4 +69,18 @@ TEST_CASE("the gradients of conv_transpose are those of the reference", "[gpu]")
         CHECK(difference(values_of(device, grads[1]),
                          linear_gradient(of_w, doubles(w), doubles(r))) == 0);
     }
+}
+
+TEST_CASE("phases of conv_transpose take in what follows", "[gpu]") {
+    auto device = test_device(GENERATE(from_range(kProfiles)));
+    const int64_t images = GENERATE(1, 2);
+    const bool row = GENERATE(false, true);
+    const Shape x{images, 7, 4}, w{4, 4, 8}, out{images, 14, 8};
+    const Shape added = row ? Shape{images, 1, 8} : out;
+    Tensor y = conv_transpose(operand(*device, x, integers(x.count(), 1)),
+                              operand(*device, w, integers(w.count(), 2)),
+                              operand(*device, {8}, integers(8, 3)), {{2}, {1}, {1}, {}, {}});
+    REQUIRE(y.shape() == out);
+    y = relu(y) + operand(*device, added, integers(added.count(), 4));
+    CHECK(values_of(device, y) == take(evaluate(device, y, {.fuse = false})));
 }
