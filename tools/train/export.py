@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import save_file
 
 import checkpoint
+import diffusion
 import text
 import train_unet
 
@@ -41,12 +42,11 @@ def main():
     unet = UNet2DConditionModel(**train_unet.CONFIG)
     encoder = text.make_encoder(text.load_tokenizer(args.tokenizer))
     for module, prefix in ((unet, "unet."), (encoder, "text.")):
-        module.load_state_dict({k[len(prefix):]: v for k, v in stored["weights"].items()
-                                if k.startswith(prefix)})
+        module.load_state_dict(checkpoint.part(stored, prefix))
     vae.half().save_pretrained(out / "vae")
     unet.half().save_pretrained(out / "unet")
     save_encoder(encoder, out / "text_encoder")
-    DDIMScheduler(**train_unet.SCHEDULER).save_pretrained(out / "scheduler")
+    DDIMScheduler(**diffusion.SCHEDULER).save_pretrained(out / "scheduler")
     index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
              "_guidance_scale": 3.0,
              "feature_extractor": [None, None], "image_encoder": [None, None],
@@ -56,11 +56,7 @@ def main():
              "tokenizer": ["transformers", "CLIPTokenizer"],
              "unet": ["diffusers", "UNet2DConditionModel"],
              "vae": ["diffusers", "AutoencoderKL"]}
-    (out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
-    for file in out.rglob("*"):   # some writers leave their files unreadable to others
-        file.chmod(0o755 if file.is_dir() else 0o644)
-    total = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
-    print(f"{total / 1e6:.1f} MB")
+    checkpoint.finish(out, index)
 
 
 if __name__ == "__main__":

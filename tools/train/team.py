@@ -46,7 +46,7 @@ class Team:
         self.shares = shares(self.parameters, size)
         self.context = mp.get_context("fork")
         self.barrier = self.context.Barrier(size)
-        self.done = torch.zeros(1, dtype=torch.float64).share_memory_()
+        self.done = torch.zeros(2, dtype=torch.float64).share_memory_()
 
     def run(self, work):
         """Calls work(rank) in each process; the caller is rank 0."""
@@ -77,13 +77,14 @@ class Team:
                   {"params": [self.parameters[i] for i in self.mine if not self.matrix[i]]}]
         self.optimizer = muon.Muon([g for g in groups if g["params"]])
 
-    def step(self, loss, done, rate, step):
-        """One step of all processes. done: rank 0's progress, which all follow; rate: of done."""
+    def step(self, loss, done, rate, step, last):
+        """One step of all processes, by rank 0's progress `done`, of which rate() makes the
+        learning rate. False once rank 0 has said that this one is the last."""
         for gradient in self.gradients[self.rank]:
             gradient.zero_()
         loss.backward()
         if self.rank == 0:
-            self.done[0] = done
+            self.done[0], self.done[1] = done, last
         self.barrier.wait()
         for i in self.mine:
             gradient = self.gradients[self.rank][i]
@@ -92,10 +93,10 @@ class Team:
                     gradient.add_(self.gradients[other][i])
             gradient.div_(self.size)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(float(self.done), step)
+            group["lr"] = rate(float(self.done[0]), step)
         self.optimizer.step()
         keep = min(.9985, (step + 1) / (step + 10))
         for i in self.mine:
             self.slow[i].lerp_(self.parameters[i].detach(), 1 - keep)
         self.barrier.wait()
-        return float(self.done) < 1
+        return not self.done[1]

@@ -1,26 +1,24 @@
 """Trains the default model's U-Net and text encoder on cached latents, within a wall-clock budget.
 
-Ho et al. Denoising Diffusion Probabilistic Models. 2020; v-prediction of Salimans and Ho.
-Progressive Distillation for Fast Sampling of Diffusion Models. 2022; schedule with zero terminal
-SNR of Lin et al. Common Diffusion Noise Schedules and Sample Steps are Flawed. 2023; a share of
-empty captions for guidance, Ho and Salimans. Classifier-Free Diffusion Guidance. 2022.
+diffusion.py has the loss; a share of empty captions for guidance, Ho and Salimans. Classifier-Free
+Diffusion Guidance. 2022.
 """
 
 import argparse
 import glob
-import math
 import os
 import random
-import time
 from functools import partial
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
 import checkpoint
+import diffusion
 import group_norm
+import loop
 import text
 import world
 from team import Team
@@ -30,10 +28,6 @@ CONFIG = dict(sample_size=16, in_channels=8, out_channels=8, layers_per_block=1,
               norm_num_groups=16,
               down_block_types=["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
               up_block_types=["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"])
-SCHEDULER = dict(num_train_timesteps=1000, beta_start=.00085, beta_end=.012,
-                 beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=True,
-                 prediction_type="v_prediction", rescale_betas_zero_snr=True,
-                 timestep_spacing="trailing", steps_offset=1)
 
 
 class Latents:
@@ -62,11 +56,6 @@ class Latents:
         return mean + std * torch.randn_like(mean), labels, weight
 
 
-def learning_rate(done, step, peak, warm_up=300):
-    rise = min(1, (step + 1) / warm_up)
-    return peak * rise * (.5 + .5 * math.cos(math.pi * min(done, 1))) + 1e-6
-
-
 def make_model(tokenizer, resume=None):
     model = torch.nn.ModuleDict({
         "unet": UNet2DConditionModel(**CONFIG).to(memory_format=torch.channels_last),
@@ -79,50 +68,32 @@ def make_model(tokenizer, resume=None):
     return model
 
 
-def is_matrix(name, parameter):
-    """Whether Muon updates it: not tables of embeddings, and not the first and last layer."""
-    return parameter.ndim > 1 and not any(w in name for w in ("embedding.", "conv_in", "conv_out"))
+def loss_of(model, tokens, x0, weight):
+    def predict(noisy, t):
+        return model["unet"](noisy, t, model["text"](tokens).last_hidden_state).sample
 
-
-def loss_of(model, tokens, x0, weight, abar):
-    # Stratified over the schedule, so that a small batch sees all of it.
-    count = len(x0)
-    t = ((torch.arange(count) + torch.rand(count)) * 1000 / count).long()
-    a, s = abar[t].sqrt().view(-1, 1, 1, 1), (1 - abar[t]).sqrt().view(-1, 1, 1, 1)
-    noise = torch.randn_like(x0)
-    with torch.autocast("cpu", torch.bfloat16):
-        context = model["text"](tokens).last_hidden_state
-        predicted = model["unet"](a * x0 + s * noise, t, context).sample
-    error = (predicted.float() - (a * noise - s * x0)).square().mean(1, keepdim=True)
-    return (error * weight).mean() / weight.mean()
+    return diffusion.loss_of(predict, x0, weight)
 
 
 def work(args, team, tokenizer, latents, scaling, rank):
     torch.manual_seed(args.seed * 64 + rank)
     rng = np.random.default_rng([args.seed, rank])
     words = random.Random(args.seed * 64 + rank)
-    abar = DDIMScheduler(**SCHEDULER).alphas_cumprod
-    start, step, reported, total, going = time.time(), 0, time.time(), [], True
 
-    def rate(done, step):
-        return learning_rate(done, step, args.rate, 50 if args.resume else 300)
-
-    while going:
-        done = args.done + (time.time() - start) / 60 / args.minutes * (1 - args.done)
+    def loss(done):
         x0, labels, covered = latents.batch(rng, args.batch)
         # Objects before backgrounds; no more at the end, as it favours objects where in doubt.
         weight = 1 + args.objects * (1 - done) * covered
         captions = ["" if words.random() < .1 else world.caption(words, l) for l in labels]
-        loss = loss_of(team.model, text.encode(tokenizer, captions),
-                       (x0 * scaling).contiguous(memory_format=torch.channels_last), weight, abar)
-        going = team.step(loss, done, rate, step)
-        step += 1
-        total.append(loss.item())
-        if rank == 0 and (not going or time.time() - reported > 60):
-            reported = time.time()
-            print(f"{done:.3f} step {step} loss {np.mean(total):.4f}", flush=True)
-            total = []
-            save(team.average, scaling, args.out)
+        found = loss_of(team.model, text.encode(tokenizer, captions),
+                        (x0 * scaling).contiguous(memory_format=torch.channels_last), weight)
+        return found, found
+
+    def save():
+        loop.store({"weights": team.average.state_dict(), "scaling": scaling}, args.out)
+
+    loop.train(team, rank, loop.Budget(args.minutes, args.done), args.batch,
+               loop.cosine(args.rate, 50 if args.resume else 300, 1e-6), loss, save)
 
 
 def main():
@@ -136,7 +107,7 @@ def main():
         1 / latents.batch(np.random.default_rng(0), 512)[0].std())
     print(f"scaling_factor {scaling:.5f}, parameters",
           {k: sum(p.numel() for p in m.parameters()) for k, m in model.items()}, flush=True)
-    team = Team(model, args.processes, is_matrix)
+    team = Team(model, args.processes, diffusion.is_matrix)
     team.run(partial(work, args, team, tokenizer, latents, scaling))
 
 
@@ -155,11 +126,6 @@ def arguments():
     args.add_argument("--seed", type=int, default=0, help="another one for another run")
     args.add_argument("--processes", type=int, default=os.cpu_count())
     return args.parse_args()
-
-
-def save(model, scaling, path):
-    torch.save({"weights": model.state_dict(), "scaling": scaling}, path + ".tmp")
-    os.replace(path + ".tmp", path)
 
 
 if __name__ == "__main__":

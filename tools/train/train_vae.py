@@ -8,9 +8,7 @@ at the end.
 
 import argparse
 import glob
-import math
 import os
-import time
 from functools import partial
 
 import numpy as np
@@ -20,6 +18,7 @@ from diffusers import AutoencoderKL
 
 import checkpoint
 import group_norm
+import loop
 from team import Team
 
 CONFIG = dict(in_channels=3, out_channels=3, down_block_types=["DownEncoderBlock2D"] * 4,
@@ -57,10 +56,10 @@ def distance(decoded, pixels, weight):
     return error + (d.square() * weight).mean() + .5 * edges, error
 
 
-def make_vae():
-    vae = group_norm.install(AutoencoderKL(**CONFIG)).to(memory_format=torch.channels_last)
+def make_vae(config):
+    vae = group_norm.install(AutoencoderKL(**config)).to(memory_format=torch.channels_last)
     with torch.no_grad():   # begin almost noise-free: the decoder learns from the first step
-        channels = CONFIG["latent_channels"]
+        channels = config["latent_channels"]
         vae.quant_conv.weight[channels:] *= .1
         vae.quant_conv.bias[channels:] = -5
         vae.encoder.conv_out.weight *= 3
@@ -86,34 +85,33 @@ def decoder_loss(vae, pixels, weight):
     return distance(decoded.float(), pixels, weight)
 
 
-def save(vae, path):
-    torch.save({"config": CONFIG, "weights": vae.state_dict()}, path + ".tmp")
-    os.replace(path + ".tmp", path)
-
-
 def work(args, team, shards, rank):
     torch.manual_seed(args.seed * 64 + rank)
     rng = np.random.default_rng([args.seed, rank])
-    start, step, reported, total, going = time.time(), 0, time.time(), [], True
 
-    def rate(done, step):
-        return args.rate * min(1, (step + 1) / 100) * (.5 + .5 * math.cos(math.pi * min(done, 1)))
-
-    while going:
-        done = (time.time() - start) / 60 / args.minutes
+    def loss(done):
         batch = batch_of(shards, rng, *((12, 8) if done < .65 else (3, 16)))
-        loss, error = (decoder_loss if args.decoder else loss_of)(team.model, *batch)
-        going = team.step(loss, done, rate, step)
-        step += 1
-        total.append(error.item())
-        if rank == 0 and (not going or time.time() - reported > 30):
-            reported = time.time()
-            print(f"{done:.3f} step {step} error {np.mean(total):.4f}", flush=True)
-            total = []
-            save(team.average, args.out)
+        return (decoder_loss if args.decoder else loss_of)(team.model, *batch)
+
+    def save():
+        loop.store({"config": CONFIG, "weights": team.average.state_dict()}, args.out)
+
+    loop.train(team, rank, loop.Budget(args.minutes), 12, loop.cosine(args.rate, 100), loss, save,
+               every=30)
 
 
-def main():
+def trainable(vae, args):
+    """What --resume and --decoder ask for, and which weights are matrices."""
+    if args.resume:
+        vae.load_state_dict(checkpoint.read_vae(args.resume)["weights"])
+    if args.decoder:
+        vae.encoder.requires_grad_(False)
+        vae.quant_conv.requires_grad_(False)
+    return Team(vae, args.processes, lambda name, p: p.ndim > 1 and "conv_in" not in name and
+                "conv_out" not in name)
+
+
+def arguments():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--data", default="data")
     args.add_argument("--out", default="vae.pt")
@@ -123,16 +121,13 @@ def main():
     args.add_argument("--processes", type=int, default=os.cpu_count())
     args.add_argument("--resume", default="", help="vae.pt or an exported folder to go on from")
     args.add_argument("--decoder", action="store_true", help="leave the encoder: latents stay")
-    args = args.parse_args()
+    return args
+
+
+def main():
+    args = arguments().parse_args()
     torch.manual_seed(args.seed)
-    vae = make_vae()
-    if args.resume:
-        vae.load_state_dict(checkpoint.read_vae(args.resume)["weights"])
-    if args.decoder:
-        vae.encoder.requires_grad_(False)
-        vae.quant_conv.requires_grad_(False)
-    team = Team(vae, args.processes, lambda name, p: p.ndim > 1 and "conv_in" not in name and
-                "conv_out" not in name)
+    team = trainable(make_vae(CONFIG), args)
     team.run(partial(work, args, team, load_images(args.data)))
 
 
