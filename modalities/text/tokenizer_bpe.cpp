@@ -9,10 +9,8 @@
 
 namespace kiln {
 
-static constexpr std::string_view kSuffix = "</w>";
-
 Result<BytePairs> BytePairs::make(Vocabulary vocabulary, const Merges& merges,
-                                  const std::string& where) {
+                                  const std::string& suffix, const std::string& where) {
     BytePairs pairs;
     pairs.vocabulary_ = std::move(vocabulary);
     auto id_of = [&](const std::string& token) {
@@ -33,7 +31,7 @@ Result<BytePairs> BytePairs::make(Vocabulary vocabulary, const Merges& merges,
     }
     for (size_t b = 0; b < 256; b++) {
         pairs.inner_[b] = id_of(byte_symbols()[b]);
-        pairs.last_[b] = id_of(byte_symbols()[b] + std::string(kSuffix));
+        pairs.last_[b] = id_of(byte_symbols()[b] + suffix);
     }
     return pairs;
 }
@@ -50,12 +48,16 @@ void BytePairs::encode(std::string_view word, int32_t unknown, std::vector<int32
         }
     };
     std::vector<Symbol> symbols;
-    int32_t count = int32_t(word.size());
-    for (int32_t i = 0; i < count; i++) {
-        auto byte = uint8_t(word[size_t(i)]);
-        int32_t id = i + 1 < count ? inner_[byte] : last_[byte];
-        symbols.push_back({id < 0 ? unknown : id, i - 1, i + 1 < count ? i + 1 : -1});
+    for (size_t i = 0; i < word.size(); i++) {
+        auto byte = uint8_t(word[i]);
+        int32_t id = i + 1 < word.size() ? inner_[byte] : last_[byte];
+        if (id < 0) id = unknown;
+        int32_t at = int32_t(symbols.size());
+        if (id >= 0) symbols.push_back({id, at - 1, at + 1});
     }
+    if (symbols.empty()) return;
+    symbols.back().next = -1;
+    int32_t count = int32_t(symbols.size());
     std::priority_queue<Candidate> queue;
     auto consider = [&](int32_t at) {
         if (at < 0 || symbols[size_t(at)].next < 0) return;
@@ -91,8 +93,7 @@ Vocabulary vocabulary_from_merges(const BytePairs::Merges& merges) {
         vocabulary.try_emplace(std::move(token), int32_t(vocabulary.size()));
     };
     for (bool ends : {false, true})
-        for (unsigned char b : byte_order())
-            add(byte_symbols()[b] + (ends ? std::string(kSuffix) : ""));
+        for (unsigned char b : byte_order()) add(byte_symbols()[b] + (ends ? "</w>" : ""));
     for (const auto& [left, right] : merges) add(left + right);
     add("<|startoftext|>");
     add("<|endoftext|>");

@@ -15,17 +15,18 @@ namespace kiln {
 using Vocabulary =
     std::unordered_map<std::string, int32_t>;   // token as written in vocab.json -> id
 
-// Words to token ids, as byte-level BPE with the suffix "</w>" on the last symbol of a word.
+// Words to token ids, as byte-level BPE; the last symbol of a word may have a suffix.
 class BytePairs {
 public:
     using Merges = std::vector<std::pair<std::string, std::string>>;   // in the order of their rank
 
-    // `where` begins messages. A merge whose parts or result the vocabulary lacks:
-    // Status::bad_file.
+    // The suffix is "</w>" in CLIP's vocabulary, and empty in GPT-2's. `where` begins messages. A
+    // merge whose parts or result the vocabulary lacks: Status::bad_file.
     static Result<BytePairs> make(Vocabulary vocabulary, const Merges& merges,
-                                  const std::string& where);
+                                  const std::string& suffix, const std::string& where);
 
-    // Appends the ids of one word (its bytes, not symbols); `unknown` for a symbol without an id.
+    // Appends the ids of one word (its bytes, not symbols). A symbol without an id becomes
+    // `unknown`, or nothing where that is negative.
     void encode(std::string_view word, int32_t unknown, std::vector<int32_t>& ids) const;
 
     const Vocabulary& vocabulary() const { return vocabulary_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "modalities/text/sentencepiece.h"
 #include "modalities/text/tokenizer_text.h"
 #include "runtime/io/file.h"
 #include "runtime/io/json.h"
@@ -12,19 +13,7 @@ namespace kiln {
 
 using nlohmann::json;
 
-static constexpr int kLongestText = 1 << 16;
-static constexpr const char* kConfig = "tokenizer_config.json";
-
-// The roles in the order in which transformers adds their tokens.
-static constexpr std::string_view kRoles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                              "pad_token", "cls_token", "mask_token"};
-
-TokenizerLoader::TokenizerLoader(const Tokenizer::Files& files, std::string where)
-    : files_(files), where_(std::move(where)) {
-    for (std::string_view role : kRoles) named_.emplace_back(role, Special{});
-    named_[0].second.content = "<|startoftext|>";
-    for (size_t role : {1, 2, 4}) named_[role].second.content = "<|endoftext|>";
-}
+static const std::string kJson = "tokenizer.json", kPieces = "spiece.model";
 
 void TokenizerLoader::fail(const std::string& name, const std::string& why) const {
     throw ResultError({Status::bad_file, where_ + (name.empty() ? "" : "/" + name) + ": " + why});
@@ -34,6 +23,11 @@ json TokenizerLoader::parse(const std::string& text, const std::string& name) co
     json document = take(parse_json(text, where_ + "/" + name));
     take(JsonObject(document, where_ + "/" + name).check());
     return document;
+}
+
+const json& TokenizerLoader::part(const char* key) const {
+    static const json nothing = json::object();
+    return tokenizer_.contains(key) ? tokenizer_[key] : nothing;
 }
 
 void TokenizerLoader::read_vocabulary(const json& object, const std::string& name) {
@@ -98,183 +92,189 @@ static std::string types_of(const json& value, const char* members) {
     return types;
 }
 
-void TokenizerLoader::read_tokenizer_json() {
-    const std::string name = "tokenizer.json";
-    tokenizer_ = parse(files_.tokenizer, name);
-    static const json nothing = json::object();
-    auto at = [&](const char* key) -> const json& {
-        return tokenizer_.contains(key) ? tokenizer_[key] : nothing;
-    };
-    const json& model = at("model");
+void TokenizerLoader::read_byte_pairs_json() {
+    const std::string& name = kJson;
+    const std::string of(defaults_.name);
+    const bool clip = defaults_.kind == TokenizerKind::clip;
+    const json& model = part("model");
     JsonObject fields(model, where_ + "/" + name + ": model");
     take(fields.check());
     std::string type = take(fields.string("type", "BPE"));
-    if (type != "BPE") fail(name, "expected CLIP's byte-pair model, found " + in_quotes(type));
+    if (type != "BPE")
+        fail(name, "expected " + of + "'s byte-pair model, found " + in_quotes(type));
     std::string suffix = take(fields.string("end_of_word_suffix", ""));
-    if (suffix != "</w>")
-        fail(name, "expected words that end with \"</w>\" (CLIP), found " + in_quotes(suffix));
-    std::string normalizer = types_of(at("normalizer"), "normalizers");
-    if (normalizer != "NFC, Replace, Lowercase")
+    if (suffix != (clip ? "</w>" : ""))
+        fail(name, (clip ? "expected words that end with \"</w>\" (CLIP), found "
+                         : "expected words without an end (RoBERTa), found ") +
+                       in_quotes(suffix));
+    std::string normalizer = types_of(part("normalizer"), "normalizers");
+    if (clip && normalizer != "NFC, Replace, Lowercase")
         fail(name, "expected CLIP's normalizer (NFC, Replace, Lowercase), found " + normalizer);
-    std::string splitter = types_of(at("pre_tokenizer"), "pretokenizers");
-    if (splitter != "Split, ByteLevel")
-        fail(name, "expected CLIP's pre_tokenizer (Split, ByteLevel), found " + splitter);
+    if (!clip && !part("normalizer").empty())
+        fail(name, "expected no normalizer (RoBERTa), found " + normalizer);
+    std::string splitter = types_of(part("pre_tokenizer"), "pretokenizers");
+    const std::string expected = clip ? "Split, ByteLevel" : "ByteLevel";
+    if (splitter != expected)
+        fail(name, "expected " + of + "'s pre_tokenizer (" + expected + "), found " + splitter);
+    const json nothing = json::object();
     read_vocabulary(model.contains("vocab") ? model["vocab"] : nothing, name);
     read_merges_list(model.contains("merges") ? model["merges"] : nothing, name);
 }
 
-void TokenizerLoader::read_model() {
-    if (!files_.tokenizer.empty()) return read_tokenizer_json();
-    if (files_.merges.empty())
-        fail("", "expected tokenizer.json, or vocab.json and merges.txt, found " +
-                     std::string(files_.vocabulary.empty() ? "none of them" : "only vocab.json"));
-    read_merges_text();
-    if (files_.vocabulary.empty())
-        vocabulary_ = vocabulary_from_merges(merges_);
-    else
-        read_vocabulary(parse(files_.vocabulary, "vocab.json"), "vocab.json");
+std::unique_ptr<TokenizerScheme> TokenizerLoader::read_byte_pairs() {
+    const bool clip = defaults_.kind == TokenizerKind::clip;
+    const bool whole = !files_.merges.empty() && (clip || !files_.vocabulary.empty());
+    if (!files_.tokenizer.empty()) {
+        read_byte_pairs_json();
+    } else if (!whole) {
+        const char* found = !files_.merges.empty()       ? "only merges.txt"
+                            : !files_.vocabulary.empty() ? "only vocab.json"
+                                                         : "none of them";
+        fail("",
+             std::string("expected tokenizer.json, or vocab.json and merges.txt, found ") + found);
+    } else {
+        read_merges_text();
+        if (files_.vocabulary.empty())
+            vocabulary_ = vocabulary_from_merges(merges_);
+        else
+            read_vocabulary(parse(files_.vocabulary, "vocab.json"), "vocab.json");
+    }
+    BytePairs pairs =
+        take(BytePairs::make(std::move(vocabulary_), merges_, clip ? "</w>" : "", where_));
+    if (clip) return clip_scheme(std::move(pairs));
+    const JsonObject config(config_, where_);
+    return byte_level_scheme(std::move(pairs), take(config.boolean("add_prefix_space", false)));
 }
 
-TokenizerLoader::Special TokenizerLoader::special_from(const json& value,
-                                                       const std::string& name) const {
-    if (value.is_string()) return {.content = value.get<std::string>()};
-    JsonObject fields(value, where_ + "/" + name);
+// RFC 4648, section 4; nothing where it is damaged.
+static std::optional<std::string> from_base64(std::string_view text) {
+    static constexpr std::string_view kDigits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    while (text.ends_with('=')) text.remove_suffix(1);
+    std::string bytes;
+    uint32_t bits = 0;
+    int count = 0;
+    for (char c : text) {
+        const size_t digit = kDigits.find(c);
+        if (digit == kDigits.npos) return {};
+        bits = bits << 6 | uint32_t(digit);
+        if ((count += 6) < 8) continue;
+        count -= 8;
+        bytes += char(bits >> count & 0xff);
+    }
+    return bytes;
+}
+
+std::unique_ptr<TokenizerScheme> TokenizerLoader::read_unigram_json() {
+    const std::string where = where_ + "/" + kJson;
+    const json& model = part("model");
+    JsonObject fields(model, where + ": model");
     take(fields.check());
-    return {.content = take(fields.string("content")),
-            .normalized = take(fields.boolean("normalized", false)),
-            .single_word = take(fields.boolean("single_word", false))};
-}
+    const std::string type = take(fields.string("type", "Unigram"));
+    if (type != "Unigram") fail(kJson, "expected T5's Unigram model, found " + in_quotes(type));
+    if (take(fields.boolean("byte_fallback", false)))
+        fail(kJson, "expected unknown text without bytes (T5), found byte_fallback: true");
+    const std::string splitter = types_of(part("pre_tokenizer"), "pretokenizers");
+    if (splitter != "WhitespaceSplit, Metaspace" && splitter != "Metaspace")
+        fail(kJson, "expected T5's pre_tokenizer (WhitespaceSplit, Metaspace), found " + splitter);
 
-void TokenizerLoader::set_named(const std::string& role, const json& value,
-                                const std::string& name) {
-    for (auto& [known, token] : named_)
-        if (known == role)
-            token = value.is_null() ? Special{} : special_from(value, name + ": " + role);
-}
-
-void TokenizerLoader::read_config() {
-    if (!files_.config.empty()) config_ = parse(files_.config, kConfig);
-    JsonObject fields(config_, where_ + "/" + kConfig);
-    std::string type = take(fields.string("tokenizer_class", "CLIPTokenizer"));
-    if (type != "CLIPTokenizer" && type != "CLIPTokenizerFast" && type != "TokenizersBackend" &&
-        type != "PreTrainedTokenizerFast")
-        fail(kConfig, "expected a CLIPTokenizer, found " + in_quotes(type));
-    for (std::string_view role : kRoles)
-        if (config_.contains(role)) set_named(std::string(role), config_[role], kConfig);
-    double longest = take(fields.number("model_max_length", 77.0));
-    // transformers writes 1e30 where it has no limit.
-    max_length_ = longest >= 2 && longest <= kLongestText ? int(longest) : 77;
-}
-
-void TokenizerLoader::add_with_id(const std::string& id, const json& value,
-                                  const std::string& name) {
-    Special token = special_from(value, name);
-    bool digits = !id.empty() && id.size() < 10 && id.find_first_not_of("0123456789") == id.npos;
-    if (!digits) fail(name, "expected an id, found " + in_quotes(id));
-    token.id = std::stoi(id);
-    added_.push_back(std::move(token));
-}
-
-// A configuration that lists the added tokens is complete; older ones spread them over three files.
-void TokenizerLoader::read_added_tokens() {
-    JsonObject fields(config_, where_ + "/" + kConfig);
-    if (fields.has("added_tokens_decoder")) {
-        JsonObject decoder = take(fields.object("added_tokens_decoder"));
-        for (const auto& [id, value] : decoder.value().items())
-            add_with_id(id, value, std::string(kConfig) + ": added_tokens_decoder");
-        return;
+    Unigram::Pieces pieces;
+    const json& vocabulary = model.contains("vocab") ? model["vocab"] : json();
+    if (!vocabulary.is_array())
+        fail(kJson, "expected the vocabulary, a list, found " + describe(vocabulary));
+    for (const json& piece : vocabulary) {
+        if (!piece.is_array() || piece.size() != 2 || !piece[0].is_string() ||
+            !piece[1].is_number())
+            fail(kJson, "vocab: expected a piece and its score, found " + describe(piece));
+        pieces.emplace_back(piece[0].get<std::string>(), piece[1].get<double>());
     }
-    if (!files_.special_tokens.empty()) {
-        json map = parse(files_.special_tokens, "special_tokens_map.json");
-        for (const auto& [role, value] : map.items())
-            set_named(role, value, "special_tokens_map.json");
+
+    Charsmap charsmap;
+    const json& normalizer = part("normalizer");
+    const json list = type_of(normalizer) == "Sequence" && normalizer.contains("normalizers")
+                          ? normalizer["normalizers"]
+                          : json::array({normalizer});
+    for (const json& step : list) {
+        if (step.is_null() || step.empty() || type_of(step) == "Strip" ||
+            type_of(step) == "Replace")
+            continue;   // white space, which goes in any case
+        if (type_of(step) != "Precompiled")
+            fail(kJson, "expected T5's normalizer (Precompiled), found " + type_of(step));
+        const std::string text =
+            take(JsonObject(step, where + ": normalizer").string("precompiled_charsmap", ""));
+        const auto blob = from_base64(text);
+        if (!blob) fail(kJson, "precompiled_charsmap: expected base64");
+        charsmap = take(Charsmap::parse(*blob, where));
     }
-    if (!files_.added_tokens.empty()) {
-        json map = parse(files_.added_tokens, "added_tokens.json");
-        for (const auto& [content, id] : map.items()) {
-            bool special = false;
-            for (const auto& [role, token] : named_) special = special || token.content == content;
-            add_with_id(describe(id), {{"content", content}, {"normalized", !special}},
-                        "added_tokens.json");
-        }
-    }
-    if (!tokenizer_.contains("added_tokens")) return;
-    for (const json& token : tokenizer_["added_tokens"])
-        add_with_id(token.is_object() && token.contains("id") ? describe(token["id"]) : "", token,
-                    "tokenizer.json: added_tokens");
+    const int64_t unknown = take(fields.integer("unk_id", 2));
+    return unigram_scheme(take(Unigram::make(std::move(pieces), unknown, where)),
+                          std::move(charsmap));
 }
 
-void TokenizerLoader::read_special_tokens() {
-    read_config();
-    read_added_tokens();
-    std::stable_sort(added_.begin(), added_.end(), [](auto& a, auto& b) { return a.id < b.id; });
-    size_t listed = added_.size();
-    for (auto& [role, token] : named_) {
-        for (size_t i = 0; i < listed; i++)
-            if (added_[i].content == token.content) token = added_[i];
-        if (!token.content.empty()) added_.push_back(token);
+std::unique_ptr<TokenizerScheme> TokenizerLoader::read_sentencepiece() {
+    const std::string where = where_ + "/" + kPieces;
+    SentencePieceModel model = take(parse_sentencepiece(files_.pieces, where));
+    if (model.algorithm != SentencePieceModel::Algorithm::unigram)
+        fail(kPieces, "expected T5's unigram model, found number " +
+                          std::to_string(int(model.algorithm)) + " (2 is byte pairs)");
+    Unigram::Pieces pieces;
+    using Type = SentencePieceModel::Type;
+    for (SentencePieceModel::Piece& piece : model.pieces) {
+        if (piece.type == Type::control || piece.type == Type::user_defined)
+            added_.push_back({.content = piece.text, .id = int32_t(pieces.size())});
+        pieces.emplace_back(std::move(piece.text), piece.score);
     }
+    // T5's sentinels are not in the file.
+    for (int i = extra_ids() - 1; i >= 0; i--)
+        pieces.emplace_back("<extra_id_" + std::to_string(i) + ">", 0.0);
+    return unigram_scheme(take(Unigram::make(std::move(pieces), model.unknown, where)),
+                          take(Charsmap::parse(model.charsmap, where)));
 }
 
-// Of several entries for one token the last counts, as in transformers.
-int32_t TokenizerLoader::add(Tokenizer& tokenizer, const Special& token) const {
-    int32_t known = tokenizer.find(token.content);
-    int32_t id = known >= 0 ? known : token.id.value_or(tokenizer.size_);
-    for (auto* set : {&tokenizer.raw_, &tokenizer.normalized_})
-        std::erase_if(set->tokens, [&](auto& added) { return added.content == token.content; });
-    std::string pattern = token.normalized ? normalize_for_clip(token.content) : token.content;
-    auto& set = token.normalized ? tokenizer.normalized_ : tokenizer.raw_;
-    if (!pattern.empty()) set.tokens.push_back({token.content, pattern, id, token.single_word});
-    tokenizer.tokens_by_id_.try_emplace(id, token.content);
-    tokenizer.size_ = std::max(tokenizer.size_, id + 1);
-    return id;
+std::unique_ptr<TokenizerScheme> TokenizerLoader::read_unigram() {
+    if (!files_.tokenizer.empty()) return read_unigram_json();
+    if (files_.pieces.empty()) fail("", "expected tokenizer.json or spiece.model, found neither");
+    return read_sentencepiece();
 }
 
 Tokenizer TokenizerLoader::load() {
-    read_model();
-    read_special_tokens();
+    if (!files_.tokenizer.empty()) tokenizer_ = parse(files_.tokenizer, kJson);
+    read_config();
     Tokenizer tokenizer;
-    for (const auto& [token, id] : vocabulary_) {
+    tokenizer.scheme_ = defaults_.kind == TokenizerKind::t5 ? read_unigram() : read_byte_pairs();
+    read_special_tokens();
+    for (const auto& [token, id] : tokenizer.scheme_->vocabulary()) {
         tokenizer.size_ = std::max(tokenizer.size_, id + 1);
         if (!tokenizer.tokens_by_id_.emplace(id, token).second)
             fail("", "the vocabulary has the id " + std::to_string(id) + " twice");
     }
-    tokenizer.pairs_ = take(BytePairs::make(vocabulary_, merges_, where_));
     for (const Special& token : added_) add(tokenizer, token);
-    for (auto& [role, token] : named_) {
-        int32_t id = token.content.empty() ? -1 : tokenizer.find(token.content);
-        if (role == "bos_token") tokenizer.bos_ = id;
-        if (role == "eos_token") tokenizer.eos_ = id;
-        if (role == "pad_token") tokenizer.pad_ = id;
-        if (role == "unk_token") tokenizer.unknown_ = id;
-    }
-    if (tokenizer.bos_ < 0 || tokenizer.eos_ < 0) fail("", "bos_token and eos_token are needed");
-    if (tokenizer.pad_ < 0) tokenizer.pad_ = tokenizer.eos_;
-    if (tokenizer.unknown_ < 0) tokenizer.unknown_ = tokenizer.eos_;
-    tokenizer.max_length_ = max_length_;
+    set_roles(tokenizer);
     return tokenizer;
 }
 
-Result<Tokenizer> Tokenizer::parse(const Files& files, const std::string& where) {
+Result<Tokenizer> Tokenizer::parse(const Files& files, const std::string& where,
+                                   TokenizerKind kind) {
     try {
-        return TokenizerLoader(files, where).load();
+        return TokenizerLoader(files, where, kind).load();
     } catch (const ResultError& failed) {
         return failed.error;
     }
 }
 
-Result<Tokenizer> Tokenizer::open(const std::string& folder) {
+Result<Tokenizer> Tokenizer::open(const std::string& folder, TokenizerKind kind) {
     std::error_code code;
     if (!std::filesystem::is_directory(folder, code))
         return Error{Status::bad_file, folder + ": expected a tokenizer folder, found none"};
     Files files;
-    const std::pair<const char*, std::string*> names[] = {
-        {"tokenizer.json", &files.tokenizer},
+    const std::pair<std::string, std::string*> names[] = {
+        {kJson, &files.tokenizer},
         {"vocab.json", &files.vocabulary},
         {"merges.txt", &files.merges},
         {"tokenizer_config.json", &files.config},
         {"special_tokens_map.json", &files.special_tokens},
-        {"added_tokens.json", &files.added_tokens}};
+        {"added_tokens.json", &files.added_tokens},
+        {kPieces, &files.pieces}};
     for (const auto& [name, text] : names) {
         std::string path = folder + "/" + name;
         if (!std::filesystem::exists(path, code)) continue;
@@ -284,11 +284,10 @@ Result<Tokenizer> Tokenizer::open(const std::string& folder) {
         *text = std::move(*read);
     }
     bool found = !files.tokenizer.empty() || !files.merges.empty();
-    if (!found && std::filesystem::exists(folder + "/spiece.model", code))
-        return Error{
-            Status::bad_file,
-            folder + ": expected CLIP's tokenizer, found a SentencePiece model (spiece.model)"};
-    return parse(files, folder);
+    if (!found && kind != TokenizerKind::t5 && !files.pieces.empty())
+        return Error{Status::bad_file,
+                     folder + ": expected byte pairs, found a SentencePiece model (spiece.model)"};
+    return parse(files, folder, kind);
 }
 
 }   // namespace kiln

@@ -61,7 +61,7 @@ static void append(std::string& out, char32_t c) {
     out.append(reinterpret_cast<char*>(bytes), size_t(n));
 }
 
-static bool is_space(char32_t c) {   // the White_Space property, which utf8proc does not carry
+bool is_white_space(char32_t c) {
     return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
            (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
            c == 0x205f || c == 0x3000;
@@ -103,7 +103,7 @@ std::string normalize_for_clip(std::string_view utf8) {
     for (std::string_view rest = composed; !rest.empty();) {
         auto [c, length] = first_code_point(rest);
         rest.remove_prefix(length);
-        bool space = is_space(c);
+        bool space = is_white_space(c);
         if (space && !after_space) out += ' ';
         if (!space && c == 0x130)
             out += "i\xcc\x87";   // the one lower case that is two characters
@@ -133,7 +133,7 @@ static size_t run_length(std::string_view s, Predicate belongs) {
 }
 
 std::vector<std::string_view> split_words(std::string_view s) {
-    auto is_other = [](char32_t c) { return !is_space(c) && !is_letter(c) && !is_number(c); };
+    auto is_other = [](char32_t c) { return !is_white_space(c) && !is_letter(c) && !is_number(c); };
     std::vector<std::string_view> words;
     auto take = [&](size_t length) {
         words.push_back(s.substr(0, length));
@@ -156,6 +156,44 @@ std::vector<std::string_view> split_words(std::string_view s) {
             take(run_length(s, is_other));
         else
             s.remove_prefix(length);
+    }
+    return words;
+}
+
+// The length of the word that `s` begins with; it is not empty.
+static size_t spaced_word_length(std::string_view s) {
+    if (const size_t n = contraction_length(s)) return n;
+    const size_t space = s[0] == ' ' && s.size() > 1 ? 1 : 0;
+    const std::string_view rest = s.substr(space);
+    const char32_t c = first_code_point(rest).value;
+    if (is_letter(c)) return space + run_length(rest, is_letter);
+    if (is_number(c)) return space + run_length(rest, is_number);
+    if (!is_white_space(c))
+        return space + run_length(rest, [](char32_t o) {
+                   return !is_white_space(o) && !is_letter(o) && !is_number(o);
+               });
+    const size_t run = run_length(s, is_white_space);
+    size_t last = run - 1;
+    while ((uint8_t(s[last]) & 0xc0) == 0x80) last--;
+    return run == s.size() || last == 0 ? run : last;   // the last one belongs to what follows
+}
+
+std::vector<std::string_view> split_spaced_words(std::string_view s) {
+    std::vector<std::string_view> words;
+    while (!s.empty()) {
+        words.push_back(s.substr(0, spaced_word_length(s)));
+        s.remove_prefix(words.back().size());
+    }
+    return words;
+}
+
+std::vector<std::string_view> split_at_white_space(std::string_view s) {
+    std::vector<std::string_view> words;
+    while (!s.empty()) {
+        s.remove_prefix(run_length(s, is_white_space));
+        const size_t length = run_length(s, [](char32_t c) { return !is_white_space(c); });
+        if (length) words.push_back(s.substr(0, length));
+        s.remove_prefix(length);
     }
     return words;
 }

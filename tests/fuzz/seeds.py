@@ -1,5 +1,6 @@
 """Writes seed inputs and dictionaries for the fuzz targets: seeds.py FOLDER."""
 
+import base64
 import json
 import struct
 import sys
@@ -104,6 +105,57 @@ def tokenizer():
         ]
     )
 
+    for pieces in (None, 24):
+        vocabulary = b'{"<s>":0,"</s>":1,"<mask>":2,"a":3,"\xc4\xa0":4,"d":5,"\xc4\xa0d":6}'
+        whole = {}
+        if pieces:
+            whole = json.loads((GOLDEN / "text/t5_saved/tokenizer.json").read_text())
+            whole["model"]["vocab"] = whole["model"]["vocab"][:pieces]
+            whole["added_tokens"] = whole["added_tokens"][:3]
+        yield b"\xff".join(
+            [
+                json.dumps(whole).encode() if whole else b"",
+                b"" if whole else vocabulary,
+                b"" if whole else b"#version\n\xc4\xa0 d\n",
+                b'{"add_prefix_space":true,"extra_ids":2}',
+                b'{"mask_token":{"content":"<mask>","lstrip":true,"rstrip":true}}',
+                b"",
+                b" a <mask> dog\n\n  barks \xc3\xa9\xe3\x80\x80\xef\xbc\xa1",
+            ]
+        )
+
+
+def pieces():
+    def varint(value):
+        return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
+
+    def field(number, value):
+        if isinstance(value, int):
+            return varint(number << 3) + varint(value)
+        if isinstance(value, float):
+            return varint(number << 3 | 5) + struct.pack("<f", value)
+        return varint(number << 3 | 2) + varint(len(value)) + value
+
+    def piece(text, score, kind=1):
+        return field(1, field(1, text.encode()) + field(2, score) + field(3, kind))
+
+    saved = json.loads((GOLDEN / "text/t5_saved/tokenizer.json").read_text())
+    charsmap = base64.b64decode(saved["normalizer"]["precompiled_charsmap"])
+    specials = piece("<pad>", 0.0, 3) + piece("</s>", 0.0, 3) + piece("<unk>", 0.0, 2)
+    words = b"".join(piece(text, score) for text, score in saved["model"]["vocab"][3:30])
+    trainer = field(2, field(3, 1) + field(40, 2))
+    prompt = "a dog\u3000\u00e9e\u0301 \ufb01 \u732b</s>\u2581x".encode()
+    for model in (
+        specials + words + trainer + field(3, field(2, charsmap[:1500])),
+        specials + words + trainer + field(3, field(2, charsmap)),
+        specials + words + trainer,
+        specials + piece("a", -1.0, 4) + trainer + field(3, field(2, struct.pack("<III", 8, 0, 0))),
+        words,
+        field(2, field(3, 2)) + specials,
+    ):
+        yield bytes([len(prompt)]) + prompt + model
+    yield bytes([3]) + b"a b" + (GOLDEN / "text/t5/spiece.model").read_bytes()
+
 
 def documents():
     yield (GOLDEN / "text/small_saved/tokenizer.json").read_bytes()
@@ -178,7 +230,16 @@ WORDS = {
         "<|startoftext|>",
         "<|endoftext|>",
         "</w>",
+        "Unigram",
+        "Precompiled",
+        "precompiled_charsmap",
+        "Metaspace",
+        "unk_id",
+        "lstrip",
+        "additional_special_tokens",
+        "extra_ids",
     ],
+    "sentencepiece": ["<unk>", "</s>", "<pad>", "<extra_id_0>"],
     "json": ["true", "false", "null", "\\\\u", '":', "1e99"],
     "png_text": ["tEXt", "zTXt", "iTXt", "IEND", "IHDR"],
     "sound": ["RIFF", "WAVE", "fmt ", "data", "LIST", "INFO", "ICMT", "RF64", "ds64", "fLaC",
@@ -192,6 +253,7 @@ def main():
         "safetensors": safetensors,
         "gguf": gguf,
         "tokenizer": tokenizer,
+        "sentencepiece": pieces,
         "json": documents,
         "png_text": pictures,
         "sound": sounds,

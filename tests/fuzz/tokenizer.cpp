@@ -1,5 +1,5 @@
-// Bytes as the files of a tokenizer and a prompt, set apart by 0xff: either refused, or the prompt
-// becomes exactly as many ids as asked for, all of the vocabulary.
+// Bytes as the files of a tokenizer and a prompt, set apart by 0xff: either refused as a tokenizer
+// of each kind, or the prompt becomes exactly as many ids as asked for, all of the vocabulary.
 #include "modalities/text/tokenizer.h"
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 static void encode(const kiln::Tokenizer& tokenizer, std::string_view prompt) {
     kiln::Tokens tokens = tokenizer.encode(prompt, 16);
-    if (tokens.ids.size() != 16 || tokens.used < 2 || tokens.used > 16) std::abort();
+    if (tokens.ids.size() != 16 || tokens.used < 1 || tokens.used > 16) std::abort();
     for (int32_t id : tokens.ids)
         if (id < 0 || id >= tokenizer.vocabulary_size()) std::abort();
     if (tokens.ids[size_t(tokens.used) - 1] != tokenizer.eos()) std::abort();
@@ -27,10 +27,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         *file = rest.substr(0, end);
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
-    auto tokenizer = kiln::Tokenizer::parse(files, "fuzz");
-    if (tokenizer)
-        encode(*tokenizer, rest);
-    else if (tokenizer.error().status != kiln::Status::bad_file)
-        std::abort();
+    using enum kiln::TokenizerKind;
+    for (kiln::TokenizerKind kind : {clip, roberta, t5}) {
+        auto tokenizer = kiln::Tokenizer::parse(files, "fuzz", kind);
+        if (tokenizer)
+            encode(*tokenizer, rest);
+        else if (tokenizer.error().status != kiln::Status::bad_file)
+            std::abort();
+    }
     return 0;
 }
