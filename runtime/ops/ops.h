@@ -124,6 +124,15 @@ inline Tensor operator+(const Tensor& a, float s) { return affine(a, 1, s); }
 // Transformer. 2020.
 Tensor geglu(const Tensor& x);
 
+// x [..., c] + amplitude [c] * sin(frequency [c] * x)^2. Ziyin et al. Neural Networks Fail to Learn
+// Periodic Functions and How to Fix It. 2020.
+Tensor snake(const Tensor& x, const Tensor& frequency, const Tensor& amplitude);
+
+// Rotary positions: the first 2h columns of each head of x [n, s, heads * d] turn as pairs (i, i +
+// h) by angles whose cosines and sines are turns [s, 2, h]; the rest of a head stays. Su et al.
+// RoFormer. 2021.
+Tensor rotary_embedding(const Tensor& x, const Tensor& turns, int heads);
+
 // ---- shape -------------------------------------------------------------------------------------
 
 Tensor reshape(const Tensor& x, Shape shape);   // no work; one extent may be -1

@@ -135,6 +135,54 @@ TEST_CASE("operands that numpy would broadcast broadcast", "[gpu]") {
     CHECK(error_of([] { add(input("a", {2, 3}), input("b", {2, 4})); }).find("[add]") == 0);
 }
 
+TEST_CASE("snake adds a squared sine by channel", "[gpu]") {
+    for (const Shape& shape : {Shape{3, 5, 7}, Shape{2, 7, 24}, Shape{300, 8}})
+        check({.name = "snake" + to_string(shape),
+               .inputs = {random_array(shape, 9, -3, 3), random_array({shape[-1]}, 10, 0.2, 5),
+                          random_array({shape[-1]}, 11, -1, 2)},
+               .build = [](auto& x) { return snake(x[0], x[1], x[2]); },
+               .reference =
+                   [](auto& x) {
+                       return Array(x[0].shape, [&](const Index& i) {
+                           const double wave = std::sin(x[0](i) * x[1].broadcast(i));
+                           return x[0](i) + x[2].broadcast(i) * wave * wave;
+                       });
+                   },
+               .tolerance = 4e-6,
+               .half_tolerance = 2e-2});   // of an angle that f16 holds to 1e-2
+    CHECK(error_of([] {
+              snake(input("x", {2, 3}), input("f", {3}), input("a", {2}));
+          }).find("[snake]") == 0);
+}
+
+TEST_CASE("rotary embedding turns pairs of columns by position", "[gpu]") {
+    struct Turned {
+        int64_t n, s, heads, width, half;
+    };
+    for (const Turned& t : {Turned{2, 5, 3, 8, 4}, Turned{1, 7, 2, 64, 16}, Turned{2, 3, 5, 6, 2},
+                            Turned{3, 11, 1, 5, 1}})
+        check(
+            {.name = "rotary " + std::to_string(t.width) + " " + std::to_string(t.half),
+             .inputs = {random_array({t.n, t.s, t.heads * t.width}, 3, -2, 2),
+                        random_array({t.s, 2, t.half}, 4)},
+             .build = [&](auto& x) { return rotary_embedding(x[0], x[1], int(t.heads)); },
+             .reference =
+                 [&](auto& x) {
+                     return Array(x[0].shape, [&](const Index& i) {
+                         const int64_t column = i[2] % t.width;
+                         if (column >= 2 * t.half) return x[0](i);
+                         const bool first = column < t.half;
+                         const int64_t pair = column % t.half;
+                         const double other = x[0]({i[0], i[1], i[2] + (first ? t.half : -t.half)});
+                         return x[0](i) * x[1]({i[1], 0, pair}) +
+                                (first ? -1 : 1) * other * x[1]({i[1], 1, pair});
+                     });
+                 }});
+    CHECK(error_of([] {
+              rotary_embedding(input("x", {1, 2, 8}), input("t", {2, 2, 3}), 2);
+          }).find("[rotary_embedding]") == 0);
+}
+
 TEST_CASE("geglu is the value times gelu of the gate", "[gpu]") {
     for (const Shape& shape : {Shape{3, 5, 14}, Shape{2, 7, 24}, Shape{300, 8}})
         check({.name = "geglu" + to_string(shape),
