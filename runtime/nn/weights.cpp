@@ -10,9 +10,10 @@ namespace {
 
 constexpr int64_t kBlock = 32;   // rows that are turned into columns at a time
 
-// Trailing extents of one say nothing: a 1x1 convolution and a linear layer are one matrix.
+// Extents of one at the ends say nothing: a 1x1 convolution is linear, [1, c, 1] is a vector.
 Shape stripped(Shape shape) {
     while (shape.rank() > 1 && shape[-1] == 1) shape.dims.pop_back();
+    while (shape.rank() > 1 && shape[0] == 1) shape.dims.erase(shape.dims.begin());
     return shape;
 }
 
