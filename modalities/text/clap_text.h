@@ -70,7 +70,8 @@ struct ClapText {
     ClapText(Scope s, const ClapTextConfig& c) : ClapText(s, s / "text_model", c) {}
 
     // The last states [n, s, width]. i32 [n, s]: ids, and their config.position_ids(); mask f32
-    // [n, s]: 1 for text, 0 for padding.
+    // [n, s]: 1 for text, 0 for padding, which takes time and changes nothing of the text's states:
+    // one may leave off what all of the texts have.
     Tensor operator()(const Tensor& ids, const Tensor& position_ids, const Tensor& mask) const;
 
     // What states [n, s, width] say of the whole text, as audio sees it: tanh of the first one,

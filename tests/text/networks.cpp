@@ -164,6 +164,30 @@ TEST_CASE("a text tower is found in a checkpoint with CLAP's own names", "[gpu]"
     check_clap(file, "clap", clap_text_names(file.names(), "cond_stage_model.model."));
 }
 
+TEST_CASE("a text without its padding means the same to CLAP", "[gpu]") {
+    const Model file("clap");
+    const ClapTextConfig config =
+        take(parse_clap_text_config(JsonObject(config_of("clap"), "config.json")));
+    Weights weights(file.device, file.files);
+    const ClapText model(weights, config);
+    const auto features = [&](int length) {   // of a text of five tokens
+        const Tensor ids = input("ids", {1, length}, DType::i32), mask = input("mask", {1, length}),
+                     positions = input("positions", {1, length}, DType::i32);
+        Graph graph =
+            take(Graph::compile(file.device, {model.features(model(ids, positions, mask))}));
+        const Text text = texts("ids", config.vocabulary, {13, 5}, config.pad_token);
+        const auto second = [length](const auto& values) {
+            return std::vector(values.begin() + 13, values.begin() + 13 + length);
+        };
+        take(graph.write_i32(ids, second(text.ids)));
+        take(graph.write_i32(positions, config.position_ids(second(text.ids))));
+        take(graph.write(mask, second(text.mask)));
+        take(graph.run());
+        return take(graph.read());
+    };
+    CHECK(relative_l2(features(5), features(13)) < 1e-6);
+}
+
 TEST_CASE("the encoder of T5 agrees with transformers", "[gpu]") {
     const std::string name = GENERATE("t5", "t5_gated");
     CAPTURE(name);
