@@ -16,10 +16,10 @@ std::vector<int32_t> Tokenizer::pieces(std::string_view text) const {
 
 Tokens Tokenizer::encode(std::string_view text, int length) const {
     if (length == 0) length = max_length_;
-    ensure(length >= 2, "room for BOS and EOS");
-    std::vector<int32_t> text_ids = pieces(text);
     Tokens tokens;
     if (bos_ >= 0) tokens.ids.push_back(bos_);
+    ensure(size_t(length) > tokens.ids.size(), "room for BOS and EOS");
+    std::vector<int32_t> text_ids = pieces(text);
     size_t kept = std::min(text_ids.size(), size_t(length) - 1 - tokens.ids.size());
     if (kept < text_ids.size()) {
         tokens.dropped = decode({text_ids.begin() + ptrdiff_t(kept), text_ids.end()});

@@ -42,8 +42,8 @@ public:
                                    TokenizerKind kind = TokenizerKind::clip);
 
     // At most `length` ids with BOS (which T5 has not) and EOS, padded to it; 0 means max_length().
-    // What is no UTF-8 becomes U+FFFD. `length` is at least 2. The first `used` are what an
-    // attention mask shows.
+    // What is no UTF-8 becomes U+FFFD. `length` has room for BOS and EOS. The first `used` are what
+    // an attention mask shows.
     Tokens encode(std::string_view text, int length = 0) const;
     // All of the text, without BOS, EOS or padding. Special tokens in the text become their ids.
     std::vector<int32_t> pieces(std::string_view text) const;

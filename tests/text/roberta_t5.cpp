@@ -81,6 +81,7 @@ TEST_CASE("special tokens are where these tokenizers have them") {
     CHECK(t5.bos() == -1);
     CHECK(t5.encode("", 3).ids == std::vector<int32_t>{1, 0, 0});
     CHECK(t5.encode("", 3).used == 1);
+    CHECK(t5.encode("a dog", 1).ids == std::vector<int32_t>{1});
     CHECK(t5.find("<extra_id_0>") == t5.vocabulary_size() - 1);
 }
 
