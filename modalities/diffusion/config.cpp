@@ -125,6 +125,26 @@ void read_spacing(Reader& read, SchedulerConfig& config) {
     read.word("timestep_type", config.continuous_timesteps, {"discrete", "continuous"});
 }
 
+// Levels of Karras et al. 2022 for a network that predicts v (Evans et al. Stable Audio Open.
+// 2024).
+void read_cosine(Reader& read, SchedulerConfig& config) {
+    config.sigma_min = config.sigma_min.value_or(0.3);
+    config.sigma_max = config.sigma_max.value_or(500);
+    config.sigma_spacing = SigmaSpacing::exponential;
+    bool karras = false;
+    read.word("sigma_schedule", karras, {"exponential", "karras"});
+    if (karras) config.sigma_spacing = SigmaSpacing::karras;
+    double data = 1, rho = 7;
+    read.real("sigma_data", data, 0);
+    if (data != 1) read.complain("sigma_data", "1", data);
+    read.real("rho", rho, 0);
+    if (rho != 7) read.complain("rho", "7", rho);
+    if (*config.sigma_min >= *config.sigma_max)
+        read.complain("sigma_min", "less than sigma_max", *config.sigma_min);
+    if (config.prediction != Prediction::v && config.prediction != Prediction::epsilon)
+        read.complain("prediction_type", "v_prediction or epsilon", "another");
+}
+
 void read_sample_rules(Reader& read, SchedulerConfig& config) {
     read.boolean("set_alpha_to_one", config.set_alpha_to_one);
     read.boolean("clip_sample", config.clip_sample);
@@ -201,7 +221,9 @@ Result<SchedulerConfig> parse_scheduler_config(std::string_view text) {
         else
             read.complain("_class_name", "a string", *name);
     }
+    config.cosine = config.class_name == "CosineDPMSolverMultistepScheduler";
     if (is_flow_class(config.class_name)) config.prediction = Prediction::flow;
+    if (config.cosine) config.prediction = Prediction::v;
     if (const Json* name = read.find("prediction_type"); name && *name == "original_sample")
         config.prediction = Prediction::sample;
     else
@@ -209,6 +231,7 @@ Result<SchedulerConfig> parse_scheduler_config(std::string_view text) {
                   {"epsilon", "v_prediction", "sample", "flow_prediction"});
     read_betas(read, config);
     read_spacing(read, config);
+    if (config.cosine) read_cosine(read, config);
     read_sample_rules(read, config);
     read_solver(read, config);
     read_flow(read, config);

@@ -58,6 +58,10 @@ struct SchedulerConfig {
     int original_inference_steps = 50;
     double timestep_scaling = 10.0;
 
+    // Noise levels are any between sigma_min and sigma_max, and the network is told their angle:
+    // atan(sigma) * 2 / pi in place of a timestep. CosineDPMSolverMultistepScheduler.
+    bool cosine = false;
+
     bool use_flow_sigmas = false;   // the flow schedule of the multistep solvers
     double shift = 1.0;             // "shift", or "flow_shift" of the multistep solvers
     bool use_dynamic_shifting = false;

@@ -1,5 +1,6 @@
 // SDE-DPM-Solver++(2M): Lu et al., "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion
-// Probabilistic Models", 2022, section 5; noise is drawn every step, also where its weight is zero.
+// Probabilistic Models", 2022, section 5; noise is drawn every step, also where its weight is zero,
+// and for levels without timesteps along a Brownian path.
 #include "modalities/diffusion/samplers.h"
 
 namespace kiln {
@@ -12,7 +13,7 @@ public:
 private:
     void advance(int i, Latent& x) override {
         const Latent x0 = denoise(x, i);
-        const Latent z = draw(x);
+        const Latent z = config().cosine ? draw_between(x, sigma(i), sigma(i + 1)) : draw(x);
         const Level here = level(sigma(i)), there = level(sigma(i + 1));
         const double step = half_log_snr(sigma(i + 1)) - half_log_snr(sigma(i));
         const double drift = -there.alpha * std::expm1(-2 * step);

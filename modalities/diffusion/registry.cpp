@@ -72,6 +72,7 @@ constexpr Entry kEntries[] = {
     {"lcm", "LCMScheduler", make_lcm, kConsistency, true},
     {"tcd", "TCDScheduler", make_tcd, kTrajectory, false},
     // Other classes that one of the samplers above stands for.
+    {"dpmpp_2m_sde", "CosineDPMSolverMultistepScheduler", make_dpmpp_2m_sde, kMultistep, true},
     {"euler", "FlowMatchEulerDiscreteScheduler", make_euler, kEuler, true},
     {"heun", "FlowMatchHeunDiscreteScheduler", make_heun, kHeun, true},
     {"lcm", "FlowMatchLCMScheduler", make_lcm, kConsistency, true},

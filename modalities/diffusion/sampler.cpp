@@ -67,6 +67,7 @@ double Sampler::half_log_snr(double sigma) const {
 
 double Sampler::timestep_at(double sigma) const {
     if (is_flow()) return sigma * schedule().size();
+    if (config().cosine) return angle_of(sigma);
     return schedule().timestep_of(sigma);
 }
 

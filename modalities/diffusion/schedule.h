@@ -89,6 +89,10 @@ Result<Trajectory> plan_trajectory(const NoiseSchedule& noise, const SchedulerCo
 
 Level level_of(Space space, double sigma);
 
+// What the networks of SchedulerConfig::cosine take for a timestep: the angle of noise to x0, in
+// quarter turns.
+double angle_of(double sigma);
+
 // Inverse of the regularised incomplete beta function I_x(a, b) = p, for p in [0, 1].
 double beta_quantile(double p, double a, double b);
 

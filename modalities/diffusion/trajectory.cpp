@@ -5,6 +5,7 @@
 // Transformers", 2024.
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "modalities/diffusion/schedule.h"
 
@@ -172,6 +173,45 @@ double initial_noise(const Trajectory& path, const SchedulerConfig& config,
     return leading ? std::sqrt(highest * highest + 1) : highest;
 }
 
+// torch's exp(linspace(log low, log high)), from high to low, in float32: a Brownian path resolves
+// the difference.
+List exponential_as_float(double high, double low, int steps) {
+    const float from = float(std::log(low)), to = float(std::log(high));
+    const float step = (to - from) / float(steps - 1);
+    List list;
+    for (int i = steps - 1; i >= 0; i--) {
+        const float at = steps == 1      ? from
+                         : i < steps / 2 ? from + step * float(i)
+                                         : to - step * float(steps - 1 - i);
+        list.push_back(float(std::exp(double(at))));
+    }
+    return list;
+}
+
+// Levels by noise alone, and their angles for the network.
+Trajectory plan_cosine(const SchedulerConfig& config, const TrajectoryRequest& request) {
+    const double high = *config.sigma_max, low = *config.sigma_min;
+    const SigmaSpacing spacing = named_spacing(request.schedule, config.sigma_spacing);
+    Trajectory path{.space = Space::variance_exploding,
+                    .table_spacing = request.schedule == "default",
+                    .timesteps = {},
+                    .sigmas = {},
+                    .init_noise_sigma = std::sqrt(high * high + 1)};
+    if (request.schedule == "sgm_uniform" || request.schedule == "simple")
+        for (int i = 0; i < request.steps; i++)   // evenly in the angle
+            path.sigmas.push_back(std::tan(std::atan(high) * (1 - double(i) / request.steps)));
+    else if (spacing == SigmaSpacing::exponential)
+        path.sigmas = exponential_as_float(high, low, request.steps);
+    else
+        path.sigmas = spread(spacing, high, low, request.steps);
+    for (double& sigma : path.sigmas) {
+        sigma = float(sigma);
+        path.timesteps.push_back(angle_of(sigma));
+    }
+    path.sigmas.push_back(config.final_sigma_min ? low : 0);
+    return path;
+}
+
 // Levels chosen by noise instead of by time, and the timesteps that lie at them.
 void respace(Trajectory& path, SigmaSpacing spacing, const NoiseSchedule& noise,
              const SchedulerConfig& config, const ScheduleRules& rules) {
@@ -188,6 +228,8 @@ void respace(Trajectory& path, SigmaSpacing spacing, const NoiseSchedule& noise,
 }
 
 }   // namespace
+
+double angle_of(double sigma) { return std::atan(sigma) * 2 / std::numbers::pi; }
 
 const std::vector<std::string>& schedule_names() {
     static const std::vector<std::string> names = {"default",     "karras", "exponential",
@@ -207,9 +249,14 @@ Result<Trajectory> plan_trajectory(const NoiseSchedule& noise, const SchedulerCo
     if (steps < 1 || steps > size)
         return usage("steps must be from 1 to " + std::to_string(size) + ", not " +
                      std::to_string(steps));
+    const bool grid = rules.family == Family::grid || rules.family == Family::distilled;
+    if (config.cosine && grid)
+        return usage(
+            "this sampler steps over trained timesteps, and the model has none: "
+            "dpmpp_2m_sde, dpmpp_2m and euler do not need them");
+    if (config.cosine) return plan_cosine(config, request);
     if (config.prediction == Prediction::flow) return plan_flow(noise, config, rules, request);
 
-    const bool grid = rules.family == Family::grid || rules.family == Family::distilled;
     Trajectory path{.table_spacing = request.schedule == "default", .on_grid = grid};
     if (rules.family == Family::spaced) path.space = Space::variance_exploding;
     const bool own_grid = rules.family == Family::distilled && path.table_spacing;

@@ -64,13 +64,14 @@ TEST_CASE("samplers agree with the published schedulers") {
     const Json golden = Json::parse(file);
     REQUIRE(golden["cases"].size() >= 10);
     // float32 coefficients of the reference leave a few units in the fifth place where noise levels
-    // lie close; the Brownian bridge of a level that differs in its last bit leaves more.
-    const double tolerance = 1e-5;
+    // lie close. A path that begins at 500 times the noise leaves those of its first values.
     for (const Json& row : golden["cases"]) {
         Json shown = row;
         shown.erase("out");
         shown.erase("timesteps");
         INFO(name << " " << shown.dump());
+        const bool cosine = row["config"].value("_class_name", "").starts_with("Cosine");
+        const double tolerance = cosine ? 5e-4 : 1e-5;
         const Outcome ours = run(name, row);
         const auto expected = row["out"].get<std::vector<double>>();
         const auto timesteps = row["timesteps"].get<std::vector<double>>();
@@ -79,7 +80,7 @@ TEST_CASE("samplers agree with the published schedulers") {
         double worst_time = 0, largest = 0, worst = 0;
         for (size_t i = 0; i < std::min(ours.calls.size(), timesteps.size()); ++i)
             worst_time = std::max(worst_time, std::fabs(ours.calls[i] - timesteps[i]));
-        CHECK(worst_time <= 1e-3);
+        CHECK(worst_time <= (cosine ? 1e-6 : 1e-3));
         REQUIRE(ours.x.size() == expected.size());
         for (size_t k = 0; k < expected.size(); ++k) {
             largest = std::max(largest, std::fabs(expected[k]));

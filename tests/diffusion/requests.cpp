@@ -159,4 +159,28 @@ TEST_CASE("a prediction that is not finite ends the loop with the status for it"
     }
 }
 
+TEST_CASE("levels without timesteps refuse samplers that need them") {
+    const auto config =
+        take(parse_scheduler_config(R"({"_class_name": "CosineDPMSolverMultistepScheduler"})"));
+    CHECK(take(default_sampler(config)) == "dpmpp_2m_sde");
+    const uint64_t seeds[] = {1};
+    const auto noise = take(make_noise("torch", seeds));
+    for (const std::string& name : sampler_names()) {
+        INFO(name);
+        const auto sampler = make_sampler(name, config, {.steps = 10}, *noise);
+        const bool steps_over_grid =
+            name == "ddim" || name == "ddpm" || name == "pndm" || name == "lcm" || name == "tcd";
+        CHECK(bool(sampler) == !steps_over_grid);
+        if (!sampler) CHECK(sampler.error().status == Status::usage);
+    }
+    for (const char* wrong : {R"("sigma_data": 0.5)", R"("rho": 3)", R"("sigma_min": 900)",
+                              R"("prediction_type": "sample")", R"("sigma_schedule": "beta")"}) {
+        INFO(wrong);
+        const auto parsed = parse_scheduler_config(
+            R"({"_class_name": "CosineDPMSolverMultistepScheduler", )" + std::string(wrong) + "}");
+        REQUIRE(!parsed);
+        CHECK(parsed.error().status == Status::bad_file);
+    }
+}
+
 }   // namespace kiln

@@ -40,6 +40,7 @@ CLASSES = dict(
     dpmpp_2m="DPMSolverMultistepScheduler", dpmpp_2m_sde="DPMSolverMultistepScheduler",
     dpmpp_sde="DPMSolverSDEScheduler", unipc="UniPCMultistepScheduler", lms="LMSDiscreteScheduler",
     lcm="LCMScheduler", tcd="TCDScheduler")
+COSINE_SDE = "CosineDPMSolverMultistepScheduler"
 IGNORES_ZERO_SNR = {"pndm", "heun", "dpm2", "dpm2_a", "lms", "dpmpp_sde"}
 NO_SIGMAS = {"ddim", "ddpm", "pndm", "lcm", "tcd", "euler_a"}
 DISTILLED = {"lcm", "tcd"}
@@ -73,6 +74,11 @@ def exact_scalars():
     torch.Tensor.exp, torch.Tensor.log = exp, log
 
 
+def exact_exponential(s, ramp):
+    logs = torch.linspace(math.log(s.config.sigma_min), math.log(s.config.sigma_max), len(ramp))
+    return torch.from_numpy(np.exp(logs.double().numpy()).astype(np.float32)).flip(0)
+
+
 def draw(shape, generator):
     if isinstance(generator, list):
         return torch.cat([torch.randn((1, *shape[1:]), generator=g) for g in generator])
@@ -98,6 +104,8 @@ def run(sampler, config, steps, strength=1.0, schedule="default", seeds=(7,), sh
     s = cls.from_config(options)
     if sampler == "dpmpp_sde":
         round_exactly(s)
+    if scheduler == COSINE_SDE:
+        s._compute_exponential_sigmas = lambda ramp: exact_exponential(s, ramp)
     if sigmas is not None:
         s.set_timesteps(sigmas=sigmas)
     else:
@@ -250,6 +258,14 @@ def cases(sampler):
         grid += [dict(config=dict(LEADING, solver_type="heun"), steps=17),
                  dict(config=dict(LEADING, euler_at_final=True, final_sigmas_type="sigma_min"),
                       steps=16)]
+    if sampler == "dpmpp_2m_sde":
+        two = dict(shape=(2, 3, 3, 4), seeds=(3, 5))
+        grid += [dict(config={}, steps=steps, scheduler=COSINE_SDE, **more) for steps, more in
+                 ((10, {}), (20, two), (12, dict(strength=0.5)))]
+        grid += [dict(config=dict(sigma_max=80.0, solver_type="heun"), steps=9,
+                      scheduler=COSINE_SDE),
+                 dict(config=dict(sigma_min=0.02, sigma_max=80.0, solver_order=1), steps=8,
+                      scheduler=COSINE_SDE)]
     if sampler in ("dpmpp_2m", "unipc"):
         grid.append(dict(config=dict(prediction_type="flow_prediction", use_flow_sigmas=True,
                                      flow_shift=3.0), steps=8))
