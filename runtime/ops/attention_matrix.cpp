@@ -59,14 +59,8 @@ bool fits_registers(const Caps& caps, int64_t width, const AttentionTile& tile,
     return kept <= (caps.vendor_id == vendor::intel ? 80 : 128);
 }
 
-bool in_eights(const AttentionWork& w) {
-    for (int64_t extent : {w.width, w.pitch_q, w.pitch_k, w.pitch_v, w.base_q, w.base_k, w.base_v})
-        if (extent % 8) return false;
-    return true;
-}
-
 bool fits(const Caps& caps, const AttentionWork& w, const AttentionTile& tile) {
-    if (!is_half(w.q) || !is_half(w.k) || !is_half(w.v) || !in_eights(w)) return false;
+    if (!attends_halves(w)) return false;
     const MatrixShape* shape = shape_for(caps, tile);
     const bool known = caps.subgroup_size_control || caps.subgroup_min == caps.subgroup_max;
     return shape && known && caps.subgroup_shuffle &&

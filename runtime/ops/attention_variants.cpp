@@ -5,13 +5,15 @@
 
 #include "kernels/attention_merge.h"
 #include "runtime/ops/cast.h"
+#include "runtime/ops/product_variants.h"
 #include "runtime/ops/spread.h"
 
 namespace kiln {
 namespace {
 
-const AttentionFamily* const kFamilies[] = {&kAttentionCpu, &kAttentionProducts, &kAttentionMatrix,
-                                            &kAttentionShared, &kAttentionRegisters};
+const AttentionFamily* const kFamilies[] = {&kAttentionCpu,     &kAttentionProducts,
+                                            &kAttentionMatrix2, &kAttentionMatrix,
+                                            &kAttentionShared,  &kAttentionRegisters};
 
 // How many workgroups it takes to keep the device busy.
 int64_t places(const Caps& caps) {
@@ -157,6 +159,12 @@ std::vector<AttentionVariant> attention_variants(const Caps& caps, const Attenti
             if (family->fits(caps, work, tile) && (!tile.fits || tile.fits(caps, work)))
                 variants.push_back({family, &tile});
     return variants;
+}
+
+bool attends_halves(const AttentionWork& w) {
+    for (int64_t extent : {w.width, w.pitch_q, w.pitch_k, w.pitch_v, w.base_q, w.base_k, w.base_v})
+        if (extent % 8) return false;
+    return is_half(w.q) && is_half(w.k) && is_half(w.v);
 }
 
 uint32_t least_waste(int64_t width, std::span<const uint32_t> counts) {

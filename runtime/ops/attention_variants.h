@@ -50,8 +50,8 @@ struct AttentionFamily {
     uint64_t (*steps)(const AttentionWork&, const AttentionTile&) = nullptr;
 };
 
-extern const AttentionFamily kAttentionCpu, kAttentionProducts, kAttentionMatrix, kAttentionShared,
-    kAttentionRegisters;
+extern const AttentionFamily kAttentionCpu, kAttentionProducts, kAttentionMatrix2, kAttentionMatrix,
+    kAttentionShared, kAttentionRegisters;
 
 struct AttentionVariant {
     const AttentionFamily* family = nullptr;
@@ -66,6 +66,9 @@ std::vector<AttentionVariant> attention_variants(const Caps& caps, const Attenti
 // In the variant whose padded work takes the least time; in parts of the keys where there are few
 // queries. Throws ModelError when the tuning leaves no variant.
 void launch_attention(Lowering& lowering, const AttentionWork& work);
+
+// q, k and v are f16, and what is loaded of them eight at a time counts in eights.
+bool attends_halves(const AttentionWork& work);
 
 // Of `counts` invocations beside each other, those that leave the fewest without a column of a head
 // `width` fours wide; the larger count where equal.
