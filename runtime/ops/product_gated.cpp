@@ -22,10 +22,12 @@ Product ungated(const Product& p) {
 
 bool is_faster_in_one(const Lowering& lowering, const Product& p) {
     constexpr double kValue = 60;   // multiplications in the time of writing and reading one value
-    if (is_quantised(p.b.dtype)) return false;   // no kernel that reads those knows gates
+    const auto choice_of = [&](const Product& product) {
+        return is_quantised(p.b.dtype) ? cheapest_quantised(lowering, product)
+                                       : cheapest_storage(lowering, product).choice;
+    };
     const Product whole = ungated(p);
-    ProductChoice one = cheapest_storage(lowering, p).choice,
-                  two = cheapest_storage(lowering, whole).choice;
+    ProductChoice one = choice_of(p), two = choice_of(whole);
     two.time += kValue * double(whole.rows() * whole.columns);
     return one.variant.family && (!two.variant.family || one.time <= two.time);
 }
@@ -34,13 +36,11 @@ bool is_faster_in_one(const Lowering& lowering, const Product& p) {
 
 void launch_gated_product(Lowering& lowering, const Product& p, std::string_view op) {
     ensure(p.activation == Activation::gelu && p.pitch_d == p.columns, "the gate of GEGLU");
-    if (is_faster_in_one(lowering, p)) return launch_product(lowering, p, op);
+    const auto launch = is_quantised(p.b.dtype) ? launch_quantised_product : launch_product;
+    if (is_faster_in_one(lowering, p)) return launch(lowering, p, op);
     Product whole = ungated(p);
     whole.d = lowering.scratch(whole.d.size, p.d.dtype);
-    if (is_quantised(p.b.dtype))
-        launch_quantised_product(lowering, whole, op);
-    else
-        launch_product(lowering, whole, op);
+    launch(lowering, whole, op);
     launch_geglu(lowering, whole.d, p.d, uint64_t(p.rows()), uint64_t(p.columns));
 }
 

@@ -86,6 +86,14 @@ bool fits(const Caps& caps, const Product& p) {
     return multiplies_halves(caps, p, kDepth) && caps.subgroup_shuffle;
 }
 
+// B becomes f16 on its way into shared memory. Blocks do not begin within a part or a tap.
+bool fits_quantised(const Caps& caps, const Product& p) {
+    Product plain = p;
+    plain.b.dtype = DType::f16;
+    return fits(caps, plain) && p.outer * p.inner == 1 && p.map.tap_count() == 1 && !p.transposed &&
+           p.pitch_b == p.computed_columns() && p.base_b == 0;
+}
+
 void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     using namespace kernels::matmul_matrix;
     Share share = share_of(tile);
@@ -104,7 +112,7 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.one_image = is_of_one_image(p, tile);
     constants.gated = p.gated;
     Launch launch =
-        kernels::matmul_matrix::launch(Variant::main,
+        kernels::matmul_matrix::launch(is_quantised(p.b.dtype) ? Variant::quantised : Variant::main,
                                        {.a = p.a,
                                         .b = p.b,
                                         .bias = p.bias_or_any(),
@@ -162,5 +170,14 @@ const ProductFamily kProductMatrix = {.name = "matrix",
                                       .statistics = true,
                                       .gates = gates,
                                       .matrices = true};
+
+const ProductFamily kProductMatrixQuantised = {.name = "matrix_quantised",
+                                               .fits = fits_quantised,
+                                               .tiles = kTiles,
+                                               .launch = launch,
+                                               .quantised = true,
+                                               .statistics = true,
+                                               .gates = gates,
+                                               .matrices = true};
 
 }   // namespace kiln

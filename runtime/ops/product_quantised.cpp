@@ -102,18 +102,43 @@ void launch_dots(Lowering& lowering, const Product& p, const ProductTile& tile) 
 const ProductFamily kProductQuantised = {"quantised", fits, kTiles, launch_tiles, true, true};
 const ProductFamily kProductDot = {"dot", fits_dots, kDotTiles, launch_dots, true, true};
 
-void launch_quantised_product(Lowering& lowering, const Product& p, std::string_view op) {
-    constexpr double kValue = 48;   // multiplications in the time of making one value plain
+namespace {
+
+// The product with B in f16, and what it takes to make it so.
+Product with_plain_b(const Product& p) {
     Product plain = p;
     plain.b.dtype = DType::f16;
-    plain.b.size = uint64_t(p.channels * p.columns) * size_of(DType::f16);
-    const ProductChoice as_is = cheapest_product(lowering, p),
-                        as_plain = cheapest_storage(lowering, plain).choice;
-    const double first = kValue * double(p.channels * p.columns);
-    if (as_is.variant.family && (!as_plain.variant.family || as_is.time <= as_plain.time + first))
-        return launch_product(lowering, p, op);
+    plain.b.size = uint64_t(p.channels * p.computed_columns()) * size_of(DType::f16);
+    return plain;
+}
+
+// The choice for B as it is, and that with it made plain, whose time counts the making.
+struct Ways {
+    ProductChoice as_is, plain;
+    bool takes_as_is() const {
+        return as_is.variant.family && (!plain.variant.family || as_is.time <= plain.time);
+    }
+};
+
+Ways ways_of(const Lowering& lowering, const Product& p) {
+    constexpr double kValue = 48;   // multiplications in the time of making one value plain
+    Ways ways{cheapest_product(lowering, p), cheapest_storage(lowering, with_plain_b(p)).choice};
+    ways.plain.time += kValue * double(p.channels * p.computed_columns());
+    return ways;
+}
+
+}   // namespace
+
+ProductChoice cheapest_quantised(const Lowering& lowering, const Product& p) {
+    const Ways ways = ways_of(lowering, p);
+    return ways.takes_as_is() ? ways.as_is : ways.plain;
+}
+
+void launch_quantised_product(Lowering& lowering, const Product& p, std::string_view op) {
+    if (ways_of(lowering, p).takes_as_is()) return launch_product(lowering, p, op);
+    Product plain = with_plain_b(p);
     plain.b = lowering.scratch(plain.b.size, DType::f16);
-    launch_dequantise(lowering, p.b, plain.b, p.channels, p.columns, 1);
+    launch_dequantise(lowering, p.b, plain.b, p.channels, p.computed_columns(), 1);
     launch_product(lowering, plain, op);
 }
 

@@ -46,8 +46,9 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.across = tile.shape[1];
     constants.rows = tile.shape[2];
     constants.columns = tile.shape[3];
-    bool wide = is_wide(p) && tile.shape[3] % 2 == 0;
+    bool wide = is_wide(p) && tile.shape[3] % (p.gated ? 4 : 2) == 0;
     constants.normalised = p.normalised();
+    constants.gated = p.gated;
     Launch launch =
         kernels::matmul_registers::launch(wide ? Variant::wide : Variant::main,
                                           {.a = p.a,
@@ -62,6 +63,8 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     lowering.launch(std::move(launch));
 }
 
+bool gates(const ProductTile& tile) { return tile.shape[3] % 2 == 0; }
+
 }   // namespace
 
 const ProductFamily kProductRegisters = {.name = "registers",
@@ -70,6 +73,7 @@ const ProductFamily kProductRegisters = {.name = "registers",
                                          .launch = launch,
                                          .bf16 = true,
                                          .skips = true,
-                                         .normalises = true};
+                                         .normalises = true,
+                                         .gates = gates};
 
 }   // namespace kiln

@@ -25,14 +25,16 @@ double preparation(const Product& p) {
 // In the multiplications that one invocation in all places does meanwhile at a speed of one. What
 // the device could do beside too few workgroups counts as done.
 double time_of(const Caps& caps, const Product& p, const ProductVariant& variant, double speed) {
-    constexpr double kPartial = 100;   // multiplications in the time of writing and reading a sum
+    constexpr double kUnpacking = 10;   // multiplications in the time of making f16 of a code
+    constexpr double kPartial = 100;    // multiplications in the time of writing and reading a sum
     const ProductTile& tile = *variant.tile;
     double parts = double(variant.parts), depth = double(p.channels * p.map.tap_count()) / parts;
     double groups = double(div_up(p.rows(), tile.rows)) *
                     div_up(p.computed_columns(), tile.columns) * double(p.outer * p.inner) * parts;
-    double prepared = preparation(p) / (variant.family->matrices ? 1 : speed);
-    double time =
-        std::max(groups, places(caps)) * tile.rows * (tile.columns / speed + prepared) * depth;
+    double row = tile.columns / speed + preparation(p) / (variant.family->matrices ? 1 : speed);
+    double unpacked =
+        variant.family->matrices && is_quantised(p.b.dtype) ? kUnpacking * tile.columns : 0;
+    double time = std::max(groups, places(caps)) * (tile.rows * row + unpacked) * depth;
     if (parts == 1) return time;
     return time + kPartial * parts * double(p.rows() * p.columns) + kLaunch * places(caps);
 }
@@ -41,8 +43,8 @@ double time_of(const Caps& caps, const Product& p, const ProductVariant& variant
 
 std::span<const ProductFamily* const> product_families() {
     static const ProductFamily* const families[] = {
-        &kProductMatrix2,   &kProductMatrix, &kProductCpu,      &kProductShared,
-        &kProductRegisters, &kProductDot,    &kProductQuantised};
+        &kProductMatrix2,   &kProductMatrix, &kProductCpu,       &kProductShared,
+        &kProductRegisters, &kProductDot,    &kProductQuantised, &kProductMatrixQuantised};
     return families;
 }
 

@@ -35,6 +35,7 @@ struct ProductFamily {
 
 extern const ProductFamily kProductCpu, kProductRegisters, kProductShared;
 extern const ProductFamily kProductMatrix, kProductMatrix2, kProductDot, kProductQuantised;
+extern const ProductFamily kProductMatrixQuantised;
 std::span<const ProductFamily* const> product_families();
 
 struct ProductVariant {

@@ -178,7 +178,8 @@ Result<std::vector<Probe>> test_probes(Device& device) try {
         probes.push_back(norm_test(operands, dtype));
         for (int64_t d : {40, 64}) probes.push_back(attention_test(operands, dtype, d));
     }
-    probes.push_back(linear_test(operands, dtypes.back(), DType::q8_0, 132));
+    for (int64_t n : {132, 136})
+        probes.push_back(linear_test(operands, dtypes.back(), DType::q8_0, n));
     return probes;
 } catch (const ResultError& e) {
     return e.error;
@@ -209,7 +210,7 @@ Result<std::vector<Probe>> speed_probes(Device& device) try {
     probes.push_back(
         {"attention.", "attention", attention(tokens, tokens, tokens, {.heads = int(heads)})});
     probes.back().work = double(2 * rows * rows * heads * d);
-    for (const char* family : {"matmul.quantised ", "matmul.dot "}) {
+    for (const char* family : {"matmul.quantised ", "matmul.dot ", "matmul.matrix_quantised "}) {
         probes.push_back({family, "a product of blocks", linear(x, stored({k, n}, DType::q8_0))});
         probes.back().work = double(rows * k * n);
     }

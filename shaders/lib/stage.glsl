@@ -86,13 +86,14 @@ uvec4 normalised(uvec4 eight) {
                  pack_f16(normalise(unpack_f16(eight.zw), next_factor[1])));
 }
 
-// The eight values of B that load i of this invocation brings, as (k, column); one is in eights.
-uvec2 place_b(uint i) {
-    uint item = gl_LocalInvocationIndex + i * kThreads;
-    if (TRANSPOSED != 0) return uvec2(item % kDepth, item / kDepth);
-    if (TURNED == 0) return uvec2(item / kWide, item % kWide);
-    uint pair = gl_LocalInvocationIndex + i / 2 * kThreads;
-    return uvec2(pair % (DEPTH / 2) * 2 + i % 2, pair / (DEPTH / 2));
+void store_a() {
+    [[unroll]] for (uint i = 0; i < kLoadsA; i++) {
+        uint item = gl_LocalInvocationIndex + i * kThreads;
+        if (NORMALISED != 0 && ONE_IMAGE == 0) load_factors(pixel[i].image);
+        if (NORMALISED != 0 && source[i] >= 0 && cursor.tap.x < taps(0))
+            next_a[i] = normalised(next_a[i]);
+        if (item < ROWS * kDepth) tile[item / kDepth * kPitchA + item % kDepth] = next_a[i];
+    }
 }
 
 // What of B was stepped over before row k, in fours: parts of K take some channels of each tap.
@@ -104,6 +105,18 @@ uint own_column(uint column, out bool gate) {
     gate = GATED != 0 && column % kTogether >= kTogether / 2;
     if (GATED == 0) return column;
     return column / kTogether * (kTogether / 2) + column % (kTogether / 2);
+}
+
+#ifdef QUANTISED
+#include "lib/stage_quantised.glsl"
+#else
+// The eight values of B that load i of this invocation brings, as (k, column); one is in eights.
+uvec2 place_b(uint i) {
+    uint item = gl_LocalInvocationIndex + i * kThreads;
+    if (TRANSPOSED != 0) return uvec2(item % kDepth, item / kDepth);
+    if (TURNED == 0) return uvec2(item / kWide, item % kWide);
+    uint pair = gl_LocalInvocationIndex + i / 2 * kThreads;
+    return uvec2(pair % (DEPTH / 2) * 2 + i % 2, pair / (DEPTH / 2));
 }
 
 // The tile of B whose first column is column0 of D.
@@ -122,16 +135,6 @@ void load_b(uint base, uint k, uint depth, uint column0) {
             if (k + at.x < depth && column < columns / 2 && at.y < kWide)
                 next_b[i] = b[from + column];
         }
-    }
-}
-
-void store_a() {
-    [[unroll]] for (uint i = 0; i < kLoadsA; i++) {
-        uint item = gl_LocalInvocationIndex + i * kThreads;
-        if (NORMALISED != 0 && ONE_IMAGE == 0) load_factors(pixel[i].image);
-        if (NORMALISED != 0 && source[i] >= 0 && cursor.tap.x < taps(0))
-            next_a[i] = normalised(next_a[i]);
-        if (item < ROWS * kDepth) tile[item / kDepth * kPitchA + item % kDepth] = next_a[i];
     }
 }
 
@@ -155,5 +158,6 @@ void store_b() {
         }
     }
 }
+#endif
 
 #endif

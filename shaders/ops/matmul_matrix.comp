@@ -3,6 +3,7 @@
 // workgroup, its share for each subgroup in f32 accumulators, A and B through shared memory.
 // Markidis, Der Chien, Laure, Peng, Vetter. NVIDIA Tensor Core Programmability. 2018.
 // requires: GL_KHR_cooperative_matrix
+// variants: main:; quantised: QUANTISED
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #ifndef TWIN
@@ -38,6 +39,9 @@ layout(set = 0, binding = 5) writeonly buffer Statistics { vec4 statistics[]; };
 #ifdef TWIN
 void main() {}
 #else
+#ifdef QUANTISED
+layout(set = 0, binding = 1) readonly buffer PairsB { uvec2 pairs_b[]; };
+#endif
 const uint kThreads = gl_WorkGroupSize.x;
 const uint kAcross = COLUMNS / SHARE_COLUMNS, kShares = ROWS / SHARE_ROWS * kAcross;
 const uint kHigh = SHARE_ROWS / M, kBroad = SHARE_COLUMNS / N;

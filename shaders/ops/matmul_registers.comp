@@ -13,8 +13,10 @@ layout(local_size_x = 64, local_size_x_id = 0) in;
 layout(constant_id = 8) const uint ROWS = 4;          // of an invocation
 layout(constant_id = 9) const uint COLUMNS = 2;       // of an invocation, in fours
 layout(constant_id = 10) const uint ACROSS = 8;       // invocations along the columns
+layout(constant_id = 12) const uint GATED = 0;        // the second half of COLUMNS are gates
 
 const uint kItems = COLUMNS / kItem;                  // of an invocation, in a row of B
+const uint kOwn = GATED != 0 ? kItems / 2 : kItems;   // those of values of D
 
 vec4 acc[ROWS][COLUMNS];
 
@@ -69,7 +71,7 @@ void multiply_tap(uint base, Pixel pixel[ROWS], int source[ROWS], inout uint at[
 void main() {
     uint thread = gl_LocalInvocationIndex, down = gl_WorkGroupSize.x / ACROSS;
     uint row0 = (gl_WorkGroupID.x * down + thread / ACROSS) * ROWS;
-    uint column0 = (gl_WorkGroupID.y * kItems * ACROSS + thread % ACROSS) * kItem;
+    uint column0 = (gl_WorkGroupID.y * kOwn * ACROSS + thread % ACROSS) * kItem;
     uint outer = gl_WorkGroupID.z / inner, index = gl_WorkGroupID.z % inner;
     uint a0 = base_a + outer * outer_a + index * inner_a;
     uint b0 = base_b + outer * outer_b + index * inner_b;
@@ -77,8 +79,8 @@ void main() {
     uint at[kItems];
     [[unroll]] for (uint r = 0; r < ROWS; r++) pixel[r] = pixel_of(min(row0 + r, rows - 1));
     [[unroll]] for (uint i = 0; i < kItems; i++) {
-        uint column = min(column0 + i * kItem * ACROSS, columns - kItem);
-        at[i] = b0 + (TRANSPOSED != 0 ? 4 * column * pitch_b : column);
+        uint column = min(column0 + i % kOwn * kItem * ACROSS, columns - kItem);
+        at[i] = b0 + (TRANSPOSED != 0 ? 4 * column * pitch_b : column + i / kOwn * columns);
     }
     [[unroll]] for (uint r = 0; r < ROWS; r++)
         [[unroll]] for (uint j = 0; j < COLUMNS; j++) acc[r][j] = vec4(0.0);
@@ -94,7 +96,11 @@ void main() {
 
     uint d0 = base_d + outer * outer_d + index * inner_d, channel0 = index * inner_d;
     [[unroll]] for (uint r = 0; r < ROWS; r++)
-        [[unroll]] for (uint j = 0; j < COLUMNS; j++)
-            finish(acc[r][j], row0 + r, column0 + j / kItem * kItem * ACROSS + j % kItem, d0,
-                   channel0);
+        [[unroll]] for (uint j = 0; j < kOwn * kItem; j++) {
+            uint column = column0 + j / kItem * kItem * ACROSS + j % kItem;
+            if (GATED != 0)
+                finish_gated(acc[r][j], acc[r][(j + kOwn * kItem) % COLUMNS], row0 + r, column, d0);
+            else
+                finish(acc[r][j], row0 + r, column, d0, channel0);
+        }
 }

@@ -115,7 +115,7 @@ struct Recorder : Lowering {
 };
 
 // Products of f16 with all that an epilogue has: a 3 x 3 convolution, one that normalises images on
-// their way in, one of B by columns, and one with gates.
+// their way in, one of B by columns, one with gates, and both kinds of a quantised B.
 std::vector<Product> products_of_halves() {
     const Operand any{.slot = 0, .offset = 0, .size = 1 << 20, .dtype = DType::f16};
     Product columns{.a = any,
@@ -143,7 +143,11 @@ std::vector<Product> products_of_halves() {
     gated.pitch_b = 640;
     gated.residual = gated.statistics = {};
     gated.residual_kind = Product::Residual::none;
-    return {conv, normalised, columns, gated};
+    Product blocks = columns, gated_blocks = gated;
+    blocks.transposed = false;
+    blocks.b.dtype = DType::q6_k;
+    gated_blocks.b.dtype = DType::q5_k;
+    return {conv, normalised, columns, gated, blocks, gated_blocks};
 }
 
 void check_tiles(const std::vector<std::string>& names) {
@@ -155,15 +159,17 @@ void check_tiles(const std::vector<std::string>& names) {
     for (const Product& product : products_of_halves()) {
         size_t matrices = 0;
         for (const ProductVariant& variant : product_variants(recorder.given, product)) {
-            INFO(device->caps().device << ": " << variant.name() << (product.gated ? " gated" : "")
-                                       << (product.normalised() ? " normalised" : ""));
+            INFO(device->caps().device
+                 << ": " << variant.name() << (product.gated ? " gated " : " ")
+                 << name_of(product.b.dtype) << (product.normalised() ? " normalised" : ""));
             recorder.launches.clear();
             variant.family->launch(recorder, product, *variant.tile);
             REQUIRE(recorder.launches.size() == 1);
             const Compiled found = compiled(*device, recorder.launches[0]);
             CHECK(found.spills == 0);
             CHECK(found.scratch == 0);
-            matrices += variant.family->name == "matrix";
+            matrices +=
+                variant.family == &kProductMatrix || variant.family == &kProductMatrixQuantised;
         }
         CHECK(matrices >= 4);
     }

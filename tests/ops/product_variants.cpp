@@ -165,7 +165,7 @@ TEST_CASE("a gated product equals the product and its gate, in every variant tha
 
 TEST_CASE("a gate that no kernel of a product knows is a launch of its own", "[gpu]") {
     auto device = test_device();
-    Retuned retuned(device, Tuning::only("matmul.registers"));
+    Retuned retuned(device, Tuning::only("matmul.registers 4x256"));
     std::vector<float> x = fractions(5 * 8, 1), w = fractions(8 * 16, 2);
     Tensor y = geglu(linear(operand(*device, {5, 8}, x), operand(*device, {8, 16}, w)));
     Graph graph = take(Graph::compile(device, {y}));

@@ -3,6 +3,7 @@
 #include <catch2/generators/catch_generators_range.hpp>
 
 #include "runtime/graph/graph.h"
+#include "runtime/ops/product_variants.h"
 #include "runtime/tensor/quantised.h"
 #include "tests/ops/products.h"
 #include "tests/support/retuned.h"
@@ -21,8 +22,12 @@ struct Quantised {
     Tensor tensor;
     Doubles values;   // [in, out]
 
-    Quantised(Device& device, DType dtype, int64_t in, int64_t out, uint32_t seed) {
-        const std::vector<float> given = fractions(in * out, seed);
+    Quantised(Device& device, DType dtype, int64_t in, int64_t out, uint32_t seed)
+        : Quantised(device, dtype, in, out, fractions(in * out, seed)) {}
+
+    // From `given` [out, in].
+    Quantised(Device& device, DType dtype, int64_t in, int64_t out,
+              const std::vector<float>& given) {
         std::vector<std::byte> rows(bytes_of(dtype, in * out));
         from_f32(dtype, given.data(), rows.data(), given.size());
         std::vector<float> kept(given.size());
@@ -137,6 +142,70 @@ TEST_CASE("packed dot products come near, exactly so on whole numbers", "[gpu][q
             CHECK(error_of(fractions(rows * in, 8)) < 2e-2);
         }
     check_silent(*device);
+}
+
+// Every tile of the family that dequantises for matrix units, forced; skips the test without any.
+void each_matrix_tile(const std::shared_ptr<Device>& device, const std::function<void()>& body) {
+    const Operand half{.slot = 0, .offset = 0, .size = 16, .dtype = DType::f16};
+    Product product{.a = half, .b = half, .d = half, .map = line_of(8)};
+    product.b.dtype = DType::q8_0;
+    product.columns = product.channels = product.pitch_a = product.pitch_b = product.pitch_d = 32;
+    size_t tiles = 0;
+    for (const ProductVariant& variant : product_variants(device->caps(), product)) {
+        if (variant.family != &kProductMatrixQuantised) continue;
+        INFO(variant.name());
+        const Retuned forced(device, Tuning::only(variant.name()));
+        body();
+        tiles++;
+    }
+    check_silent(*device);
+    if (tiles == 0) SKIP("no cooperative matrices");
+}
+
+TEST_CASE("a quantised matrix on matrix units is exact on whole numbers", "[gpu][quantised]") {
+    const auto device = test_device();
+    each_matrix_tile(device, [&] {
+        for (const Size& size : {Size{37, 96, 72}, {130, 32, 136}}) {
+            CAPTURE(size.rows, size.in, size.out);
+            const std::vector<float> x = integers(size.rows * size.in, 7, 1),
+                                     bias = integers(size.out, 9);
+            std::vector<float> values = integers(size.in * size.out, 5);
+            for (size_t i = 0; i < values.size(); i += 32) values[i] = 127;   // a step is one
+            const Quantised w(*device, DType::q8_0, size.in, size.out, values);
+            Doubles y = matmul_reference(doubles(x), w.values, 1, size.rows, size.in, size.out);
+            for (size_t i = 0; i < y.size(); i++) y[i] += bias[i % size_t(size.out)];
+            const Tensor a = operand(*device, {size.rows, size.in}, x, DType::f16);
+            CHECK(difference(
+                      values_of(device, linear(a, w.tensor, operand(*device, {size.out}, bias))),
+                      y) == 0);
+        }
+    });
+}
+
+TEST_CASE("a quantised matrix on matrix units keeps its scales, minima and gates",
+          "[gpu][quantised]") {
+    const auto device = test_device();
+    each_matrix_tile(device, [&] {
+        for (DType dtype : {DType::q5_k, DType::f8_e4m3}) {
+            CAPTURE(name_of(dtype));
+            const Quantised w(*device, dtype, 256, 80, 5);
+            const Tensor scaled_w = dtype == DType::q5_k ? w.tensor : scaled(w.tensor, 0.5f);
+            const double scale = dtype == DType::q5_k ? 1 : 0.5;
+            const std::vector<float> x = fractions(37 * 256, 7), bias = fractions(80, 9);
+            Doubles y = matmul_reference(doubles(x), w.values, 1, 37, 256, 80), gated;
+            for (size_t i = 0; i < y.size(); i++) y[i] = scale * y[i] + bias[i % 80];
+            const auto gelu = [](double v) { return 0.5 * v * (1 + std::erf(v / std::sqrt(2))); };
+            for (size_t i = 0; i < y.size(); i++)
+                if (i % 80 < 40) gated.push_back(y[i] * gelu(y[i + 40]));
+            const Tensor a = operand(*device, {37, 256}, x, DType::f16),
+                         whole = linear(a, scaled_w, operand(*device, {80}, bias));
+            CHECK(difference(values_of(device, whole), y) < 1e-3);
+            Graph graph = take(Graph::compile(device, {geglu(whole)}));
+            CHECK(graph.stats().launches == 1);
+            take(graph.run());
+            CHECK(difference(take(graph.read()), gated) < 1e-3);
+        }
+    });
 }
 
 TEST_CASE("each way to take a quantised matrix can be forced", "[gpu][quantised]") {
