@@ -1,8 +1,8 @@
-"""Goldens of mel spectrograms and of what CLAP sees: librosa and transformers.
+"""Goldens of mel spectrograms, of what CLAP sees, and of Griffin-Lim: librosa and transformers.
 
     python tools/reference/signals.py
 
-Writes tests/golden/audio/mel.safetensors and clap_features.safetensors.
+Writes tests/golden/audio/mel.safetensors, clap_features.safetensors and griffin_lim.safetensors.
 """
 
 from pathlib import Path
@@ -92,6 +92,45 @@ def clap():
     return tensors
 
 
+GRIFFIN_LIM = dict(  # iterations, momentum, seed
+    first=(1, 0.99, 7),
+    few=(4, 0.99, 7),
+    fast=(32, 0.99, 7),
+    plain=(32, 0.0, 3),
+    unmoved=(16, 0.5, None),
+)
+
+
+def convergence(wanted, signal, **transform):
+    """How far the magnitudes of a signal are from those wanted: relative L2."""
+    found = np.abs(librosa.stft(signal, **transform))
+    return np.array([np.linalg.norm(found - wanted) / np.linalg.norm(wanted)])
+
+
+def griffin_lim():
+    tensors, transform = {}, dict(n_fft=256, hop_length=64)
+    wanted = np.abs(librosa.stft(sound("griffin_lim", 3000, 8000), **transform))
+    for name, (iterations, momentum, seed) in GRIFFIN_LIM.items():
+        signal = librosa.griffinlim(
+            wanted, n_iter=iterations, momentum=momentum, random_state=seed,
+            init=None if seed is None else "random", **transform)
+        tensors[name] = signal.astype(np.float32)
+        tensors[name + ".convergence"] = convergence(wanted, signal, **transform)
+    x = sound("of_mel", 8000, 16000)
+    transform = dict(n_fft=1024, hop_length=160)
+    filters = librosa.filters.mel(sr=16000, n_fft=1024, n_mels=64, fmax=8000)
+    mel = filters @ np.abs(librosa.stft(x, pad_mode="reflect", **transform))
+    magnitudes = librosa.util.nnls(filters, mel)
+    tensors["of_mel.residual"] = np.array(
+        [np.linalg.norm(filters @ magnitudes - mel) / np.linalg.norm(mel)])
+    signal = librosa.griffinlim(magnitudes, random_state=0, **transform)
+    found = filters @ np.abs(librosa.stft(signal, **transform))
+    inner = (slice(None), slice(4, -4))  # away from the ends
+    tensors["of_mel.convergence"] = np.array(
+        [np.linalg.norm((found - mel)[inner]) / np.linalg.norm(mel[inner])])
+    return tensors
+
+
 def write(name, tensors):
     for key in tensors:
         if tensors[key].dtype == np.float64:
@@ -103,3 +142,4 @@ def write(name, tensors):
 if __name__ == "__main__":
     write("mel", mels())
     write("clap_features", clap())
+    write("griffin_lim", griffin_lim())
