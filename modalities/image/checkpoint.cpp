@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "modalities/latent/ldm_names.h"
-#include "modalities/latent/shapes.h"
+#include "modalities/latent/single_file.h"
 #include "runtime/io/json.h"
 
 namespace kiln {
@@ -68,21 +68,14 @@ void replace_vae(Checkpoint& model, const std::string& path) {
         part.files = std::make_shared<TensorFiles>(take(TensorFiles::open_folder(path)));
     } else {
         part.files = std::make_shared<TensorFiles>(take(TensorFiles::open(path)));
-        std::vector<std::string> names;
-        for (const auto& [name, entry] : part.files->entries()) names.push_back(name);
+        const std::vector<std::string> names = names_in(*part.files);
         const bool nested =
-            part.files->find("first_stage_model.decoder.conv_in.weight").has_value();
+            part.files->find(std::string(kLdmVae) + "decoder.conv_in.weight").has_value();
         if (part.files->find("decoder.up_blocks.0.resnets.0.conv1.weight"))
             for (const std::string& name : names) part.names[name] = {name};
         else
-            part.names = ldm_vae_names(names, nested ? "first_stage_model." : "");
-        const auto shape = [&](const std::string& name) -> std::optional<Shape> {
-            const auto at = part.names.find(name);
-            const auto entry =
-                at == part.names.end() ? std::nullopt : part.files->find(at->second.name);
-            return entry ? std::optional(entry->info->shape) : std::nullopt;
-        };
-        config = vae_config_from(shape, path);
+            part.names = ldm_vae_names(names, nested ? kLdmVae : "");
+        config = vae_config_from(shapes_of(*part.files, part.names), path);
         config.scale = model.vae.scale;
         config.shift = model.vae.shift;
     }
@@ -91,20 +84,6 @@ void replace_vae(Checkpoint& model, const std::string& path) {
 }
 
 }   // namespace
-
-bool stored_in_half(const CheckpointPart& part) {
-    auto half = [&](const std::string& model_name, const TensorFiles::Entry& entry) {
-        return model_name.ends_with("conv_in.weight") && entry.info->dtype &&
-               entry.info->dtype != DType::f32;
-    };
-    if (part.names.empty())
-        return std::any_of(part.files->entries().begin(), part.files->entries().end(),
-                           [&](const auto& e) { return half(e.first, e.second); });
-    return std::any_of(part.names.begin(), part.names.end(), [&](const auto& name) {
-        const auto entry = part.files->find(name.second.name);
-        return entry && half(name.first, *entry);
-    });
-}
 
 Result<Checkpoint> open_checkpoint(const std::string& path, const CheckpointOptions& options) {
     try {

@@ -44,9 +44,6 @@ struct CheckpointOptions {
         prediction;   // "epsilon", "v_prediction", ...: what the U-Net predicts, if known better
 };
 
-// Whether the files keep the weights of the part's first convolution in fewer than 32 bits.
-bool stored_in_half(const CheckpointPart& part);
-
 // What is not recognised is Status::bad_file and says what was seen.
 Result<Checkpoint> open_checkpoint(const std::string& path, const CheckpointOptions& options = {});
 

@@ -7,12 +7,10 @@
 #include "modalities/image/conditioning.h"
 #include "modalities/image/init_image.h"
 #include "modalities/latent/networks.h"
-#include "runtime/base/bytes.h"
+#include "modalities/latent/run.h"
 
 namespace kiln {
 namespace {
-
-[[noreturn]] void usage(const std::string& fact) { throw ResultError({Status::usage, fact}); }
 
 void check_size(const char* what, int value, int factor) {
     constexpr int kLargest = 16384;
@@ -26,42 +24,6 @@ void check_size(const char* what, int value, int factor) {
                    : "is " + std::to_string(value > low ? high : low)));
 }
 
-void check_range(const char* what, double value, double low, double high) {
-    if (value >= low && value <= high) return;
-    usage(std::string(what) + ": expected " + std::to_string(low) + " to " + std::to_string(high) +
-          "; found " + std::to_string(value));
-}
-
-DType activations(Precision precision, const Checkpoint& model, const Caps& caps) {
-    if (precision == Precision::automatic)
-        return caps.kind != DeviceKind::cpu && stored_in_half(model.unet_part) ? DType::f16
-                                                                               : DType::f32;
-    return precision == Precision::f16    ? DType::f16
-           : precision == Precision::bf16 ? DType::bf16
-                                          : DType::f32;
-}
-
-// Names that nothing asked for, in one line; several networks can share one file.
-void warn_unclaimed(const Checkpoint& model, const std::unordered_set<std::string>& claimed,
-                    const LogSink& log) {
-    if (!log) return;
-    std::unordered_set<std::string> known = claimed;
-    known.insert(model.expected_unused.begin(), model.expected_unused.end());
-    std::vector<std::shared_ptr<const TensorFiles>> files = {model.unet_part.files,
-                                                             model.vae_part.files};
-    for (const CheckpointText& text : model.texts) files.push_back(text.part.files);
-    std::sort(files.begin(), files.end());
-    files.erase(std::unique(files.begin(), files.end()), files.end());
-    for (const auto& file : files) {
-        const std::vector<std::string> left = unclaimed(*file, known);
-        if (left.empty()) continue;
-        std::string message =
-            file->path() + ": " + std::to_string(left.size()) + " tensors are not used:";
-        for (size_t i = 0; i < std::min<size_t>(left.size(), 5); i++) message += " " + left[i];
-        log(LogLevel::warning, left.size() > 5 ? message + " ..." : message);
-    }
-}
-
 // [-1, 1] to bytes, rounding halves to even as numpy does.
 Image to_picture(std::span<const float> pixels, int height, int width) {
     const size_t area = size_t(height) * size_t(width);
@@ -72,18 +34,6 @@ Image to_picture(std::span<const float> pixels, int height, int width) {
         image.pixels.push_back(
             uint8_t(std::nearbyint(std::clamp(value / 2 + 0.5f, 0.0f, 1.0f) * 255.0f)));
     return image;
-}
-
-// A failure while building or running, as Results report it.
-template <class F>
-auto guarded(F work) -> Result<decltype(work())> {
-    try {
-        return work();
-    } catch (const ResultError& failure) {
-        return failure.error;
-    } catch (const ModelError& failure) {
-        return Error{Status::bad_file, failure.what()};
-    }
 }
 
 }   // namespace
@@ -119,7 +69,7 @@ ImagePipeline::State::State(std::shared_ptr<Device> d, Checkpoint m, const Image
     : device(std::move(d)),
       options(o),
       model(std::move(m)),
-      dtype(activations(o.precision, model, device->caps())),
+      dtype(activations(o.precision, model.unet_part, device->caps())),
       workspace(std::make_shared<Workspace>(device)),
       texts(device, workspace, model, {.deferred = true}, claimed),
       denoiser(device, workspace,
@@ -143,7 +93,10 @@ ImagePipeline::State::State(std::shared_ptr<Device> d, Checkpoint m, const Image
                    : model.unet.guidance_width      ? 8.5
                                                     : 7.5,
             .inpainting = model.unet.in_channels > model.vae.latent_channels};
-    warn_unclaimed(model, claimed, options.log);
+    std::vector<std::shared_ptr<const TensorFiles>> files = {model.unet_part.files,
+                                                             model.vae_part.files};
+    for (const CheckpointText& text : model.texts) files.push_back(text.part.files);
+    warn_unclaimed(std::move(files), claimed, model.expected_unused, options.log);
 }
 
 // The request with its defaults filled in.
@@ -165,12 +118,7 @@ ImageRequest ImagePipeline::State::checked(ImageRequest r) const {
         usage("this model repaints pictures: it needs a picture and a mask");
     if (r.init && !(r.strength > 0 && r.strength <= 1))
         usage("strength: expected more than 0 and at most 1; found " + std::to_string(r.strength));
-    const std::vector<std::string> names = sampler_names();
-    if (std::find(names.begin(), names.end(), r.sampler) == names.end()) {
-        std::string list;
-        for (const std::string& name : names) list += " " + name;
-        usage("sampler " + r.sampler + ": expected one of" + list);
-    }
+    check_sampler(r.sampler);
     return r;
 }
 
@@ -258,25 +206,10 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
     return x;
 }
 
-// Says how far kernels are compiled, for as long as it lives.
-class CompilingWatch {
-public:
-    CompilingWatch(Device& device, const ImageEvents& events) : device_(device) {
-        device_.watch_compiling([&events](size_t done, size_t total) {
-            if (events.progress) events.progress("compiling kernels", int(done), int(total));
-        });
-    }
-    CompilingWatch(const CompilingWatch&) = delete;
-    ~CompilingWatch() { device_.watch_compiling({}); }
-
-private:
-    Device& device_;
-};
-
 std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
                                                const ImageEvents& events) {
     const ImageRequest r = checked(request);
-    const CompilingWatch watch(*device, events);
+    const CompilingWatch watch(*device, events.progress);
     networks.begin(r.height, r.width, r.vae_tile);
     DenoiserJob prepared = job(r, events);
     prepared.samples = r.batch;
@@ -299,11 +232,7 @@ std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
                 {to_picture(pixels, r.height, r.width), r.seed + uint64_t(first + i)});
         }
     }
-    if (options.log) {
-        const MemoryUse use = device->memory();
-        options.log(LogLevel::debug, "device memory: " + mebibytes(use.peak) +
-                                         " held at most, of " + mebibytes(use.limit));
-    }
+    note_memory(*device, options.log);
     return pictures;
 }
 

@@ -11,19 +11,13 @@
 #include <string_view>
 #include <vector>
 
+#include "modalities/latent/run.h"
 #include "runtime/base/log.h"
 #include "runtime/base/result.h"
 #include "runtime/io/image.h"
 #include "runtime/vk/device.h"
 
 namespace kiln {
-
-enum class Precision : uint8_t {
-    automatic,
-    f32,
-    f16,
-    bf16
-};   // of activations; automatic: f16 on GPUs for f16 files
 
 struct ImageOptions {
     std::string variant;     // "fp16": that form of the files; empty: the plain one, else any

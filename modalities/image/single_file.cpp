@@ -6,43 +6,14 @@
 #include "modalities/image/checkpoint.h"
 #include "modalities/latent/ldm_names.h"
 #include "modalities/latent/shapes.h"
+#include "modalities/latent/single_file.h"
 #include "runtime/io/json.h"
 
 namespace kiln {
 namespace {
 
-constexpr std::string_view kUNet = "model.diffusion_model.";
-constexpr std::string_view kVae = "first_stage_model.";
-
 [[noreturn]] void refuse(const std::string& where, const std::string& fact) {
     throw ResultError({Status::bad_file, where + ": " + fact});
-}
-
-ShapeOf shapes_of(const TensorFiles& files, const NameMap& names) {
-    return [&files, &names](const std::string& name) -> std::optional<Shape> {
-        const auto at = names.find(name);
-        const auto entry = at == names.end() ? std::nullopt : files.find(at->second.name);
-        return entry ? std::optional(entry->info->shape) : std::nullopt;
-    };
-}
-
-std::vector<std::string> names_in(const TensorFiles& files) {
-    std::vector<std::string> names;
-    for (const auto& [name, entry] : files.entries()) names.push_back(name);
-    return names;
-}
-
-bool any_begins(const std::vector<std::string>& names, std::string_view prefix) {
-    return std::any_of(names.begin(), names.end(),
-                       [&](const std::string& n) { return n.starts_with(prefix); });
-}
-
-// A few names, for a message about a file that is not understood.
-std::string sample_of(const std::vector<std::string>& names) {
-    std::string list;
-    for (size_t i = 0; i < std::min<size_t>(names.size(), 3); i++)
-        list += (i ? ", " : "") + describe(names[i]);
-    return std::to_string(names.size()) + " tensors such as " + list;
 }
 
 // Text encoders by the prefix of their tensors: the family is known by then, so what is missing is
@@ -111,9 +82,9 @@ void make_sd1(Checkpoint& m, const std::vector<std::string>& names, const std::s
 void make_sd2(Checkpoint& m, const std::vector<std::string>& names, const std::string& where,
               const CheckpointOptions& o) {
     m.family = "Stable Diffusion 2.x (one file)";
-    const bool v =
-        deviation(*m.unet_part.files,
-                  std::string(kUNet) + "output_blocks.11.1.transformer_blocks.0.norm1.bias") > 0.09;
+    const bool v = deviation(*m.unet_part.files,
+                             std::string(kLdmUNet) +
+                                 "output_blocks.11.1.transformer_blocks.0.norm1.bias") > 0.09;
     m.sample_size = v ? 96 : 64;
     m.scheduler = scheduler("DDIMScheduler", v, false, kDdim);
     m.texts.push_back(text_encoder(m, names, {"cond_stage_model.model.", true}, where, o));
@@ -151,17 +122,6 @@ void make_sdxl(Checkpoint& m, const std::vector<std::string>& names, const std::
     m.zero_negative = !refiner;
 }
 
-// What the file holds beside the networks: schedules, averages and the trainer's state.
-bool belongs_to_training(std::string_view name) {
-    for (std::string_view prefix :
-         {"model_ema.", "betas", "alphas_cumprod", "sqrt_", "log_one_minus_", "posterior_",
-          "logvar", "lvlb_weights", "denoiser.", "loss.", "cond_stage_model.logit_scale",
-          "first_stage_model.loss.", "global_step", "epoch", "state_dict", "optimizer",
-          "conditioner.embedders.1.model.logit_scale"})
-        if (name.starts_with(prefix)) return true;
-    return false;
-}
-
 [[noreturn]] void refuse_family(const Checkpoint& m, const std::string& where) {
     refuse(where, "a U-Net with " + std::to_string(m.unet.in_channels) +
                       " input channels, a context of " + std::to_string(m.unet.context[0]) +
@@ -178,15 +138,16 @@ bool belongs_to_training(std::string_view name) {
 Checkpoint open_single_file(const std::string& path, const CheckpointOptions& options) {
     const auto files = std::make_shared<const TensorFiles>(take(TensorFiles::open(path)));
     const std::vector<std::string> names = names_in(*files);
-    if (!any_begins(names, kUNet))
-        refuse(path, "no \"" + std::string(kUNet) + "...\": not a latent diffusion checkpoint; " +
-                         sample_of(names));
-    if (!any_begins(names, kVae))
-        refuse(path, "the U-Net comes without its autoencoder (\"" + std::string(kVae) + "...\")");
+    if (!any_begins(names, kLdmUNet))
+        refuse(path, "no \"" + std::string(kLdmUNet) +
+                         "...\": not a latent diffusion checkpoint; " + sample_of(names));
+    if (!any_begins(names, kLdmVae))
+        refuse(path,
+               "the U-Net comes without its autoencoder (\"" + std::string(kLdmVae) + "...\")");
 
     Checkpoint model;
-    model.unet_part = {files, ldm_unet_names(names, kUNet)};
-    model.vae_part = {files, ldm_vae_names(names, kVae)};
+    model.unet_part = {files, ldm_unet_names(names, kLdmUNet)};
+    model.vae_part = {files, ldm_vae_names(names, kLdmVae)};
     model.unet = unet_config_from(shapes_of(*files, model.unet_part.names), path);
     model.vae = vae_config_from(shapes_of(*files, model.vae_part.names), path);
     const int context = model.unet.context[0], added = model.unet.projection_width;
