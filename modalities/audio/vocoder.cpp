@@ -76,11 +76,28 @@ Vocoder::Vocoder(std::shared_ptr<Device> device, const VocoderFiles& files,
 
 Vocoder::Vocoder(std::shared_ptr<Device> device, Scope s, const HifiGanConfig& config,
                  const VocoderOptions& options)
-    : device_(std::move(device)), options_(options), model_(std::move(s), config) {}
+    : device_(std::move(device)),
+      options_(options),
+      model_(s, config),
+      weights_(s.weights->deferred()) {}
+
+bool Vocoder::release() {
+    const bool held = piece_ != nullptr;
+    piece_.reset();
+    return evict(weights_) || held;
+}
+
+uint64_t Vocoder::least_memory() const {
+    const int64_t frames = std::max<int64_t>(1, options_.frames) + 2 * config().halo();
+    const Tensor mel = input("mel", {1, frames, config().mels});
+    return Graph::needs(*device_, {model_(mel, options_.activations)}).least();
+}
 
 Vocoder::Piece Vocoder::compile(int64_t frames) const {
     const Tensor mel = input("mel", {1, frames, config().mels});
-    return {frames, mel, take(Graph::compile(device_, {model_(mel, options_.activations)}))};
+    return {frames, mel,
+            take(Graph::compile(device_, {model_(mel, options_.activations)},
+                                {.workspace = options_.workspace}))};
 }
 
 Result<std::vector<float>> Vocoder::run(std::span<const float> mel, const Events& events) try {

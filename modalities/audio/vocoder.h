@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "modalities/audio/hifi_gan.h"
+#include "modalities/latent/resident.h"
 #include "runtime/graph/graph.h"
 
 namespace kiln {
@@ -29,18 +30,23 @@ struct VocoderOptions {
     // Frames at a time, at least; longer spectrograms are taken in pieces of this length that
     // overlap by what a sample depends on, so that the result is the same.
     int64_t frames = 256;
+    std::shared_ptr<Workspace> workspace;   // empty: intermediates of its own
 };
 
-class Vocoder {
+class Vocoder : public Resident {
 public:
     // A missing or misshapen tensor is a ResultError that names it.
     Vocoder(std::shared_ptr<Device> device, const VocoderFiles& files,
             const VocoderOptions& options = {});
-    // From weights that hold other networks too; `s` is the vocoder's own.
+    // From weights that hold other networks too; `s` is the vocoder's own. Where they are deferred,
+    // the graphs load them.
     Vocoder(std::shared_ptr<Device> device, Scope s, const HifiGanConfig& config,
             const VocoderOptions& options = {});
 
     const HifiGanConfig& config() const { return model_.config; }
+    uint64_t least_memory() const;   // bytes that run() cannot do without
+    bool release() override;
+    const std::vector<std::shared_ptr<Weight>>& weights() const override { return weights_; }
 
     struct Events {
         std::function<void(int64_t done, int64_t total)> progress;   // in frames
@@ -62,6 +68,7 @@ private:
     std::shared_ptr<Device> device_;
     VocoderOptions options_;
     HifiGan model_;
+    std::vector<std::shared_ptr<Weight>> weights_;   // those left to the first use
     std::unique_ptr<Piece> piece_;   // of the last run: the next one may have the same length
 };
 

@@ -67,9 +67,9 @@ auto Networks::tiled_on_failure(int& tile, bool alone, F work) {
     }
 }
 
-void Networks::begin(int height, int width, std::optional<int> vae_tile) {
+void Networks::begin(int height, int width, std::optional<int> vae_tile, bool smaller) {
     height_ = height, width_ = width;
-    may_tile_ = !vae_tile;
+    may_tile_ = !vae_tile || smaller;
     tile_ = vae_tile.value_or(0) < std::max(width, height) ? vae_tile.value_or(0) : 0;
     preview_tile_ = tile_;
 }

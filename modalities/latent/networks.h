@@ -30,8 +30,9 @@ public:
              SizeWords words, LogSink log);
 
     // What the autoencoder is to do with samples of this size, before a run: in tiles of
-    // `vae_tile` (0: never in tiles; none: in tiles where the whole does not fit).
-    void begin(int height, int width, std::optional<int> vae_tile);
+    // `vae_tile` (0: never in tiles; none: in tiles where the whole does not fit), or in smaller
+    // ones where those do not fit and `smaller` says so.
+    void begin(int height, int width, std::optional<int> vae_tile, bool smaller = false);
 
     // Runs `work`, and where memory does not suffice once more with `network` alone in it.
     template <class F>

@@ -1,5 +1,7 @@
 // Networks at full size with random weights in half precision, by the goldens full_NAME.json.
 #pragma once
+#include <cstring>
+
 #include "modalities/latent/layout.h"
 #include "runtime/nn/weights.h"
 #include "runtime/io/json.h"
@@ -15,9 +17,10 @@ struct FullSize {
     std::shared_ptr<Device> device;
     Safetensors goldens;
 
-    // Goldens of one folder of tests/golden.
+    // Goldens of one folder of tests/golden. `fixed` are tensors of one value, which no hash makes.
     FullSize(const std::string& of, const std::string& name,
-             std::shared_ptr<Device> on = test_device())
+             std::shared_ptr<Device> on = test_device(),
+             const std::map<std::string, float>& fixed = {})
         : document(take(read_json(golden(of, name) + ".json"))),
           folder("full-" + name),
           device(std::move(on)),
@@ -25,6 +28,11 @@ struct FullSize {
         std::vector<TensorToWrite> tensors;
         std::vector<std::vector<std::byte>> storage;
         add(document.at("tensors"), "", tensors, storage);
+        for (const auto& [name, value] : fixed) {
+            auto& bytes = storage.emplace_back(sizeof value);
+            std::memcpy(bytes.data(), &value, sizeof value);
+            tensors.push_back({name, DType::f32, Shape{}, {}});
+        }
         for (size_t i = 0; i < tensors.size(); i++) tensors[i].bytes = storage[i];
         take(write_safetensors(path(), tensors));
     }

@@ -1,0 +1,393 @@
+// Whole sounds by seed against AudioLDMPipeline of diffusers, and what requests can ask for.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <memory>
+
+#include "modalities/audio/pipeline.h"
+#include "tests/audio/models.h"
+#include "tests/support/full_size.h"
+
+using namespace kiln;
+using namespace kiln::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// Opened once a process: the model is written to a folder, loaded, and the folder goes.
+AudioPipeline& pipeline() {
+    static const auto open = [] {
+        const TemporaryFolder folder("pipeline-audioldm");
+        write_audioldm(folder.path);
+        return std::make_unique<AudioPipeline>(
+            take(AudioPipeline::open(test_device(), folder.path.string())));
+    }();
+    return *open;
+}
+
+AudioRequest request_of(const nlohmann::json& c) {
+    AudioRequest r{.prompt = c.at("prompt"), .seconds = c.at("seconds"), .steps = c.at("steps")};
+    if (c.contains("negative")) r.negative = c.at("negative").get<std::string>();
+    if (c.contains("cfg")) r.cfg = c.at("cfg").get<double>();
+    if (c.contains("eta")) r.eta = c.at("eta").get<double>();
+    r.sampler = c.value("sampler", "");
+    r.schedule = c.value("schedule", "default");
+    r.seed = c.at("seed");
+    r.count = r.batch = c.value("count", 1);
+    return r;
+}
+
+const nlohmann::json& cases() {
+    static const nlohmann::json document = audio_golden("audioldm");
+    return document.at("cases");
+}
+
+std::vector<std::string> case_names() {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : cases().items()) names.push_back(name);
+    return names;
+}
+
+std::vector<float> sixteen_bits(const Safetensors& file, const std::string& name) {
+    const TensorInfo* info = file.find(name);
+    REQUIRE(info);
+    const auto bytes = file.bytes(*info);
+    std::vector<float> values;
+    for (size_t i = 0; i < bytes.size(); i += 2)
+        values.push_back(float(int16_t(uint16_t(bytes[i]) | uint16_t(bytes[i + 1]) << 8)) /
+                         32767.0f);
+    return values;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+    REQUIRE(a.size() == b.size());
+    double largest = 0;
+    for (size_t i = 0; i < a.size(); i++)
+        largest = std::max(largest, std::abs(double(a[i]) - double(b[i])));
+    return largest;
+}
+
+AudioRequest short_request() {
+    return {.prompt = "rain on a roof", .seconds = 0.3, .steps = 2, .sampler = "ddim", .seed = 3};
+}
+
+std::vector<float> samples_of(const AudioRequest& request) {
+    return take(pipeline().run(request)).at(0).sound.samples;
+}
+
+// A chirp at `rate` with `channels` copies.
+Sound chirp(double seconds, int rate, int channels, float level = 0.4f) {
+    Sound sound{.sample_rate = rate, .channels = channels, .samples = {}};
+    for (int64_t i = 0; i < int64_t(seconds * rate); i++) {
+        const double t = double(i) / rate;
+        for (int c = 0; c < channels; c++)
+            sound.samples.push_back(level * float(std::sin(2 * 3.14159265 * (400 + 900 * t) * t)));
+    }
+    return sound;
+}
+
+}   // namespace
+
+TEST_CASE("a seed gives the sound of diffusers' pipeline", "[gpu]") {
+    const std::string name = GENERATE(from_range(case_names()));
+    CAPTURE(name);
+    const nlohmann::json& c = cases().at(name);
+    const auto takes = pipeline().run(request_of(c));
+    if (!takes) FAIL(takes.error().message);
+    std::vector<float> found;
+    for (const AudioTake& each : *takes)
+        found.insert(found.end(), each.sound.samples.begin(), each.sound.samples.end());
+    const std::string file = c.at("file");
+    const auto expected = sixteen_bits(audio_values(file.substr(0, file.find('.'))), name);
+    CHECK(takes->at(0).sound.sample_rate == 16000);
+    CHECK(largest_difference(found, expected) < 1e-3);
+}
+
+TEST_CASE("sounds in batches and guidance in two passes are those of one at a time", "[gpu]") {
+    AudioRequest r = short_request();
+    r.count = 3;
+    const auto one = take(pipeline().run(r));
+    r.batch = 2;
+    r.two_passes = true;
+    const auto two = take(pipeline().run(r));
+    REQUIRE(one.size() == 3);
+    REQUIRE(two.size() == 3);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(one[i].seed == 3 + i);
+        CHECK(largest_difference(one[i].sound.samples, two[i].sound.samples) < 1e-3);
+    }
+    CHECK(largest_difference(one[0].sound.samples, one[1].sound.samples) > 0.01);
+    check_silent(*test_device());
+}
+
+TEST_CASE("a sound is as long as asked for, to the sample", "[gpu]") {
+    AudioRequest r = short_request();
+    r.seconds = GENERATE(0.00001, 0.04, 0.0401, 0.325, 0.29);
+    CHECK(int64_t(samples_of(r).size()) == std::max<int64_t>(1, int64_t(r.seconds * 16000)));
+}
+
+TEST_CASE("requests that cannot be met are refused with what could", "[gpu]") {
+    AudioRequest r = short_request();
+    const auto refused = [&](const char* fact) {
+        const auto takes = pipeline().run(r);
+        REQUIRE(!takes);
+        CHECK(takes.error().status == Status::usage);
+        CHECK_THAT(takes.error().message, ContainsSubstring(fact));
+    };
+    SECTION("no length") { r.seconds = -1, refused("seconds: expected more than 0"); }
+    SECTION("not a number") { r.seconds = NAN, refused("seconds"); }
+    SECTION("a day") { r.seconds = 86400, refused("at most 3600"); }
+    SECTION("steps") { r.steps = 0, refused("steps"); }
+    SECTION("sampler") { r.sampler = "guess", refused("expected one of ddim"); }
+    SECTION("window") { r.window = -1, refused("window"); }
+    SECTION("a part of nothing") { r.repaint = AudioSpan{0, 1}, refused("needs the sound"); }
+    SECTION("an empty sound") {
+        r.init = Sound{.sample_rate = 16000, .channels = 1, .samples = {}};
+        refused("empty");
+    }
+    SECTION("a part outside") {
+        r.init = chirp(0.3, 16000, 1);
+        r.repaint = GENERATE(AudioSpan{0.4, 0.5}, AudioSpan{0.2, 0.1}, AudioSpan{-1, 0.1},
+                             AudioSpan{NAN, 0.1});
+        refused("the part to make anew");
+    }
+    SECTION("strength") {
+        r.init = chirp(0.3, 16000, 1);
+        r.strength = GENERATE(0.0, 1.5, -1.0);
+        refused("strength");
+    }
+}
+
+TEST_CASE("a run that is cancelled makes nothing", "[gpu]") {
+    AudioRequest r = short_request();
+    int asked = 0;
+    const auto takes =
+        pipeline().run(r, {.progress = {}, .cancelled = [&] { return ++asked > 2; }});
+    REQUIRE(!takes);
+    CHECK(takes.error().status == Status::interrupted);
+}
+
+TEST_CASE("a longer sound is made in windows that overlap", "[gpu]") {
+    AudioRequest r = short_request();
+    r.seconds = 1;   // 25 latents
+    r.window = 0;
+    const auto whole = samples_of(r);
+    r.window = 0.32;   // 8 latents
+    const auto windows = samples_of(r);
+    CHECK(whole.size() == windows.size());
+    CHECK(largest_difference(whole, windows) > 1e-3);
+    r.window = 5;   // nothing to divide
+    CHECK(largest_difference(whole, samples_of(r)) == 0);
+}
+
+TEST_CASE("a loop has the length of whole latents, and its end goes over into its beginning",
+          "[gpu]") {
+    AudioRequest r = short_request();
+    r.seconds = 0.5;   // 12.5 latents of 640 samples
+    const auto line = samples_of(r);
+    r.loop = true;
+    const auto loop = samples_of(r);
+    REQUIRE(loop.size() == 13 * 640);
+    // The step over the end beside the steps within, in one unit: their root mean square.
+    const auto jump = [](const std::vector<float>& x) {
+        double sum = 0;
+        for (size_t i = 1; i < x.size(); i++) sum += std::pow(double(x[i]) - x[i - 1], 2);
+        return std::abs(double(x.front()) - x.back()) / std::sqrt(sum / double(x.size() - 1));
+    };
+    CHECK(jump(loop) < 3);
+    CHECK(line.size() == 8000);
+}
+
+TEST_CASE("a sound to start from may have any rate, channels and level", "[gpu]") {
+    AudioRequest r = short_request();
+    r.steps = 4;
+    r.seconds = 0;
+    r.init = chirp(0.3, 16000, 1);
+    const auto exact = samples_of(r);
+    CHECK(exact.size() == 4800);
+    r.init = chirp(0.3, 16000, 2);
+    CHECK(largest_difference(exact, samples_of(r)) < 1e-3);
+    r.init = chirp(0.3, 48000, 2);
+    CHECK(samples_of(r).size() == 4800);
+    r.init = chirp(0.3, 16000, 1, 0.04f);
+    auto soft = samples_of(r);
+    for (float& v : soft) v *= 10;
+    CHECK(largest_difference(exact, soft) < 2e-3);
+    r.strength = 1;
+    CHECK(largest_difference(exact, samples_of(r)) > 1e-3);
+}
+
+TEST_CASE("what is not made anew stays as it was, sample by sample", "[gpu]") {
+    AudioRequest r = short_request();
+    r.init = chirp(0.3, 16000, 1);
+    r.repaint = AudioSpan{0.1, 0.2};
+    const auto x = samples_of(r);
+    const auto& before = r.init->samples;
+    REQUIRE(x.size() == before.size());
+    double inside = 0;
+    for (size_t i = 0; i < x.size(); i++)
+        if (i <= 1600 || i >= 3200)
+            REQUIRE(x[i] == before[i]);
+        else
+            inside = std::max(inside, std::abs(double(x[i]) - before[i]));
+    CHECK(inside > 0.01);
+}
+
+TEST_CASE("a sound that is shorter than asked for goes on", "[gpu]") {
+    AudioRequest r = short_request();
+    r.init = chirp(0.2, 16000, 1);
+    r.seconds = 0.4;
+    const auto x = samples_of(r);
+    REQUIRE(x.size() == 6400);
+    for (size_t i = 0; i < 3200 - 320; i++) REQUIRE(x[i] == r.init->samples[i]);
+    double after = 0;
+    for (size_t i = 3200; i < x.size(); i++) after = std::max(after, std::abs(double(x[i])));
+    CHECK(after > 0.01);
+    r.repaint = AudioSpan{0.05, 0.1};
+    CHECK_THAT(pipeline().run(r).error().message, ContainsSubstring("goes on from there"));
+}
+
+TEST_CASE("weights that are not finite are named, and end the run", "[gpu]") {
+    const std::string part = GENERATE("unet/", "vae/", "text_encoder/", "vocoder/");
+    const TemporaryFolder folder("audioldm-nan");
+    std::string name;
+    write_audioldm(folder.path, [&](const std::string& file, Tensors& tensors) {
+        if (!file.starts_with(part)) return;
+        for (auto& [key, tensor] : tensors)
+            if (key.ends_with("decoder.conv_in.weight") || key == "conv_in.weight" ||
+                key == "text_projection.linear1.weight" || key == "conv_pre.weight")
+                name = key, tensor.second[3] = NAN;
+    });
+    auto open = AudioPipeline::open(test_device(), folder.path.string());
+    const Error error = open ? open->run(short_request()).error() : open.error();
+    CHECK(error.status == Status::not_finite);
+    CHECK_THAT(error.message, ContainsSubstring(name));
+}
+
+TEST_CASE("every precision makes nearly the same sound", "[gpu]") {
+    const TemporaryFolder folder("audioldm-half");
+    write_audioldm(folder.path, {}, DType::f16);
+    const auto made = [&](Precision precision) {
+        AudioPipeline p = take(
+            AudioPipeline::open(test_device(), folder.path.string(), {.precision = precision}));
+        return take(p.run(short_request())).at(0).sound.samples;
+    };
+    const auto exact = made(Precision::f32), half = made(Precision::f16);
+    CHECK(relative_l2(half, exact) < 0.1);
+    CHECK(relative_l2(half, exact) > 0);
+}
+
+namespace {
+
+// A checkpoint of the authors with everything in one file.
+struct AuthorsFile {
+    TemporaryFolder folder{"audioldm-file"};
+    std::string path = (folder.path / "audioldm-s.safetensors").string();
+    nlohmann::json document = audio_golden("audioldm_file");
+    Tensors tensors;
+
+    AuthorsFile() {
+        collect(document.at("tensors"), "", tensors);
+        for (auto& [name, tensor] : tensors) {
+            tensor.second = weight(name, tensor.first);
+            if (!name.ends_with("weight_g")) continue;
+            tensor.second = noise(name, tensor.first.count());
+            for (float& v : tensor.second) v = float(document.at("gain")) + 0.3f * v;
+        }
+        tensors["scale_factor"] = {Shape{}, {float(document.at("scale_factor"))}};
+        write();
+    }
+    void write() const { write_tensors(path, tensors); }
+    Result<AudioPipeline> open(std::vector<std::string>& warnings) const {
+        const auto log = [&warnings](LogLevel level, std::string_view text) {
+            if (level >= LogLevel::warning) warnings.emplace_back(text);
+        };
+        return AudioPipeline::open(test_device(), path,
+                                   {.tokenizer = (kAudioGoldens / "roberta").string(), .log = log});
+    }
+    void check_refused(const char* fact) const {
+        std::vector<std::string> warnings;
+        write();
+        const auto opened = open(warnings);
+        REQUIRE(!opened);
+        CHECK(opened.error().status == Status::bad_file);
+        CHECK_THAT(opened.error().message, ContainsSubstring(fact));
+    }
+};
+
+}   // namespace
+
+TEST_CASE("a checkpoint of AudioLDM's authors gives the sound of diffusers", "[gpu]") {
+    const AuthorsFile file;
+    std::vector<std::string> warnings;
+    AudioPipeline pipeline = take(file.open(warnings));
+    CHECK(warnings.empty());
+    CHECK(pipeline.info().family == "AudioLDM (one file)");
+    const auto takes = pipeline.run(request_of(file.document.at("request")));
+    if (!takes) FAIL(takes.error().message);
+    CHECK(largest_difference(takes->at(0).sound.samples,
+                             sixteen_bits(audio_values("audioldm_file"), "sound")) < 1e-3);
+}
+
+TEST_CASE("a checkpoint of AudioLDM-S's size gives the sound of diffusers", "[.][gpu][nightly]") {
+    const FullSize full("audio", "audioldm_file", test_device(), {{"scale_factor", 0.9f}});
+    AudioPipeline pipeline = take(AudioPipeline::open(
+        full.device, full.path(), {.tokenizer = (kAudioGoldens / "roberta").string()}));
+    const auto takes = pipeline.run(request_of(full.document.at("request")));
+    if (!takes) FAIL(takes.error().message);
+    CHECK(largest_difference(takes->at(0).sound.samples, sixteen_bits(full.goldens, "sound")) <
+          1e-3);
+}
+
+TEST_CASE("a file that is not AudioLDM's is refused with what was seen", "[gpu]") {
+    AuthorsFile file;
+    const auto drop = [&](const char* part) {
+        for (auto at = file.tensors.begin(); at != file.tensors.end();)
+            at = at->first.find(part) != std::string::npos ? file.tensors.erase(at) : std::next(at);
+    };
+    SECTION("another model") {
+        drop("film_emb");
+        file.check_refused("not AudioLDM; ");
+    }
+    SECTION("no text encoder") {
+        drop("cond_stage_model");
+        file.check_refused("without its text encoder");
+    }
+    SECTION("no vocoder") {
+        drop("vocoder");
+        file.check_refused("without its vocoder");
+    }
+    SECTION("no scale") {
+        drop("scale_factor");
+        file.check_refused("\"scale_factor\" is missing");
+    }
+    SECTION("no vocabulary") {
+        const auto opened = AudioPipeline::open(test_device(), file.path);
+        REQUIRE(!opened);
+        CHECK_THAT(opened.error().message, ContainsSubstring("RoBERTa's vocab.json"));
+    }
+}
+
+TEST_CASE("a folder whose parts do not fit is refused with what differs", "[gpu]") {
+    const auto refused = [](const char* file, const char* key, const nlohmann::json& value,
+                            const char* fact) {
+        const TemporaryFolder folder("audioldm-misfit");
+        write_audioldm(folder.path);
+        const std::string path = (folder.path / file).string();
+        nlohmann::json config = take(read_json(path));
+        config[key] = value;
+        take(write_file(path, as_bytes(config.dump())));
+        const auto opened = AudioPipeline::open(test_device(), folder.path.string());
+        REQUIRE(!opened);
+        CHECK(opened.error().status == Status::bad_file);
+        CHECK_THAT(opened.error().message, ContainsSubstring(fact));
+    };
+    refused("model_index.json", "_class_name", "StableDiffusionPipeline", "AudioLDMPipeline");
+    refused("unet/config.json", "cross_attention_dim", {32, 64, 96, 100}, "a context of 100");
+    refused("unet/config.json", "class_embed_type", nullptr, "class_embeddings_concat");
+    refused("unet/config.json", "projection_class_embeddings_input_dim", 25, "25 and 24");
+    refused("vae/config.json", "latent_channels", 4, "do not fit");
+    refused("vocoder/config.json", "model_in_dim", 30, "30 mel bands");
+    refused("text_encoder/config.json", "vocab_size", 9, "knows 9 tokens");
+}
