@@ -11,12 +11,6 @@ namespace {
 constexpr double kCorner = 1000, kLinear = 200.0 / 3;   // Slaney's: Hz, and Hz a mel below
 const double kStep = std::log(6.4) / 27;                // of log(f) a mel above
 
-double mels(double hertz, MelScale scale) {
-    if (scale == MelScale::htk) return 2595 * std::log10(1 + hertz / 700);
-    return hertz < kCorner ? hertz / kLinear
-                           : kCorner / kLinear + std::log(hertz / kCorner) / kStep;
-}
-
 double hertz(double mel, MelScale scale) {
     if (scale == MelScale::htk) return 700 * (std::pow(10.0, mel / 2595) - 1);
     const double corner = kCorner / kLinear;
@@ -40,6 +34,12 @@ Tensor mel_of_padded(const Tensor& x, const MelOptions& o) {
 }
 
 }   // namespace
+
+double hertz_to_mel(double hertz, MelScale scale) {
+    if (scale == MelScale::htk) return 2595 * std::log10(1 + hertz / 700);
+    return hertz < kCorner ? hertz / kLinear
+                           : kCorner / kLinear + std::log(hertz / kCorner) / kStep;
+}
 
 MelOptions hifi_gan_mel() {
     return {.sample_rate = 22050,
@@ -71,7 +71,7 @@ Result<void> check(const MelOptions& o) {
 }
 
 std::vector<float> mel_filters(const MelOptions& o) {
-    const double first = mels(o.low, o.scale), last = mels(o.high, o.scale);
+    const double first = hertz_to_mel(o.low, o.scale), last = hertz_to_mel(o.high, o.scale);
     std::vector<double> edges;
     for (int i = 0; i < o.bands + 2; i++)
         edges.push_back(hertz(first + (last - first) * i / (o.bands + 1), o.scale));

@@ -44,6 +44,8 @@ struct MelOptions {
 // 2020.
 MelOptions hifi_gan_mel();
 
+double hertz_to_mel(double hertz, MelScale scale);
+
 // What cannot be: Status::usage, naming the option. Every front end from a file goes through this.
 Result<void> check(const MelOptions& options);
 
