@@ -7,6 +7,7 @@ Writes tests/golden/text/roberta*, t5* and their .json.
 """
 
 import json
+import os
 import shutil
 import tempfile
 import unicodedata
@@ -132,14 +133,15 @@ DECOMPOSED = (
 
 
 def t5_folder(folder, work):
+    os.chdir(work)   # the model says where its parts lie
     rules(work / "rules.tsv")
     folder.mkdir(parents=True, exist_ok=True)
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(CORPUS * 4 + clip.PROMPTS.split("\n")),
-        model_prefix=str(work / "spiece"),
+        model_prefix="spiece",
         vocab_size=480,
         model_type="unigram",
-        normalization_rule_tsv=str(work / "rules.tsv"),
+        normalization_rule_tsv="rules.tsv",
         pad_id=0,
         eos_id=1,
         unk_id=2,
