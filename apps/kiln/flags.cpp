@@ -80,6 +80,7 @@ Flags::Flags(CLI::App& command, const Json& schema) : schema_(schema) {
             flag.option->allow_extra_args(false);   // --lora A --lora B, not --lora A B
         } else {
             flag.option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+            flag.option->allow_extra_args(false);   // what follows may be the prompt
         }
     }
 }

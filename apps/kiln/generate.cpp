@@ -26,7 +26,7 @@ int generate(const Global& global, const sdk::Plugin& plugin, const Filled& fill
         events.preview = [&](const sdk::ArtifactView& a) { reporter.preview(a); };
         events.artifact = [&](const sdk::ArtifactView& a) { reporter.written(target.store(a), a); };
         events.cancelled = interrupted;
-        session.run(filled.request, filled.blobs, events);
+        session.run(filled.request, filled.blobs, events, target.media_type());
         reporter.finished();
         return KILN_DONE;
     } catch (const sdk::Failure& failure) {

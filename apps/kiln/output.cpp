@@ -33,11 +33,13 @@ Output::Output(std::string wanted, const std::vector<sdk::Output>& kinds)
     if (path.has_extension()) {
         std::string extension = path.extension().string().substr(1);
         for (char& c : extension) c = char(std::tolower(static_cast<unsigned char>(c)));
-        if (std::none_of(kinds.begin(), kinds.end(),
-                         [&](auto& k) { return k.extension == extension; }))
+        const auto kind = std::find_if(kinds.begin(), kinds.end(),
+                                       [&](auto& k) { return k.extension == extension; });
+        if (kind == kinds.end())
             throw Failure(
                 KILN_USAGE,
                 "-o: ." + extension + " is none of what this command makes: " + extensions(kinds));
+        media_type_ = kind->media_type;
     }
     file_ = path.filename().string();
 }
@@ -61,7 +63,7 @@ std::string Output::store(const sdk::ArtifactView& artifact) {
     }
     fs::path name(file_);
     std::string stem = name.stem().string(), extension = name.extension().string();
-    if (extension.empty()) extension = "." + kind->extension;
+    if (extension.empty() || kind->media_type != media_type_) extension = "." + kind->extension;
     if (artifact.index > 0) stem += "-" + std::to_string(artifact.index + 1);
     fs::path path = fs::path(folder_) / (stem + extension);
     auto written = write_file(path.string(), artifact.data);

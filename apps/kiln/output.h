@@ -14,13 +14,16 @@ public:
     // is added. What cannot work is a Failure before anything is computed.
     Output(std::string wanted, const std::vector<sdk::Output>& kinds);
 
+    // What the extension of -o asks for; "" where it asks for nothing.
+    const std::string& media_type() const { return media_type_; }
+
     // Stores the artifact whole and returns its path. The first one takes the name that was wanted,
-    // further ones NAME-2.EXT and so on.
+    // further ones NAME-2.EXT and so on; one of another kind has its own extension.
     std::string store(const sdk::ArtifactView& artifact);
 
 private:
     const std::vector<sdk::Output>& kinds_;
-    std::string folder_, file_;   // file_ "": a new name
+    std::string folder_, file_, media_type_;   // file_ "": a new name
 };
 
 }   // namespace kiln::app

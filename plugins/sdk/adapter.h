@@ -59,9 +59,11 @@ struct Blob {
 
 struct Request {
     std::string_view json;
+    std::string_view media_type;   // that the user asked for; "": the plugin's choice
     std::vector<Blob> blobs;
 
     explicit Request(const kiln_request* r) : json(r->json ? r->json : "{}") {
+        if (KILN_HAS(r, media_type) && r->media_type) media_type = r->media_type;
         for (uint32_t i = 0; i < r->blob_count; i++) {
             const kiln_blob& b = *r->blobs[i];
             blobs.push_back({b.name,

@@ -50,8 +50,10 @@ struct HostEvents {
 class Session {
 public:
     // The request is handed over as it is: check it first (schema.h). Returns when everything is
-    // made; throws what the plugin, or a callback, reported.
-    void run(const Json& request, std::span<const HostBlob> blobs, const HostEvents& events);
+    // made; throws what the plugin, or a callback, reported. `media_type` is the one of the
+    // plugin's outputs that the user asked for; "": any.
+    void run(const Json& request, std::span<const HostBlob> blobs, const HostEvents& events,
+             const std::string& media_type = {});
 
 private:
     friend class Plugin;

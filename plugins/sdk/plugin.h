@@ -97,6 +97,8 @@ typedef struct kiln_request {
     uint32_t blob_count;
     const char* json;
     const kiln_blob* const* blobs; /* an array of pointers, so that kiln_blob can grow */
+    const char* media_type; /* of the outputs that describe() names, the one that the user asked
+                             * for, as by the extension of -o; NULL: the plugin's choice */
 } kiln_request;
 
 typedef struct kiln_progress {

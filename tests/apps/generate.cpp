@@ -56,6 +56,12 @@ TEST_CASE("the output flag takes a file, a name without extension, or a folder")
           "many.svg\nmany-2.svg\nmany-3.svg\n");
 }
 
+TEST_CASE("words may stand between flags") {
+    Workplace w;
+    CHECK(w.run({"template", "--seed", "3", "x", "--size", "2"}).out == "x-3.svg\n");
+    CHECK(w.run({"template", "--seed=3", "y", "-o", "z.svg"}).out == "z.svg\n");
+}
+
 TEST_CASE("flags come from the schema") {
     Workplace w;
     Finished f = w.run({"template", "--help"});

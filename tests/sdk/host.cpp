@@ -55,6 +55,8 @@ struct Echo {
         events.artifact(a);
         if (const Blob* blob = request.find("file"))
             events.artifact({1, "text/plain", std::string(blob->file_name), "", blob->data});
+        if (!request.media_type.empty())
+            events.artifact({2, std::string(request.media_type), "asked for", "", {}});
     }
 };
 
@@ -122,6 +124,17 @@ TEST_CASE("a request, its blobs and its results cross the interface whole") {
     CHECK(texts ==
           std::vector<std::string>{R"({"fail":"","word":"ünïcode"})", std::string("\0x\xff", 3)});
     CHECK(names == std::vector<std::string>{"echo", "a.bin"});
+}
+
+TEST_CASE("a plugin hears what kind of file was asked for, if one was") {
+    Session session = Plugin::from_table(table<Echo>(), "echo.so").create({});
+    std::vector<std::string> kinds;
+    HostEvents events;
+    events.artifact = [&](const ArtifactView& a) { kinds.push_back(a.media_type); };
+    session.run(Json::object(), {}, events);
+    CHECK(kinds == std::vector<std::string>{"text/plain"});
+    session.run(Json::object(), {}, events, "text/html");
+    CHECK(kinds.back() == "text/html");
 }
 
 TEST_CASE("each way to fail keeps its status and its words") {
