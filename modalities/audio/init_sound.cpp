@@ -36,9 +36,11 @@ InitSound::InitSound(const AudioRequest& r, const SoundLayout& layout)
     gain_ = peak > 1e-5f ? kLevel / peak : 1;
 
     choose_part(r);
+    // A latent is made anew if its middle is, and the one in the middle of the part in any case.
     for (int i = 0; i < layout.latents && to_ > from_; i++) {
         const int64_t middle = int64_t(i) * layout.hop + layout.hop / 2;
-        mask_.push_back(middle >= from_ && (middle < to_ || to_ == layout.samples) ? 1.0f : 0.0f);
+        const bool inside = middle >= from_ && (middle < to_ || to_ == layout.samples);
+        mask_.push_back(inside || (from_ + to_) / 2 / layout.hop == i ? 1.0f : 0.0f);
     }
     strength_ = r.strength.value_or(mask_.empty() ? 0.5 : 1.0);
     if (!(strength_ > 0 && strength_ <= 1))
@@ -50,7 +52,9 @@ InitSound::InitSound(const AudioRequest& r, const SoundLayout& layout)
 void InitSound::choose_part(const AudioRequest& r) {
     const double rate = layout_.sample_rate, length = double(layout_.samples) / rate;
     const int64_t end = int64_t(sound_.size());
-    const bool goes_on = end < layout_.samples;
+    // A moment that is missing, as after a change of rate, is silence.
+    const bool goes_on = layout_.samples - end >= layout_.hop;
+    if (!goes_on) sound_.resize(size_t(layout_.samples), 0.0f);
     if (goes_on) {
         from_ = std::max<int64_t>(0, end - int64_t(kFade * rate));
         to_ = layout_.samples;

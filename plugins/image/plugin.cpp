@@ -3,10 +3,11 @@
 #include <filesystem>
 
 #include "modalities/diffusion/sampler.h"
+#include "modalities/image/checkpoint.h"
 #include "plugins/image/description.h"
 #include "plugins/image/infotext.h"
-#include "plugins/image/models.h"
 #include "plugins/image/request.h"
+#include "plugins/sdk/models.h"
 #include "runtime/tune/tune.h"
 
 namespace kiln::image_plugin {
@@ -14,7 +15,6 @@ namespace kiln::image_plugin {
 class ImagePlugin {
 public:
     explicit ImagePlugin(const sdk::Options& options) : options_(options) {}
-
     static const char* describe() {
         static const std::string text = [] {
             Json d = Json::parse(kDescription);
@@ -24,11 +24,13 @@ public:
         }();
         return text.c_str();
     }
-    static std::string models(const sdk::Options& options) { return list_models(options); }
+    static std::string models(const sdk::Options& options) {
+        return sdk::list_models_by(options, "image", [](auto& p) { return open_checkpoint(p); });
+    }
 
     void run(const sdk::Request& request, const sdk::Events& events) try {
         Json json = Json::parse(request.json);
-        std::string model = find_model(options_, json.value("model", ""));
+        std::string model = sdk::find_model(options_, "image", json.value("model", ""));
         open(model, json, events);
         ImageRequest r = image_request(json, request, pipeline_->info());
         json["model"] = std::filesystem::path(model).stem().string();

@@ -1,12 +1,10 @@
-#include "plugins/image/models.h"
+#include "plugins/sdk/models.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "modalities/image/checkpoint.h"
-
-namespace kiln::image_plugin {
+namespace kiln::sdk {
 
 namespace fs = std::filesystem;
 
@@ -37,9 +35,9 @@ static std::string name_of(const fs::path& path) {
     return stem.empty() ? path.parent_path().filename().string() : stem;
 }
 
-std::vector<Model> models(const sdk::Options& options) {
+std::vector<Model> models(const Options& options, const std::string& plugin) {
     std::vector<Model> found;
-    fs::path own = fs::path(options.share) / "models" / "image";
+    fs::path own = fs::path(options.share) / "models" / plugin;
     if (!options.share.empty() && is_model(own)) found.push_back({"default", own.string(), true});
     for (const fs::path& place : places(options.models)) {
         if (is_model(place)) {
@@ -56,21 +54,21 @@ std::vector<Model> models(const sdk::Options& options) {
     return found;
 }
 
-std::string find_model(const sdk::Options& options, const std::string& wanted) {
+std::string find_model(const Options& options, const std::string& plugin,
+                       const std::string& wanted) {
     std::error_code ignored;
     if (!wanted.empty() && fs::exists(wanted, ignored)) return wanted;
-    std::vector<Model> all = models(options);
+    std::vector<Model> all = models(options, plugin);
     for (const Model& model : all)
         if (wanted.empty() ? model.is_default : model.name == wanted) return model.path;
     if (wanted.empty())
-        throw sdk::Failure(KILN_BAD_FILE, "the model that comes with Kiln is not in " +
-                                              options.share +
-                                              "/models/image; name another with --model");
+        throw Failure(KILN_BAD_FILE, "the model that comes with Kiln is not in " + options.share +
+                                         "/models/" + plugin + "; name another with --model");
     std::string names;
     for (const Model& model : all) names += (names.empty() ? "" : ", ") + model.name;
-    throw sdk::Failure(KILN_BAD_FILE,
-                       wanted + ": neither a file or folder nor one of the models there are: " +
-                           (names.empty() ? "none" : names));
+    throw Failure(KILN_BAD_FILE,
+                  wanted + ": neither a file or folder nor one of the models there are: " +
+                      (names.empty() ? "none" : names));
 }
 
 static uint64_t bytes_of(const fs::path& path) {
@@ -82,16 +80,17 @@ static uint64_t bytes_of(const fs::path& path) {
     return sum;
 }
 
-std::string list_models(const sdk::Options& options) {
+std::string list_models(const Options& options, const std::string& plugin,
+                        const std::function<Recognised(const std::string& path)>& recognise) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const Model& model : models(options)) {
-        auto checkpoint = open_checkpoint(model.path);
-        if (!checkpoint) {
-            options.log(KILN_LOG_INFO, checkpoint.error().message);
+    for (const Model& model : models(options, plugin)) {
+        const Recognised found = recognise(model.path);
+        if (found.family.empty()) {
+            options.log(KILN_LOG_INFO, found.refusal);
             continue;
         }
         list.push_back({{"name", model.name},
-                        {"family", checkpoint->family},
+                        {"family", found.family},
                         {"path", model.path},
                         {"bytes", bytes_of(model.path)},
                         {"default", model.is_default}});
@@ -99,4 +98,4 @@ std::string list_models(const sdk::Options& options) {
     return list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-}   // namespace kiln::image_plugin
+}   // namespace kiln::sdk

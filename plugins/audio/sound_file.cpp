@@ -1,0 +1,44 @@
+#include "plugins/audio/sound_file.h"
+
+#include "modalities/audio/loudness.h"
+#include "modalities/audio/spectrogram_image.h"
+
+namespace kiln::audio_plugin {
+
+SoundOptions sound_options(const Json& r, std::string_view asked) {
+    SoundOptions o;
+    const std::string format = r.value("format", std::string());
+    if (!format.empty()) o.format = take(sound_format(format));
+    if (!asked.empty() && (format.empty() || asked != media_type(o.format))) {
+        if (!format.empty())
+            usage("format: " + format + " is not what the file's name asks for, " +
+                  std::string(asked));
+        const std::string_view prefix = "audio/";
+        if (!asked.starts_with(prefix)) usage("a sound is no " + std::string(asked));
+        o.format = take(sound_format(asked.substr(prefix.size())));
+    }
+    const int bits = r.value("bits", 16);
+    o.type = bits == 16 ? SampleType::pcm16 : bits == 24 ? SampleType::pcm24 : SampleType::f32;
+    if (bits == 32 && o.format == SoundFormat::flac) usage("bits: FLAC holds 16 or 24");
+    return o;
+}
+
+std::vector<std::byte> sound_file(Sound sound, const Json& r, SoundOptions options) {
+    if (r.contains("rate")) sound = take(resample_sound(sound, r["rate"]));
+    if (r.contains("loudness"))
+        normalise_loudness(sound, {.integrated = r["loudness"].get<double>()});
+    options.tags = {{"title", r["prompt"]},
+                    {"software", "kiln " + r.value("version", std::string())},
+                    {"comment", r.dump(-1, ' ', false, Json::error_handler_t::replace)}};
+    return take(encode_sound(sound, options));
+}
+
+std::vector<std::byte> spectrogram_file(const std::shared_ptr<Device>& device, const Sound& sound,
+                                        const Json& r) {
+    if (!r.value("spectrogram", false)) return {};
+    const Image image = take(spectrogram_image(device, sound.samples, sound.sample_rate));
+    const std::string text = r.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return encode_png(image, {{"kiln", text}});
+}
+
+}   // namespace kiln::audio_plugin
