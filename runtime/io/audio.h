@@ -27,7 +27,7 @@ struct Sound {
 // "software" and "comment", each at most once.
 using SoundTags = std::vector<std::pair<std::string, std::string>>;
 
-// WAV (RIFF and RF64), AIFF, FLAC, Ogg Vorbis or Opus, and MP3. `where` begins every message. What
+// WAV (RIFF and RF64), AIFF, FLAC, and Ogg Vorbis or Opus. `where` begins every message. What
 // is no sound, is cut short or damaged, holds NaN or infinity, has more than 32 channels, a sample
 // rate beyond 1 Hz to 768 kHz or more than `max_samples`: Status::bad_file, saying what was seen.
 // Memory follows what is decoded, never what a header claims.

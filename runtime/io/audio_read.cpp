@@ -50,8 +50,7 @@ bool looks_like_sound(std::span<const std::byte> bytes) {
     const std::string_view kind = head.substr(0, 4), form = head.substr(8, 4);
     if (kind == "RIFF" || kind == "RF64") return form == "WAVE";
     if (kind == "FORM") return form == "AIFF" || form == "AIFC";
-    if (kind == "fLaC" || kind == "OggS" || head.starts_with("ID3")) return true;
-    return head[0] == '\xff' && (head[1] & '\xe6') == '\xe2';   // an MP3 frame of layer III
+    return kind == "fLaC" || kind == "OggS";
 }
 
 struct Opened {
@@ -64,7 +63,7 @@ Result<void> open(Opened& opened, std::span<const std::byte> bytes, const std::s
     if (bytes.empty()) return bad(where, "expected a sound, the file is empty");
     if (!looks_like_sound(bytes)) {
         const auto kind = kind_of_file(bytes.first(std::min<size_t>(bytes.size(), 64)));
-        return bad(where, "expected a sound (WAV, FLAC, Ogg, AIFF or MP3), found " +
+        return bad(where, "expected a sound (WAV, FLAC, Ogg or AIFF), found " +
                               std::string(kind.empty() ? "none of them" : kind));
     }
     const std::string_view head = as_text(bytes.first(4));
@@ -112,10 +111,8 @@ Result<Sound> decode_sound(std::span<const std::byte> bytes, const std::string& 
     if (sf_error(opened.file.get()))
         return bad(where, std::string("a damaged sound: ") + sf_strerror(opened.file.get()));
     if (frames == 0) return bad(where, "a sound without samples");
-    // MP3 does not say, but libsndfile guesses.
-    const bool knows = (opened.info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_MPEG &&
-                       opened.info.frames != SF_COUNT_MAX;
-    if (knows && frames < opened.info.frames)
+    // SF_COUNT_MAX where the format does not say.
+    if (frames < opened.info.frames && opened.info.frames != SF_COUNT_MAX)
         return bad(where, "a sound that is cut short: " + std::to_string(opened.info.frames) +
                               " frames were expected, there are " + std::to_string(frames));
     return sound;
