@@ -58,6 +58,10 @@ HifiGanConfig hifi_gan_config(const JsonObject& json) {
     take(json.check());
     HifiGanConfig c;
     const bool original = json.has("resblock") || json.has("num_mels");
+    const std::string type = take(json.string("model_type", original ? "" : "speecht5_hifigan"));
+    if (!original &&
+        (type != "speecht5_hifigan" || !(json.has("model_type") || json.has("upsample_rates"))))
+        throw ResultError(json.error("model_type", "expected a HiFi-GAN, found " + describe(type)));
     c.mels = integer(json, original ? "num_mels" : "model_in_dim", c.mels);
     c.sample_rate = integer(json, "sampling_rate", original ? 22050 : 16000, 1 << 20);
     c.channels = integer(json, "upsample_initial_channel", c.channels);

@@ -60,6 +60,21 @@ Result<VocoderFiles> VocoderFiles::open(const std::string& path) {
     return vocoder;
 }
 
+MelOptions vocoder_mel(const HifiGanConfig& c) {
+    MelOptions o = hifi_gan_mel();
+    const double highest = c.sample_rate / 2.0;
+    o.sample_rate = c.sample_rate;
+    o.hop = c.hop();
+    o.n_fft = c.fft ? c.fft : std::max(o.n_fft, o.hop);
+    o.window = c.window ? c.window : o.n_fft;
+    o.bands = c.mels;
+    o.low = c.low;
+    // The authors leave it open for all there is.
+    o.high = std::min(highest, c.high > 0 ? c.high : c.fft ? highest : 8000.0);
+    o.padding = std::max(0, (o.n_fft - o.hop) / 2);
+    return o;
+}
+
 static bool finite(std::span<const float> values) {
     return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "modalities/audio/hifi_gan.h"
+#include "modalities/audio/mel.h"
 #include "modalities/latent/resident.h"
 #include "runtime/graph/graph.h"
 
@@ -23,6 +24,10 @@ struct VocoderFiles {
     // are refused with the way to convert them. What is wrong is Status::bad_file.
     static Result<VocoderFiles> open(const std::string& path);
 };
+
+// The front end that a vocoder was trained with. Where its configuration does not say, as in those
+// of transformers, it is that of AudioLDM's: 1024 samples a window, up to 8 kHz.
+MelOptions vocoder_mel(const HifiGanConfig& config);
 
 struct VocoderOptions {
     Storage storage = Storage::as_file;
