@@ -97,8 +97,8 @@ def loss_of(out, wanted):
 
 
 def work(args, team, rank):
-    torch.manual_seed(args.seed * 64 + rank)
-    rng = np.random.default_rng([args.seed, rank])
+    torch.manual_seed(args.seed * 64 + rank + args.seen)
+    rng = np.random.default_rng([args.seed, rank, args.seen])
     mels, labels = load("judge", args.data)
     table = targets(labels)
     team.model.train()
@@ -114,13 +114,14 @@ def work(args, team, rank):
     def save():
         loop.store(team.average.state_dict(), args.out)
 
-    loop.train(team, rank, loop.Budget(args.minutes, samples=args.samples), args.batch,
-               loop.cosine(args.rate, 100), loss, save)
+    loop.train(team, rank, loop.Budget(args.minutes, samples=args.samples, seen=args.seen),
+               args.batch, loop.cosine(args.rate, 100), loss, save)
 
 
 def train(args):
     torch.manual_seed(args.seed)
-    model = group_norm.install(Judge()).to(memory_format=torch.channels_last)
+    model = read(args.resume) if args.resume else Judge()
+    model = group_norm.install(model).to(memory_format=torch.channels_last)
     team = Team(model, args.processes, lambda name, p: p.ndim > 1 and name[:5] != "heads")
     team.run(partial(work, args, team))
 
@@ -164,6 +165,8 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["train", "accuracy"])
     parser.add_argument("--data", default="data")
     parser.add_argument("--out", default="judge.pt")
+    parser.add_argument("--resume", default="", help="judge.pt to go on from")
+    parser.add_argument("--seen", type=int, default=0, help="the sounds that it has seen")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--samples", type=int, default=120000, help="sounds to see, with repeats")
     parser.add_argument("--batch", type=int, default=48)

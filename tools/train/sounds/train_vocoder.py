@@ -88,8 +88,8 @@ def main():
         model["vocoder"].load_state_dict(stored["weights"])
     if "discriminators" in stored:   # a folder has none
         model["discriminators"].load_state_dict(stored["discriminators"])
-    team = Team(model, args.processes, lambda name, p: p.ndim > 2 and "conv_p" not in name and
-                "last" not in name)
+    # Adam for all: Muon is slower here, as nothing normalises what the layers make.
+    team = Team(model, args.processes, lambda name, p: False)
     team.run(partial(work, args, team, Crops(args.data, args.mels), stored["seen"]))
 
 

@@ -21,7 +21,20 @@ SIZES = (2048, 1024, 512, 128)
 
 
 def make_vocoder():
-    return SpeechT5HifiGan(SpeechT5HifiGanConfig(**CONFIG))
+    """Begins with signals of about 1 in every layer, if log-mels are about -5 +- 4; residual
+    branches begin small."""
+    model = SpeechT5HifiGan(SpeechT5HifiGanConfig(**CONFIG))
+    with torch.no_grad():
+        for name, layer in model.named_modules():
+            if isinstance(layer, torch.nn.ConvTranspose1d):
+                taps = layer.kernel_size[0] / layer.stride[0]
+                layer.weight.normal_(0, (2 / (layer.in_channels * taps)) ** .5)
+            elif isinstance(layer, torch.nn.Conv1d):
+                gain = .2 if "convs2" in name else .1 if name == "conv_post" else 1
+                layer.weight.normal_(0, gain * (2 / layer.weight[0].numel()) ** .5)
+        model.conv_pre.weight /= 4
+        model.conv_pre.bias += 5 * model.conv_pre.weight.sum((1, 2))
+    return model
 
 
 @functools.cache
@@ -39,8 +52,9 @@ def stft_distance(found, wanted, sizes=SIZES):
     total = 0
     for size in sizes:
         a, b = spectrum(found, size), spectrum(wanted, size)
-        convergence = ((a - b).square().sum((1, 2)).add(1e-9).sqrt() /
-                       b.square().sum((1, 2)).add(1e-2).sqrt()).mean()
+        # Relative to the whole sound, silence taken as if magnitudes were .02.
+        convergence = ((a - b).square().mean((1, 2)).add(1e-9).sqrt() /
+                       b.square().mean((1, 2)).add(4e-4).sqrt()).mean()
         total = total + convergence + ((a + 1e-3).log() - (b + 1e-3).log()).abs().mean()
     return total / len(sizes)
 
