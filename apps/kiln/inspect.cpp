@@ -2,8 +2,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "apps/kiln/commands.h"
+#include "runtime/io/audio.h"
 #include "runtime/io/image.h"
 #include "runtime/io/magic.h"
 #include "runtime/io/tensor_file.h"
@@ -96,13 +98,27 @@ static Json families(const Global& global, const sdk::Registry& registry, const 
     return found;
 }
 
-// A picture: the texts that it carries, such as the parameters it was made with.
-static bool inspect_picture(const Global& global, const std::string& path) {
+using Texts = std::vector<std::pair<std::string, std::string>>;
+
+// The texts that a picture or a sound carries, such as the parameters it was made with; none: the
+// file is neither.
+static std::optional<Texts> texts_of(const std::string& path) {
     auto file = MappedFile::open(path);
-    if (!file || kind_of_file(file->bytes()) != "a PNG picture") return false;
-    auto texts = read_png_text(file->bytes(), path);
+    if (!file) return {};
+    const std::string_view kind = kind_of_file(file->bytes());
+    Result<Texts> texts = Texts();
+    if (kind == "a PNG picture")
+        texts = read_png_text(file->bytes(), path);
+    else if (kind.find(" sound") != kind.npos)
+        texts = read_sound_tags(file->bytes(), path);
+    else
+        return {};
     if (!texts) throw sdk::Failure(KILN_BAD_FILE, texts.error().message);
-    for (const auto& [keyword, text] : *texts) {
+    return *texts;
+}
+
+static void print(const Global& global, const std::string& path, const Texts& texts) {
+    for (const auto& [keyword, text] : texts) {
         if (global.json)
             std::printf(
                 "%s\n",
@@ -110,12 +126,14 @@ static bool inspect_picture(const Global& global, const std::string& path) {
         else
             std::printf("%s: %s\n", keyword.c_str(), text.c_str());
     }
-    return true;
 }
 
 int inspect(const Global& global, const sdk::Registry& registry, const std::string& path,
             bool all) {
-    if (inspect_picture(global, path)) return KILN_DONE;
+    if (const auto texts = texts_of(path)) {
+        print(global, path, *texts);
+        return KILN_DONE;
+    }
     std::error_code ignored;
     std::vector<std::string> files = {path};
     if (fs::is_directory(path, ignored)) {

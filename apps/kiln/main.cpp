@@ -125,11 +125,11 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
                            "Test and measure the kernels of the chosen device anew");
     line.models = app.add_subcommand("models", "What can be run")->group("Look");
     line.inspect =
-        app.add_subcommand("inspect", "What a checkpoint is, or what a picture was made with")
+        app.add_subcommand("inspect", "What a checkpoint is, or what a file was made with")
             ->group("Look");
     line.inspect
         ->add_option("file", line.file,
-                     "A .safetensors or .gguf file, a folder with some, or a PNG picture")
+                     "A .safetensors or .gguf file, a folder with some, a PNG picture or a sound")
         ->required()
         ->option_text(" ");
     line.inspect->add_flag("--all", line.all, "Every tensor, not only a summary");

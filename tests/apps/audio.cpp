@@ -87,6 +87,8 @@ TEST_CASE("words become a sound of the length and kind asked for", "[gpu]") {
         CHECK(made["cfg"] == 2.5);
     }
     CHECK(tags.size() >= 3);
+    CHECK_THAT(studio.place.run({"inspect", name}).out,
+               ContainsSubstring("title: rain on a roof") && ContainsSubstring("\"seed\":5"));
 }
 
 TEST_CASE("a seed makes the same file again, and another seed another one", "[gpu]") {

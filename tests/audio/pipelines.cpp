@@ -35,6 +35,12 @@ AudioRequest request_of(const nlohmann::json& c) {
     r.schedule = c.value("schedule", "default");
     r.seed = c.at("seed");
     r.count = r.batch = c.value("count", 1);
+    if (c.contains("init")) {
+        r.init = Sound{.sample_rate = 16000,
+                       .channels = 1,
+                       .samples = noise(c.at("init"), int64_t(r.seconds * 16000), 0.4f)};
+        r.strength = c.at("strength").get<double>();
+    }
     return r;
 }
 

@@ -14,8 +14,10 @@ import json
 import sys
 
 import diffusers
+import librosa
 import numpy as np
 import torch
+import torch.nn.functional as F
 import transformers
 from diffusers import AudioLDMPipeline, AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
@@ -126,6 +128,7 @@ CASES.update(
         "without guidance": case(cfg=1.0),
         "two at once": case(count=2, sampler="euler_a"),
         "empty": case(""),
+        "from a sound": case(init="sound", strength=0.5, steps=6),
     }
 )
 
@@ -268,6 +271,37 @@ def run(parts, tokenizer, request):
     return pipe(request["prompt"], **arguments).audios
 
 
+def heard(sound):
+    """A sound as the autoencoder knows it: AudioLDM's level and front end (its audioldm/audio)."""
+    sound = sound - sound.mean()
+    gain = 0.5 / sound.abs().max()
+    padded = F.pad(sound * gain, (0, -len(sound) % 640))
+    spectrum = torch.stft(padded, 1024, 160, window=torch.hann_window(1024), return_complex=True)
+    filters = librosa.filters.mel(sr=16000, n_fft=1024, n_mels=32, fmin=0, fmax=8000)
+    mel = torch.log(torch.clamp(torch.from_numpy(filters) @ spectrum.abs(), min=1e-5))
+    return mel.T[None, None, : len(padded) // 160], gain
+
+
+def run_from_sound(parts, tokenizer, request):
+    """Audio to audio, which AudioLDMPipeline has not: as diffusers does it from pictures."""
+    scheduler, vae = make_scheduler(request), parts["vae"]
+    pipe = AudioLDMPipeline(**parts, tokenizer=tokenizer, scheduler=scheduler)
+    label = pipe._encode_prompt(request["prompt"], "cpu", 1, True)
+    generator = torch.Generator().manual_seed(request["seed"])
+    sound = noise(request["init"], (int(request["seconds"] * 16000),)) * 0.4
+    mel, gain = heard(sound)
+    z = vae.encode(mel).latent_dist.sample(generator) * vae.config.scaling_factor
+    scheduler.set_timesteps(request["steps"])
+    times = scheduler.timesteps[request["steps"] - int(request["steps"] * request["strength"]) :]
+    x = scheduler.add_noise(z, torch.randn(z.shape, generator=generator), times[:1])
+    for t in times:
+        both = parts["unet"](torch.cat([x, x]), t, None, class_labels=label).sample
+        without, given = both.chunk(2)
+        x = scheduler.step(without + 2.5 * (given - without), t, x).prev_sample
+    made = pipe.mel_spectrogram_to_waveform(pipe.decode_latents(x))[:, : len(sound)]
+    return (made * min(1 / gain, 1 / made.abs().max())).numpy()
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     diffusers.utils.logging.set_verbosity_error()
@@ -279,7 +313,7 @@ def main():
     tokenizer = RobertaTokenizer.from_pretrained(OUT / "roberta")
     requests, files = {}, [{}]
     for name, request in CASES.items():
-        sound = run(parts, tokenizer, request)
+        sound = (run_from_sound if "init" in request else run)(parts, tokenizer, request)
         values = torch.from_numpy((sound * 32767).round().astype(np.int16))
         if sum(v.numel() * 2 for v in files[-1].values()) + values.numel() * 2 > LIMIT:
             files.append({})
