@@ -62,8 +62,7 @@ bool fits_registers(const Caps& caps, int64_t width, const AttentionTile& tile,
 bool fits(const Caps& caps, const AttentionWork& w, const AttentionTile& tile) {
     if (!attends_halves(w)) return false;
     const MatrixShape* shape = shape_for(caps, tile);
-    const bool known = caps.subgroup_size_control || caps.subgroup_min == caps.subgroup_max;
-    return shape && known && caps.subgroup_shuffle &&
+    return shape && knows_subgroup(caps) && caps.subgroup_shuffle &&
            share_of(tile).subgroup == matrix_subgroup(caps) &&
            threads_of(tile) <= caps.invocations && threads_of(tile) <= caps.workgroup_size[0] &&
            shared_bytes(caps, w.width, tile, *shape) <= caps.shared_memory &&

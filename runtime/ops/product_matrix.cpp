@@ -43,7 +43,7 @@ uint32_t shared_bytes(const ProductTile& tile, const MatrixShape& shape, bool ga
 bool fits_tile(const Caps& caps, const Product& p, const ProductTile& tile) {
     const MatrixShape* shape = shape_for(caps, share_of(tile));
     if (shape && p.gated && share_of(tile).columns % (2 * shape->n)) return false;
-    return shape && caps.subgroup_size_control && tile.shape[3] == matrix_subgroup(caps) &&
+    return shape && knows_subgroup(caps) && tile.shape[3] == matrix_subgroup(caps) &&
            threads_of(tile) <= caps.invocations && threads_of(tile) <= caps.workgroup_size[0] &&
            shared_bytes(tile, *shape, p.gated) <= caps.shared_memory;
 }
@@ -121,7 +121,7 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
                                         .statistics = p.statistics_or_any(),
                                         .factors = p.factors_or_any()},
                                        product_args<Args>(p), constants, product_grid(p, tile));
-    launch.subgroup_size = share.subgroup;
+    if (lowering.caps().subgroup_size_control) launch.subgroup_size = share.subgroup;
     lowering.launch(std::move(launch));
 }
 
@@ -139,6 +139,10 @@ bool is_plain(const Product& p) {
 uint32_t matrix_subgroup(const Caps& caps) {
     if (caps.vendor_id == vendor::intel) return caps.subgroup_min;
     return caps.vendor_id == vendor::amd ? std::min(caps.subgroup_max, 64u) : caps.subgroup_size;
+}
+
+bool knows_subgroup(const Caps& caps) {
+    return caps.subgroup_size_control || caps.subgroup_min == caps.subgroup_max;
 }
 
 bool turns_b(const Caps& caps, bool on_cpu) {

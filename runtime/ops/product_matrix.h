@@ -16,6 +16,9 @@ bool multiplies_halves(const Caps& caps, const Product& product, uint32_t depth)
 // Subgroups as large as each vendor's compiler takes without spilling.
 uint32_t matrix_subgroup(const Caps& caps);
 
+// Whether a kernel's subgroups have a size that is known: a required one, or the only one.
+bool knows_subgroup(const Caps& caps);
+
 // Whether B that lies by rows is transposed on its way into shared memory: matrix loads of its
 // columns are slow on some. CPU drivers have it either way, for tests.
 bool turns_b(const Caps& caps, bool on_cpu);
