@@ -101,6 +101,8 @@ std::vector<OpCase> make_cases() {
     }));
     cases.push_back(light_case("upsample", image, 0,
                                [](const Tensor& x) { return upsample_nearest(x, 128, 128); }));
+    cases.push_back(
+        light_case("stft", {1, 160000}, 100, [](const Tensor& x) { return stft(x, {}); }));
     size_t in_f32 = cases.size();
     for (size_t i = 0; i < in_f32; i++) {
         cases.push_back(cases[i]);

@@ -49,7 +49,8 @@ Result<std::vector<float>> griffin_lim(const std::shared_ptr<Device>& device,
                                        const GriffinLimOptions& options = {}, int64_t samples = 0,
                                        const GriffinLimEvents& events = {});
 
-// Any mel spectrogram [frames, bands] as the front end makes it to frames * hop samples.
+// Any mel spectrogram [frames, bands] as the front end makes it to frames * hop samples. It is
+// taken whole: a second of AudioLDM's takes 3.4 MB of device memory.
 Result<std::vector<float>> griffin_lim_of_mel(const std::shared_ptr<Device>& device,
                                               std::span<const float> mel,
                                               const MelOptions& front_end,
