@@ -94,6 +94,10 @@ void launch_variant(Lowering& lowering, const Product& product, const ProductVar
 bool prefers_winograd(const Lowering& lowering, const Product& product);
 double convolution_time(const Lowering& lowering, const Product& product);   // of the faster way
 void launch_winograd(Lowering& lowering, const Product& product, std::string_view op);
+// The same along a line, where taps may be any number and dilated ("conv.winograd_line 4"):
+// winograd_line.cpp.
+bool prefers_winograd_line(const Lowering& lowering, const Product& product);
+void launch_winograd_line(Lowering& lowering, const Product& product, std::string_view op);
 
 // Texel buffers reach all that this product reads.
 bool reads_texels(const Caps& caps, const Product& product);
