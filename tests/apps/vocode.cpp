@@ -6,7 +6,9 @@
 
 #include "runtime/io/audio.h"
 #include "runtime/io/file.h"
+#include "runtime/io/json.h"
 #include "tests/apps/command.h"
+#include "tests/support/hashed_model.h"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -77,6 +79,24 @@ TEST_CASE("an array becomes sound; loudness and names are as asked for") {
     const Sound sound = take(read_sound(w.path("tone-3.wav").string()));
     CHECK(sound.sample_rate == 16000);   // 64 bands are AudioLDM's
     CHECK(sound.frames() == 40 * 160);
+}
+
+TEST_CASE("a HiFi-GAN in a model's folder makes sound of a sound", "[gpu]") {
+    Place w;
+    const Json golden = take(read_json(KILN_GOLDEN_DIR "/audio/tiny.vocoder.json"));
+    Tensors tensors;
+    collect(golden.at("tensors"), "", tensors);
+    for (auto& [name, tensor] : tensors) tensor.second = weight(name, tensor.first);
+    write_tensors(w.path("model/vocoder/model.safetensors"), tensors);
+    w.write("model/vocoder/config.json", golden.at("config").dump());
+    const Finished f = w.vocode({"in.wav", "-m", "model", "-o", "out.wav", "--bits", "32"});
+    INFO(f.err);
+    if (f.status == 4) SKIP("no device");
+    CHECK(f.status == 0);
+    CHECK_THAT(f.err, ContainsSubstring("multi-resolution STFT distance"));
+    const Sound sound = take(read_sound(w.path("out.wav").string()));
+    CHECK(sound.frames() == 12000);
+    CHECK(Json::parse(w.comment("out.wav"))["vocoder"] == "model");
 }
 
 TEST_CASE("bad input ends in a clear error and leaves nothing behind") {
