@@ -5,8 +5,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <memory>
 
-#include "modalities/audio/pipeline.h"
-#include "tests/audio/models.h"
+#include "tests/audio/short_sounds.h"
 #include "tests/support/full_size.h"
 
 using namespace kiln;
@@ -14,17 +13,6 @@ using namespace kiln::test;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-// Opened once a process: the model is written to a folder, loaded, and the folder goes.
-AudioPipeline& pipeline() {
-    static const auto open = [] {
-        const TemporaryFolder folder("pipeline-audioldm");
-        write_audioldm(folder.path);
-        return std::make_unique<AudioPipeline>(
-            take(AudioPipeline::open(test_device(), folder.path.string())));
-    }();
-    return *open;
-}
 
 AudioRequest request_of(const nlohmann::json& c) {
     AudioRequest r{.prompt = c.at("prompt"), .seconds = c.at("seconds"), .steps = c.at("steps")};
@@ -64,22 +52,6 @@ std::vector<float> sixteen_bits(const Safetensors& file, const std::string& name
         values.push_back(float(int16_t(uint16_t(bytes[i]) | uint16_t(bytes[i + 1]) << 8)) /
                          32767.0f);
     return values;
-}
-
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-    REQUIRE(a.size() == b.size());
-    double largest = 0;
-    for (size_t i = 0; i < a.size(); i++)
-        largest = std::max(largest, std::abs(double(a[i]) - double(b[i])));
-    return largest;
-}
-
-AudioRequest short_request() {
-    return {.prompt = "rain on a roof", .seconds = 0.3, .steps = 2, .sampler = "ddim", .seed = 3};
-}
-
-std::vector<float> samples_of(const AudioRequest& request) {
-    return take(pipeline().run(request)).at(0).sound.samples;
 }
 
 // A chirp at `rate` with `channels` copies.
@@ -172,37 +144,6 @@ TEST_CASE("a run that is cancelled makes nothing", "[gpu]") {
         pipeline().run(r, {.progress = {}, .cancelled = [&] { return ++asked > 2; }});
     REQUIRE(!takes);
     CHECK(takes.error().status == Status::interrupted);
-}
-
-TEST_CASE("a longer sound is made in windows that overlap", "[gpu]") {
-    AudioRequest r = short_request();
-    r.seconds = 1;   // 25 latents
-    r.window = 0;
-    const auto whole = samples_of(r);
-    r.window = 0.32;   // 8 latents
-    const auto windows = samples_of(r);
-    CHECK(whole.size() == windows.size());
-    CHECK(largest_difference(whole, windows) > 1e-3);
-    r.window = 5;   // nothing to divide
-    CHECK(largest_difference(whole, samples_of(r)) == 0);
-}
-
-TEST_CASE("a loop has the length of whole latents, and its end goes over into its beginning",
-          "[gpu]") {
-    AudioRequest r = short_request();
-    r.seconds = 0.5;   // 12.5 latents of 640 samples
-    const auto line = samples_of(r);
-    r.loop = true;
-    const auto loop = samples_of(r);
-    REQUIRE(loop.size() == 13 * 640);
-    // The step over the end beside the steps within, in one unit: their root mean square.
-    const auto jump = [](const std::vector<float>& x) {
-        double sum = 0;
-        for (size_t i = 1; i < x.size(); i++) sum += std::pow(double(x[i]) - x[i - 1], 2);
-        return std::abs(double(x.front()) - x.back()) / std::sqrt(sum / double(x.size() - 1));
-    };
-    CHECK(jump(loop) < 3);
-    CHECK(line.size() == 8000);
 }
 
 TEST_CASE("a sound to start from may have any rate, channels and level", "[gpu]") {
