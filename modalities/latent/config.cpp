@@ -169,6 +169,33 @@ void check_divisible(const JsonObject& json, const UNetConfig& c) {
     }
 }
 
+// AudioLDM 2 lists what the transformers of a layer look at, for every level: null is x itself.
+void read_contexts(const JsonObject& json, UNetConfig& c) {
+    constexpr std::string_view key = "cross_attention_dim";
+    const size_t levels = c.channels.size(), most = 4;
+    const Json found = json.has(key) ? json.value().at(std::string(key)) : Json();
+    const bool listed = found.is_array() && !found.empty() && found[0].is_array();
+    if (!listed) {
+        c.context = a_level(json, key, levels, 1280);
+        return;
+    }
+    if (found.size() != levels) throw ResultError(json.error(key, "expected one entry a level"));
+    for (const Json& chain : found) {
+        if (!chain.is_array() || chain.empty() || chain.size() > most)
+            throw ResultError(json.error(key, "expected 1 to 4 widths a level"));
+        std::vector<int>& widths = c.chains.emplace_back();
+        for (const Json& width : chain) {
+            const bool fits = width.is_number_integer() && width.get<int64_t>() >= 1 &&
+                              width.get<int64_t>() <= 1 << 16;
+            if (!fits && !width.is_null())
+                throw ResultError(
+                    json.error(key, "expected a width or null; found " + describe(width)));
+            widths.push_back(fits ? width.get<int>() : 0);
+        }
+        c.context.push_back(widths[0] || widths.size() < 2 ? widths[0] : widths[1]);
+    }
+}
+
 UNetConfig unet_config(const JsonObject& json) {
     take(json.check());
     UNetConfig c;
@@ -193,7 +220,7 @@ UNetConfig unet_config(const JsonObject& json) {
     c.heads = a_level(
         json, json.has("num_attention_heads") ? "num_attention_heads" : "attention_head_dim",
         levels, 8);
-    c.context = a_level(json, "cross_attention_dim", levels, 1280);
+    read_contexts(json, c);
     c.only_cross_attention = flags_a_level(json, "only_cross_attention", levels);
     c.norm_groups = positive(json, "norm_num_groups", 32);
     c.norm_eps = float(take(json.number("norm_eps", 1e-5)));

@@ -26,6 +26,10 @@ struct UNetConfig {
     std::vector<int> heads;   // a level
     // Width of the text, a level; 0 where both attentions of a block are self-attention.
     std::vector<int> context;
+    // Transformers that follow one another in every layer of a level, by the width of what each
+    // looks at beside itself (0: nothing). The first two look at the text, the others at a second
+    // one. Empty: one, of the width of the text.
+    std::vector<std::vector<int>> chains;
     std::vector<bool> only_cross_attention;   // a level: self-attention looks at the text instead
     int norm_groups = 32;
     float norm_eps = 1e-5f;
@@ -44,6 +48,9 @@ struct UNetConfig {
 
     int levels() const { return int(channels.size()); }
     int factor() const { return 1 << (levels() - 1); }
+    std::vector<int> chain(int level) const {
+        return chains.empty() ? std::vector<int>{context[size_t(level)]} : chains[size_t(level)];
+    }
     // Of the embedding that residual blocks see.
     int block_time_width() const { return concatenates_class ? 2 * time_width : time_width; }
 };

@@ -20,6 +20,8 @@ DenoiserNetwork unet_network(const std::shared_ptr<Device>& device, const Checkp
         return unet({.latent = in.latent,
                      .timestep = in.timestep,
                      .context = in["context"],
+                     .second_context = in["second_context"],
+                     .second_mask = in["second_mask"],
                      .pooled = in["pooled"],
                      .time_ids = in["time_ids"],
                      .guidance = in["guidance"],

@@ -3,6 +3,7 @@
 // section 3.3; Podell et al. SDXL. 2023, section 2. Images are [n, h, w, c]; names are those of
 // diffusers.
 #pragma once
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -26,6 +27,12 @@ struct SelfAttention {
     }
 };
 
+// What is attended to beside x: states [n, s, c], and, where some are padding, what hides their
+// keys [n, 1, 1, s].
+struct Text {
+    Tensor states, hidden;
+};
+
 struct CrossAttention {
     Linear q;
     Linears kv;
@@ -37,9 +44,12 @@ struct CrossAttention {
           kv({s / "to_k", s / "to_v"}, c_context, c, false),
           out(s / "to_out" / 0, c, c),
           heads(heads) {}
-    Tensor operator()(const Tensor& x, const Tensor& context) const {
-        const std::vector<Tensor> y = kv(context);
-        return out(attention(q(x), y[0], y[1], {.heads = heads}));
+    Tensor operator()(const Tensor& x, const Text& text) const {
+        const std::vector<Tensor> y = kv(text.states);
+        const Tensor& hidden = text.hidden;
+        const Tensor bias =
+            hidden ? broadcast_to(hidden, {hidden[0], 1, x[1], hidden[3]}) : Tensor();
+        return out(attention(q(x), y[0], y[1], {.heads = heads}, bias));
     }
 };
 
@@ -51,7 +61,7 @@ struct FeedForward {   // GEGLU
     Tensor operator()(const Tensor& x) const { return out(geglu(in(x))); }
 };
 
-// Attention over x itself or, where c_context is not 0, over a context.
+// Attention over x itself or, where c_context is not 0, over a text.
 struct EitherAttention {
     std::optional<SelfAttention> self;
     std::optional<CrossAttention> cross;
@@ -62,8 +72,8 @@ struct EitherAttention {
         else
             self.emplace(s, c, heads);
     }
-    Tensor operator()(const Tensor& x, const Tensor& context) const {
-        return self ? (*self)(x) : (*cross)(x, context);
+    Tensor operator()(const Tensor& x, const Text& text) const {
+        return self ? (*self)(x) : (*cross)(x, text);
     }
 };
 
@@ -79,10 +89,9 @@ struct TransformerBlock {
           first(s / "attn1", c, only_cross ? c_context : 0, heads),
           second(s / "attn2", c, c_context, heads),
           feed_forward(s / "ff", c) {}
-    Tensor operator()(Tensor x,
-                      const Tensor& context) const {   // x [n, h*w, c], context [n, s, c_context]
-        x = x + first(norm1(x), context);
-        x = x + second(norm2(x), context);
+    Tensor operator()(Tensor x, const Text& text) const {   // x [n, h*w, c]
+        x = x + first(norm1(x), text);
+        x = x + second(norm2(x), text);
         return x + feed_forward(norm3(x));
     }
 };
@@ -99,10 +108,10 @@ struct SpatialTransformer {
         for (int i = 0; i < depth; i++)
             blocks.emplace_back(s / "transformer_blocks" / i, c, c_context, heads, only_cross);
     }
-    Tensor operator()(const Tensor& x, const Tensor& context) const {
+    Tensor operator()(const Tensor& x, const Text& text) const {
         const Shape line{x[0], x[1] * x[2], x[3]};   // [n, h*w, c]
         Tensor h = in(reshape(norm(x), line));
-        for (const auto& block : blocks) h = block(h, context);
+        for (const auto& block : blocks) h = block(h, text);
         return reshape(reshape(x, line) + out(h), x.shape());
     }
 };
@@ -128,19 +137,34 @@ struct TimeEmbedding {
     }
 };
 
-// One level of the U-Net: residual blocks, a transformer after each where the level has them, and
+// What the transformers of a layer are told, and they themselves: one but for AudioLDM 2 (Liu et
+// al. AudioLDM 2. 2023), where the first two look at one text and the others at another.
+using Texts = std::array<Text, 2>;
+
+struct TransformerChain {
+    std::vector<SpatialTransformer> links;
+
+    Tensor operator()(Tensor x, const Texts& texts) const {
+        for (size_t i = 0; i < links.size(); i++) x = links[i](x, texts[i > 1]);
+        return x;
+    }
+};
+
+// One level of the U-Net: residual blocks, transformers after each where the level has them, and
 // the step to the next level.
 struct UNetLevel {
     std::vector<ResBlock> resnets;
-    std::vector<SpatialTransformer> attentions;   // none, or one a residual block
+    std::vector<TransformerChain> attentions;   // none, or one a residual block
     std::optional<Downsample> down;
     std::optional<Upsample> up;
 };
 
 struct UNetInputs {
-    Tensor latent;              // [n, h, w, in_channels]
-    Tensor timestep;            // [n], may be fractional
-    Tensor context;             // [n, s, context]; not of models without one
+    Tensor latent;     // [n, h, w, in_channels]
+    Tensor timestep;   // [n], may be fractional
+    Tensor context;    // [n, s, context]; not of models without one
+    // [n, t, c] and 1 for text, 0 for padding [n, t]; models with two texts only
+    Tensor second_context, second_mask;
     Tensor pooled;              // [n, c]: the text as one vector; models with text_time only
     Tensor time_ids;            // [n, ids]: sizes and crops; models with text_time only
     Tensor guidance;            // [n, guidance_width]; distilled models only
@@ -157,7 +181,7 @@ struct UNet {
     std::optional<Embedding> label_table;
     std::vector<UNetLevel> down, up;
     std::vector<ResBlock> mid_resnets;
-    std::optional<SpatialTransformer> mid_attention;
+    std::optional<TransformerChain> mid_attention;
     GroupNorm norm_out;
     Conv2d conv_out;
 
@@ -177,27 +201,27 @@ struct UNet {
 
     Tensor operator()(const UNetInputs& in) const {   // -> [n, h, w, out_channels]
         const Tensor t = time_embedding(in);
-        const Tensor context = in.context ? as(in.context, in.dtype) : Tensor();
+        const Texts texts = texts_of(in);
         Tensor h =
             as(conv_in(config.center_input ? affine(in.latent, 2, -1) : in.latent), in.dtype);
         std::vector<Tensor> skips = {h};
         for (const UNetLevel& level : down) {
             for (size_t i = 0; i < level.resnets.size(); i++) {
                 h = level.resnets[i](h, t);
-                if (!level.attentions.empty()) h = level.attentions[i](h, context);
+                if (!level.attentions.empty()) h = level.attentions[i](h, texts);
                 skips.push_back(h);
             }
             if (level.down) skips.push_back(h = (*level.down)(h));
         }
         for (size_t i = 0; i < mid_resnets.size(); i++) {
-            if (i == 1) h = (*mid_attention)(h, context);
+            if (i == 1) h = (*mid_attention)(h, texts);
             h = mid_resnets[i](h, t);
         }
         for (const UNetLevel& level : up) {
             for (size_t i = 0; i < level.resnets.size(); i++) {
                 h = level.resnets[i](concat({h, skips.back()}, 3), t);
                 skips.pop_back();
-                if (!level.attentions.empty()) h = level.attentions[i](h, context);
+                if (!level.attentions.empty()) h = level.attentions[i](h, texts);
             }
             // To the size of the next skip, which is not twice this one where a size was odd.
             if (level.up) h = (*level.up)(h, skips.back()[1], skips.back()[2]);
@@ -208,6 +232,14 @@ struct UNet {
 private:
     TimestepOptions sinusoids() const {
         return {.flip_sin_to_cos = config.flip_sin_to_cos, .shift = config.freq_shift};
+    }
+
+    static Texts texts_of(const UNetInputs& in) {
+        const auto text = [&](const Tensor& t) { return t ? as(t, in.dtype) : t; };
+        Texts texts = {Text{text(in.context), {}}, Text{text(in.second_context), {}}};
+        if (const Tensor& mask = in.second_mask)
+            texts[1].hidden = reshape(affine(mask, 10000, -10000), {mask[0], 1, 1, mask[1]});
+        return texts;
     }
 
     // What every residual block sees: silu of the sum of all embeddings, [n, block_time_width()].
@@ -262,10 +294,15 @@ private:
     ResBlock resnet(Scope s, int c_in, int c_out) const {
         return {s, c_in, c_out, config.block_time_width(), config.norm_groups, config.norm_eps};
     }
-    SpatialTransformer transformer(Scope s, int level, int depth, bool only_cross) const {
-        return {
-            s,          config.channels[level], config.context[level], config.heads[level], depth,
-            only_cross, config.norm_groups};
+    // Those after residual block `layer` of a level; `s` holds all of the level.
+    TransformerChain transformers(Scope s, int level, int layer, int depth, bool only_cross) const {
+        const std::vector<int> chain = config.chain(level);
+        TransformerChain made;
+        for (int i = 0; i < int(chain.size()); i++)
+            made.links.emplace_back(s / (layer * int(chain.size()) + i), config.channels[level],
+                                    chain[size_t(i)], config.heads[level], depth, only_cross,
+                                    config.norm_groups);
+        return made;
     }
 
     void add_down(Scope s, int level, std::vector<int>& skips) {
@@ -274,9 +311,9 @@ private:
         for (int i = 0; i < config.layers[level]; i++) {
             here.resnets.push_back(resnet(s / "resnets" / i, skips.back(), c));
             if (config.down_attention[level])
-                here.attentions.push_back(transformer(s / "attentions" / i, level,
-                                                      config.down_depth[level][i],
-                                                      config.only_cross_attention[level]));
+                here.attentions.push_back(transformers(s / "attentions", level, i,
+                                                       config.down_depth[level][i],
+                                                       config.only_cross_attention[level]));
             skips.push_back(c);
         }
         if (level + 1 == config.levels()) return;
@@ -288,7 +325,7 @@ private:
         const int level = config.levels() - 1, c = config.channels[level];
         mid_resnets.push_back(resnet(s / "resnets" / 0, c, c));
         if (config.mid_depth.empty()) return;
-        mid_attention = transformer(s / "attentions" / 0, level, config.mid_depth[0], false);
+        mid_attention = transformers(s / "attentions", level, 0, config.mid_depth[0], false);
         mid_resnets.push_back(resnet(s / "resnets" / 1, c, c));
     }
 
@@ -301,9 +338,9 @@ private:
             skips.pop_back();
             c_in = c;
             if (config.up_attention[i])
-                here.attentions.push_back(transformer(s / "attentions" / j, level,
-                                                      config.up_depth[i][j],
-                                                      config.only_cross_attention[level]));
+                here.attentions.push_back(transformers(s / "attentions", level, j,
+                                                       config.up_depth[i][j],
+                                                       config.only_cross_attention[level]));
         }
         if (level > 0) here.up.emplace(s / "upsamplers" / 0, c);
     }
