@@ -54,6 +54,7 @@ bool looks_like_sound(std::span<const std::byte> bytes) {
 }
 
 struct Opened {
+    std::vector<std::byte> plain;   // of WAV files: what libsndfile is to see
     SoundMemory memory;
     SF_INFO info{};
     SoundFile file;
@@ -71,6 +72,12 @@ Result<void> open(Opened& opened, std::span<const std::byte> bytes, const std::s
     if (end)
         return bad(where, "a sound that is cut short: at least " + std::to_string(end) +
                               " bytes were expected, there are " + std::to_string(bytes.size()));
+    if (head == "RIFF" || head == "RF64") {
+        opened.plain = wav_without_lists(bytes);
+        if (opened.plain.empty())
+            return bad(where, "a damaged sound: a WAV file needs fmt and data");
+        bytes = opened.plain;
+    }
     opened.memory.source = bytes;
     opened.file = open_sound(opened.memory, opened.info);
     if (!opened.file) return bad(where, std::string("a damaged sound: ") + sf_strerror(nullptr));
@@ -127,7 +134,7 @@ Result<Sound> read_sound(const std::string& path, int64_t max_samples) {
 Result<SoundTags> read_sound_tags(std::span<const std::byte> bytes, const std::string& where) {
     Opened opened;
     if (auto ok = open(opened, bytes, where); !ok) return ok.error();
-    if (as_text(bytes.first(4)) == "RIFF") return wav_tags(bytes);
+    if (!opened.plain.empty()) return wav_tags(bytes);
     SoundTags tags;
     for (const SoundTagName& tag : sound_tag_names()) {
         const char* text = sf_get_string(opened.file.get(), tag.number);

@@ -39,6 +39,25 @@ std::optional<RiffChunk> find_chunk(std::span<const std::byte> riff, std::string
     return {};
 }
 
+std::vector<std::byte> wav_without_lists(std::span<const std::byte> wav) {
+    std::vector<std::byte> plain(wav.begin(), wav.begin() + 12);
+    for (const char* id : {"ds64", "fmt ", "fact", "data"}) {
+        const auto chunk = find_chunk(wav, id);
+        const bool needed = id == std::string_view("fmt ") || id == std::string_view("data");
+        if (!chunk && needed) return {};
+        if (!chunk) continue;
+        // Programs that write to a pipe say 0 or all ones of samples that go on to the end.
+        const bool open = chunk->id == "data" && (chunk->size == 0 || chunk->size == 0xffffffff);
+        const size_t left = wav.size() - chunk->begin;
+        const auto part =
+            wav.subspan(chunk->begin - 8, 8 + (open ? left : std::min(chunk->size, left)));
+        plain.insert(plain.end(), part.begin(), part.end());
+        if (plain.size() % 2) plain.push_back(std::byte{0});
+    }
+    write_u32(plain.data() + 4, std::min<size_t>(plain.size() - 8, 0xffffffff));
+    return plain;
+}
+
 void insert_wav_tags(std::vector<std::byte>& wav, const SoundTags& tags) {
     std::string info = "INFO";
     for (const SoundTagName& known : sound_tag_names())

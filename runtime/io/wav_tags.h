@@ -20,6 +20,11 @@ struct RiffChunk {
 std::optional<RiffChunk> find_chunk(std::span<const std::byte> riff, std::string_view id,
                                     size_t from = 12);
 
+// The same sound without what does not say how its samples lie: libsndfile 1.2 never comes back
+// from a list whose parts lie about their size. Of RIFF and RF64; empty where format or samples
+// are missing.
+std::vector<std::byte> wav_without_lists(std::span<const std::byte> wav);
+
 // Puts the tags before the samples of a whole WAV file. Their names are known ones.
 void insert_wav_tags(std::vector<std::byte>& wav, const SoundTags& tags);
 // What is there of them, in the order of sound_tag_names().

@@ -192,6 +192,20 @@ TEST_CASE("lies in a header are refused before memory follows them") {
     fails_with(decode(Wav{.kind = 3, .bits = 32, .samples = floats}.bytes()), "frame 1 holds NaN");
 }
 
+TEST_CASE("a list whose parts lie about their size is passed over") {
+    const std::string samples(64, '\1'), wav = Wav{.samples = samples}.bytes();
+    for (const char* kind : {"LIST", "INFO"}) {
+        std::string list = kind;   // of 16 bytes: a part of -8, after which it begins again
+        list += std::string("\x10\0\0\0INFOIART\xf8\xff\xff\xff????", 20);
+        std::string hostile = wav;
+        hostile.insert(12, list);
+        INFO(kind);
+        CHECK(take(decode(hostile)).frames() == 32);
+        CHECK(take(read_sound_tags(as_bytes(hostile), "sound")).empty());
+    }
+    fails_with(decode(wav.substr(0, 36)), "needs fmt and data");
+}
+
 TEST_CASE("what a format cannot hold is refused") {
     const auto status = [](const Sound& sound, const SoundOptions& options) {
         const auto bytes = encode_sound(sound, options);
