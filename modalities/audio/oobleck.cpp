@@ -49,10 +49,9 @@ OobleckConfig oobleck_config(const JsonObject& json) {
         throw ResultError(json.error("audio_channels",
                                      "expected 1 or 2; found " + std::to_string(c.audio_channels)));
     for (int stride : c.strides)
-        if (stride % 2 && stride > 1)
-            throw ResultError(
-                json.error("downsampling_ratios",
-                           "expected 1 or even numbers; found " + std::to_string(stride)));
+        if (stride % 2)
+            throw ResultError(json.error("downsampling_ratios",
+                                         "expected even numbers; found " + std::to_string(stride)));
     if (c.factor() > 1 << 16)
         throw ResultError(json.error("downsampling_ratios", "more than 65536 samples a latent"));
     return c;
@@ -64,6 +63,25 @@ int OobleckConfig::factor() const {
     int64_t product = 1;
     for (int stride : strides) product = std::min<int64_t>(product * stride, 1 << 20);
     return int(product);
+}
+
+namespace {
+constexpr int kUnits = 3 * (1 + 3 + 9);   // samples to either side that OobleckUnits look at
+}
+
+int OobleckConfig::decoder_halo() const {
+    int reach = 3;   // of the last convolution, at the rate of the waveform
+    for (int stride : strides) {
+        reach += kUnits;
+        reach = (reach + stride + stride / 2 - 1) / stride;   // a kernel of two strides
+    }
+    return reach + 3;
+}
+
+int OobleckConfig::encoder_halo() const {
+    int reach = 1;   // of the last convolution, in latents
+    for (size_t i = strides.size(); i-- > 0;) reach = reach * strides[i] + strides[i] / 2 + kUnits;
+    return (reach + 3 + factor() - 1) / factor();
 }
 
 Result<OobleckConfig> parse_oobleck_config(const JsonObject& json) {

@@ -20,6 +20,9 @@ struct OobleckConfig {
     int sample_rate = 44100;   // Hz
 
     int factor() const;   // samples a latent
+    // What a latent's samples depend on, and a latent on, to either side: latents.
+    int decoder_halo() const;
+    int encoder_halo() const;
     int width(int base, int level) const {
         return level ? base * multiples[size_t(level - 1)] : base;
     }

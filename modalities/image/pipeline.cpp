@@ -6,6 +6,7 @@
 #include "modalities/image/checkpoint.h"
 #include "modalities/image/conditioning.h"
 #include "modalities/image/init_image.h"
+#include "modalities/latent/autoencoder.h"
 #include "modalities/latent/networks.h"
 #include "modalities/latent/run.h"
 

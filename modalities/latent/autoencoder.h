@@ -9,20 +9,14 @@
 #include <vector>
 
 #include "modalities/latent/checkpoint_part.h"
+#include "modalities/latent/codec.h"
 #include "modalities/latent/config.h"
-#include "modalities/latent/resident.h"
 #include "modalities/latent/vae.h"
 #include "runtime/base/log.h"
-#include "runtime/graph/graph.h"
 
 namespace kiln {
 
-// What the encoder says of a sample: a normal distribution a latent value, [c, h, w].
-struct LatentDistribution {
-    std::vector<float> mean, deviation;
-};
-
-class Autoencoder : public Resident {
+class Autoencoder : public LatentCodec {
 public:
     // Loads the decoder, or leaves that to its first use if `weights` says deferred; the encoder is
     // loaded when first used.
@@ -35,13 +29,14 @@ public:
     // in f32; in f32 it is Status::not_finite. `tile`: the side of the tiles of the result to do
     // it in (tiles.h), a multiple of 4 * factor; 0: as a whole, which is exact.
     std::vector<float> decode(std::span<const float> latent, int height, int width, DType dtype,
-                              int tile = 0, const std::function<bool()>& cancelled = {});
+                              int tile = 0, const std::function<bool()>& cancelled = {}) override;
 
     // A sample [h, w, in_channels], without the denoiser's scale.
     LatentDistribution encode(std::span<const float> values, int height, int width, int tile = 0,
-                              const std::function<bool()>& cancelled = {});
+                              const std::function<bool()>& cancelled = {}) override;
 
-    GraphNeeds needs(int height, int width);   // of decoding such a latent in f32, if released
+    Factors factors() const override { return {config_.factor(), config_.factor()}; }
+    GraphNeeds needs(int height, int width) override;
     bool release() override;
     const std::vector<std::shared_ptr<Weight>>& weights() const override { return weights_; }
     const VaeConfig& config() const { return config_; }

@@ -8,7 +8,7 @@
 namespace kiln {
 
 Networks::Networks(std::shared_ptr<Device> device, std::shared_ptr<Workspace> workspace,
-                   LatentDenoiser& denoiser, Autoencoder& vae, std::vector<Resident*> others,
+                   LatentDenoiser& denoiser, LatentCodec& vae, std::vector<Resident*> others,
                    SizeWords words, LogSink log)
     : device_(std::move(device)),
       workspace_(std::move(workspace)),
@@ -17,7 +17,7 @@ Networks::Networks(std::shared_ptr<Device> device, std::shared_ptr<Workspace> wo
       all_(std::move(others)),
       words_(std::move(words)),
       log_(std::move(log)),
-      factor_(vae.config().factor()) {
+      factors_(vae.factors()) {
     all_.insert(all_.end(), {&denoiser_, &vae_});
     load();
 }
@@ -55,14 +55,16 @@ auto Networks::tiled_on_failure(int& tile, bool alone, F work) {
             return alone ? with_room(vae_, work) : work();
         } catch (const ResultError& failure) {
             if (failure.error.status != Status::out_of_memory) throw;
-            const auto next =
-                may_tile_ ? smaller_tile(tile, std::max(width_, height_), factor_) : std::nullopt;
+            const auto next = may_tile_
+                                  ? smaller_tile(tile, std::max(width_, height_), factors_.height)
+                                  : std::nullopt;
             if (!next && alone) vae_does_not_fit(failure.error, tile);
             if (!next) throw;
             tile = *next;
             note(LogLevel::info, failure.error.message +
                                      "; now the autoencoder works in tiles of " +
-                                     std::to_string(tile) + " x " + std::to_string(tile));
+                                     std::to_string(std::min(tile, height_)) + " x " +
+                                     std::to_string(std::min(tile, width_)));
         }
     }
 }
@@ -83,14 +85,16 @@ LatentDistribution Networks::encode(std::span<const float> values,
 std::vector<float> Networks::decode(std::span<const float> latent, DType dtype,
                                     const std::function<bool()>& cancelled) {
     return tiled_on_failure(tile_, true, [&] {
-        return vae_.decode(latent, height_ / factor_, width_ / factor_, dtype, tile_, cancelled);
+        return vae_.decode(latent, height_ / factors_.height, width_ / factors_.width, dtype, tile_,
+                           cancelled);
     });
 }
 
 std::optional<std::vector<float>> Networks::preview(std::span<const float> latent, DType dtype) {
     try {
         return tiled_on_failure(preview_tile_, false, [&] {
-            return vae_.decode(latent, height_ / factor_, width_ / factor_, dtype, preview_tile_);
+            return vae_.decode(latent, height_ / factors_.height, width_ / factors_.width, dtype,
+                               preview_tile_, {});
         });
     } catch (const ResultError& failure) {
         if (failure.error.status != Status::out_of_memory) throw;
@@ -150,15 +154,18 @@ void Networks::denoiser_does_not_fit(const Error& error, const DenoiserJob& job)
     const Fit fit = what_fits(job, words_.keeps_width, use.held, use.limit,
                               [&](const DenoiserJob& j) { return denoiser_.needs(j); });
     std::string message = error.message + "; this size would fit within " + mebibytes(fit.limit);
-    if (fit.width)
+    if (fit.width && words_.name)
         message += ", and " + words_.name(fit.height, fit.width) + " within what is there";
     throw NothingFits({error.status, message});
 }
 
 void Networks::vae_does_not_fit(const Error& error, int tile) {
     release_all_but(nullptr);
-    const auto latents = [&](int side) { return (tile ? std::min(tile, side) : side) / factor_; };
-    const GraphNeeds needs = vae_.needs(latents(height_), latents(width_));
+    const auto latents = [&](int side, int factor) {
+        return (tile ? std::min(tile, side) : side) / factor;
+    };
+    const GraphNeeds needs =
+        vae_.needs(latents(height_, factors_.height), latents(width_, factors_.width));
     throw NothingFits(
         {error.status, error.message + "; the autoencoder would fit within " +
                            mebibytes(limit_for(device_->memory().held + needs.least())) +

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "modalities/latent/autoencoder.h"
+#include "modalities/latent/codec.h"
 #include "modalities/latent/denoiser.h"
 #include "runtime/base/log.h"
 
@@ -17,7 +17,7 @@ namespace kiln {
 // A size in latents as people know it, for messages, and whether a smaller one keeps the width
 // (the bands of a spectrogram) or the shape.
 struct SizeWords {
-    std::function<std::string(int height, int width)> name;
+    std::function<std::string(int height, int width)> name;   // empty: there is one size only
     bool keeps_width = false;
 };
 
@@ -26,7 +26,7 @@ public:
     // `others` stand beside the denoiser and the autoencoder: text encoders, vocoders. All
     // outlive this.
     Networks(std::shared_ptr<Device> device, std::shared_ptr<Workspace> workspace,
-             LatentDenoiser& denoiser, Autoencoder& vae, std::vector<Resident*> others,
+             LatentDenoiser& denoiser, LatentCodec& vae, std::vector<Resident*> others,
              SizeWords words, LogSink log);
 
     // What the autoencoder is to do with samples of this size, before a run: in tiles of
@@ -68,11 +68,11 @@ private:
     std::shared_ptr<Device> device_;
     std::shared_ptr<Workspace> workspace_;
     LatentDenoiser& denoiser_;
-    Autoencoder& vae_;
+    LatentCodec& vae_;
     std::vector<Resident*> all_;
     SizeWords words_;
     LogSink log_;
-    int factor_;                        // of the autoencoder
+    LatentCodec::Factors factors_;
     int height_ = 0, width_ = 0;        // of the run's samples
     bool may_tile_ = true;              // as memory wants it
     int tile_ = 0, preview_tile_ = 0;   // 0: the autoencoder works on the whole

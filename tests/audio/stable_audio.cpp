@@ -6,6 +6,7 @@
 
 #include "modalities/audio/oobleck.h"
 #include "modalities/audio/stable_audio.h"
+#include "modalities/audio/waveform_autoencoder.h"
 #include "runtime/graph/graph.h"
 #include "runtime/io/json.h"
 #include "tests/support/device.h"
@@ -93,6 +94,71 @@ TEST_CASE("Oobleck agrees with diffusers, both ways", "[gpu]") {
     const Tensor latent = input("latent", {2, 11, 4});
     CHECK(off(run(model, decoder(latent), {{latent, lengthwise("latent", 2, 4, 11, 2)}}),
               "oobleck.waveform") < kTolerance);
+}
+
+// A network's output depends on `halo` latents to either side of it, and not on one less: the
+// number is no larger than it must be.
+TEST_CASE("what Oobleck's samples and latents depend on is as far as it is said to be", "[gpu]") {
+    Model model("oobleck");
+    const OobleckConfig config = take(parse_oobleck_config(model.json()));
+    const OobleckEncoder encoder(model.weights, config);
+    const OobleckDecoder decoder(model.weights, config);
+    const int64_t middle = 40, all = 81, factor = config.factor();
+    // How far from the middle the output changes when the input changes there only, in latents.
+    const auto reach = [&](const Tensor& out, const Tensor& in, int64_t out_size) {
+        std::vector<float> values = noise("reach", in.shape().count(), 0.5f);
+        const auto before = run(model, out, {{in, values}});
+        const int64_t each = in.shape().count() / all;
+        for (int64_t i = middle * each; i < (middle + 1) * each; i++) values[size_t(i)] += 1;
+        const auto after = run(model, out, {{in, values}});
+        int64_t first = all, last = 0;
+        for (int64_t i = 0; i < all * out_size; i++)
+            if (before[size_t(i)] != after[size_t(i)])
+                first = std::min(first, i / out_size), last = std::max(last, i / out_size);
+        return std::max(middle - first, last - middle);
+    };
+    const Tensor latent = input("latent", {1, all, config.latent_channels});
+    CHECK(reach(decoder(latent), latent, factor * 2) <= config.decoder_halo());
+    CHECK(reach(decoder(latent), latent, factor * 2) >= config.decoder_halo() - 1);
+    const Tensor waveform = input("waveform", {1, all * factor, 2});
+    CHECK(reach(encoder(waveform), waveform, 8) <= config.encoder_halo());
+    CHECK(reach(encoder(waveform), waveform, 8) >= config.encoder_halo() - 1);
+}
+
+TEST_CASE("Oobleck in pieces makes what it makes of the whole, both ways", "[gpu]") {
+    Model model("oobleck");
+    const OobleckConfig config = take(parse_oobleck_config(model.json()));
+    std::unordered_set<std::string> claimed;
+    WaveformAutoencoder coder(model.device, std::make_shared<Workspace>(model.device),
+                              {model.files, {}}, config, {}, claimed);
+    CHECK(unclaimed(*model.files, claimed).empty());
+    const int factor = config.factor(), latents = 211;
+    const auto latent = noise("long latent", int64_t(latents) * 4, 2);
+    const auto waveform = noise("long waveform", int64_t(latents) * factor * 2);
+    const auto whole = coder.decode(latent, latents, 1, DType::f32, 0, {});
+    const auto heard = coder.encode(waveform, latents * factor, 1, 0, {});
+    REQUIRE(whole.size() == size_t(latents * factor * 2));
+    for (const int tile : {1, 7, 40, 300}) {
+        CAPTURE(tile);
+        std::vector<int> told;
+        coder.tell([&](int done, int) { told.push_back(done); });
+        CHECK(relative_l2(coder.decode(latent, latents, 1, DType::f32, tile * factor, {}), whole) <
+              1e-6);
+        coder.tell({});
+        CHECK(told.back() == latents);
+        if (tile < 40) CHECK(told.size() > 2);
+        const auto parts = coder.encode(waveform, latents * factor, 1, tile * factor, {});
+        CHECK(relative_l2(parts.mean, heard.mean) < 1e-6);
+        CHECK(relative_l2(parts.deviation, heard.deviation) < 1e-6);
+    }
+    CHECK(coder.release());
+    CHECK(!coder.release());
+    CHECK(relative_l2(coder.decode(latent, latents, 1, DType::f16, 40 * factor, {}), whole) < 0.02);
+    int asked = 0;
+    CHECK_THROWS_AS(
+        coder.decode(latent, latents, 1, DType::f32, 40 * factor, [&] { return ++asked > 2; }),
+        ResultError);
+    check_silent(*model.device);
 }
 
 TEST_CASE("the transformer of Stable Audio agrees with diffusers", "[gpu]") {
