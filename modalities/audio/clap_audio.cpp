@@ -4,26 +4,11 @@
 #include <array>
 #include <cmath>
 
-#include "modalities/text/model_config.h"
+#include "modalities/text/clap_text.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {
-
-std::vector<int> a_stage(const JsonObject& json, std::string_view key,
-                         const std::vector<int>& otherwise) {
-    std::vector<int> values;
-    for (int64_t value :
-         take(json.integers(key, std::vector<int64_t>(otherwise.begin(), otherwise.end())))) {
-        if (value < 1 || value > 1024)
-            throw ResultError(
-                json.error(key, "expected numbers from 1 to 1024; found " + std::to_string(value)));
-        values.push_back(int(value));
-    }
-    if (values.empty() || values.size() > 8)
-        throw ResultError(
-            json.error(key, "expected 1 to 8 stages; found " + std::to_string(values.size())));
-    return values;
-}
 
 // Sizes that fold, and that windows and merging divide without a rest.
 void check_sizes(const JsonObject& json, const ClapAudioConfig& c) {
@@ -48,17 +33,16 @@ void check_sizes(const JsonObject& json, const ClapAudioConfig& c) {
 }
 
 ClapAudioConfig clap_audio_config(const JsonObject& file) {
-    const bool whole = file.has("audio_config");
-    const JsonObject json = whole ? take(file.object("audio_config")) : file;
-    take(json.check());
+    const ClapTower tower = clap_tower(file, "audio_config");
+    const JsonObject& json = tower.json;
     ClapAudioConfig c;
     c.side = positive(json, "spec_size", c.side);
     c.mels = positive(json, "num_mel_bins", c.mels);
     c.patch = positive(json, "patch_size", c.patch);
     c.window = positive(json, "window_size", c.window);
     c.width = positive(json, "patch_embeds_hidden_size", c.width);
-    c.depths = a_stage(json, "depths", c.depths);
-    c.heads = a_stage(json, "num_attention_heads", c.heads);
+    c.depths = positives(json, "depths", c.depths, 1024, 8);
+    c.heads = positives(json, "num_attention_heads", c.heads, 1024, 8);
     c.mlp_ratio = take(json.number("mlp_ratio", c.mlp_ratio));
     if (!(c.mlp_ratio > 0.01 && c.mlp_ratio <= 64))
         throw ResultError(json.error("mlp_ratio", "out of range"));
@@ -70,14 +54,12 @@ ClapAudioConfig clap_audio_config(const JsonObject& file) {
     require(json, "flatten_patch_embeds", true);
     if (positive(json, "patch_embed_input_channels", 1) != 1)
         throw ResultError(json.error("patch_embed_input_channels", "only 1 is supported"));
-    const std::vector<int> stride = a_stage(json, "patch_stride", {c.patch});
+    const std::vector<int> stride = positives(json, "patch_stride", {c.patch}, 1024, 8);
     if (std::any_of(stride.begin(), stride.end(), [&](int s) { return s != c.patch; }))
         throw ResultError(
             json.error("patch_stride", "expected patch_size, " + std::to_string(c.patch)));
-    const JsonObject& space = whole && file.has("projection_dim") ? file : json;
-    c.projection = positive(space, "projection_dim", c.projection);
-    const JsonObject& act = whole && file.has("projection_hidden_act") ? file : json;
-    c.projection_activation = activation(act, "projection_hidden_act", "relu");
+    c.projection = tower.projection;
+    c.projection_activation = tower.activation;
     check_sizes(json, c);
     return c;
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "modalities/text/model_config.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {

@@ -2,42 +2,12 @@
 
 #include <algorithm>
 
-#include "runtime/io/json.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {
 
 constexpr int kMost = 1 << 16;
-
-int in_range(const JsonObject& json, std::string_view key, int64_t value, int least, int most) {
-    if (value < least || value > most)
-        throw ResultError(json.error(key, "expected " + std::to_string(least) + " to " +
-                                              std::to_string(most) + "; found " +
-                                              std::to_string(value)));
-    return int(value);
-}
-
-int integer(const JsonObject& json, std::string_view key, int64_t otherwise, int most = kMost) {
-    return in_range(json, key, take(json.integer(key, otherwise)), 1, most);
-}
-
-std::vector<int> integers(const JsonObject& json, std::string_view key,
-                          const std::vector<int>& otherwise, int most) {
-    std::vector<int> values;
-    for (int64_t value :
-         take(json.integers(key, std::vector<int64_t>(otherwise.begin(), otherwise.end()))))
-        values.push_back(in_range(json, key, value, 1, most));
-    if (values.empty() || values.size() > 16)
-        throw ResultError(
-            json.error(key, "expected 1 to 16 numbers; found " + std::to_string(values.size())));
-    return values;
-}
-
-void same_count(const JsonObject& json, std::string_view key, size_t found, size_t expected) {
-    if (found != expected)
-        throw ResultError(json.error(key, "expected " + std::to_string(expected) +
-                                              " entries; found " + std::to_string(found)));
-}
 
 std::vector<std::vector<int>> dilations(const JsonObject& json, const HifiGanConfig& c) {
     constexpr std::string_view kKey = "resblock_dilation_sizes";
@@ -48,36 +18,35 @@ std::vector<std::vector<int>> dilations(const JsonObject& json, const HifiGanCon
     std::vector<std::vector<int>> all;
     for (const nlohmann::json& list : lists) {
         const nlohmann::json one = {{"resblock_dilation_sizes", list}};
-        all.push_back(integers(JsonObject(one, json.where()), kKey, {}, 128));
+        all.push_back(positives(JsonObject(one, json.where()), kKey, {}, 128));
     }
     same_count(json, kKey, all.size(), c.block_kernels.size());
     return all;
 }
 
 HifiGanConfig hifi_gan_config(const JsonObject& json) {
-    take(json.check());
     HifiGanConfig c;
     const bool original = json.has("resblock") || json.has("num_mels");
     const std::string type = take(json.string("model_type", original ? "" : "speecht5_hifigan"));
     if (!original &&
         (type != "speecht5_hifigan" || !(json.has("model_type") || json.has("upsample_rates"))))
         throw ResultError(json.error("model_type", "expected a HiFi-GAN, found " + describe(type)));
-    c.mels = integer(json, original ? "num_mels" : "model_in_dim", c.mels);
-    c.sample_rate = integer(json, "sampling_rate", original ? 22050 : 16000, 1 << 20);
-    c.channels = integer(json, "upsample_initial_channel", c.channels);
+    c.mels = positive(json, original ? "num_mels" : "model_in_dim", c.mels, kMost);
+    c.sample_rate = positive(json, "sampling_rate", original ? 22050 : 16000, 1 << 20);
+    c.channels = positive(json, "upsample_initial_channel", c.channels, kMost);
     const std::vector<int> fours(4, 4), eights(4, 8);   // of transformers
-    c.rates = integers(json, "upsample_rates", original ? c.rates : fours, 255);
-    c.kernels = integers(json, "upsample_kernel_sizes", original ? c.kernels : eights, 255);
-    c.block_kernels = integers(json, "resblock_kernel_sizes", c.block_kernels, 255);
+    c.rates = positives(json, "upsample_rates", original ? c.rates : fours, 255);
+    c.kernels = positives(json, "upsample_kernel_sizes", original ? c.kernels : eights, 255);
+    c.block_kernels = positives(json, "resblock_kernel_sizes", c.block_kernels, 255);
     c.dilations = dilations(json, c);
-    c.slope = float(take(json.number("leaky_relu_slope", double(c.slope))));
+    c.slope = real(json, "leaky_relu_slope", c.slope);
     c.normalised = !original && take(json.boolean("normalize_before", true));
     if (original) {
         // The authors write "1" or "2" as text; anything but "1" is their ResBlock2.
         const nlohmann::json* kind = json.has("resblock") ? &json.value().at("resblock") : nullptr;
         c.pairs = !kind || *kind == "1" || *kind == 1;
-        c.fft = integer(json, "n_fft", 1024, 1 << 20);
-        c.window = integer(json, "win_size", c.fft, c.fft);
+        c.fft = positive(json, "n_fft", 1024, 1 << 20);
+        c.window = positive(json, "win_size", c.fft, c.fft);
         c.low = take(json.number("fmin", 0.0));
         c.high = take(json.number("fmax", 0.0));
     }
@@ -127,11 +96,7 @@ int64_t HifiGanConfig::halo() const {
 }
 
 Result<HifiGanConfig> parse_hifi_gan_config(const JsonObject& json) {
-    try {
-        return hifi_gan_config(json);
-    } catch (const ResultError& failure) {
-        return failure.error;
-    }
+    return parse_config(json, hifi_gan_config);
 }
 
 }   // namespace kiln

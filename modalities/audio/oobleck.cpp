@@ -2,33 +2,17 @@
 
 #include <algorithm>
 
-#include "modalities/text/model_config.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {
-
-std::vector<int> a_level(const JsonObject& json, std::string_view key,
-                         const std::vector<int>& otherwise, int most) {
-    std::vector<int> values;
-    for (int64_t value :
-         take(json.integers(key, std::vector<int64_t>(otherwise.begin(), otherwise.end())))) {
-        if (value < 1 || value > most)
-            throw ResultError(json.error(key, "expected numbers from 1 to " + std::to_string(most) +
-                                                  "; found " + std::to_string(value)));
-        values.push_back(int(value));
-    }
-    if (values.empty() || values.size() > 8)
-        throw ResultError(
-            json.error(key, "expected 1 to 8 levels; found " + std::to_string(values.size())));
-    return values;
-}
 
 OobleckConfig oobleck_config(const JsonObject& json) {
     OobleckConfig c;
     c.encoder_channels = positive(json, "encoder_hidden_size", c.encoder_channels);
     c.decoder_channels = positive(json, "decoder_channels", c.decoder_channels);
-    c.strides = a_level(json, "downsampling_ratios", c.strides, 64);
-    c.multiples = a_level(json, "channel_multiples", c.multiples, 1024);
+    c.strides = positives(json, "downsampling_ratios", c.strides, 64, 8);
+    c.multiples = positives(json, "channel_multiples", c.multiples, 1024, 8);
     c.latent_channels = positive(json, "decoder_input_channels", c.latent_channels);
     c.audio_channels = positive(json, "audio_channels", c.audio_channels);
     c.sample_rate = positive(json, "sampling_rate", c.sample_rate);

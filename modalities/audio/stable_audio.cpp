@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "modalities/text/model_config.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {

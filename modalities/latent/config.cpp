@@ -2,24 +2,14 @@
 
 #include <algorithm>
 
-#include "runtime/io/json.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {
 
 using Json = nlohmann::json;
 
-// The value of `key` must be one of `known`; absent counts as the first.
-std::string one_of(const JsonObject& json, std::string_view key,
-                   std::initializer_list<std::string_view> known) {
-    const std::string found = take(json.string(key, std::string(*known.begin())));
-    std::string list;
-    for (std::string_view word : known) {
-        if (found == word) return found;
-        list += (list.empty() ? "" : ", ") + std::string(word);
-    }
-    throw ResultError(json.error(key, "expected one of " + list + "; found " + describe(found)));
-}
+constexpr int kMost = 1 << 16;   // channels, layers, widths
 
 void must_be_off(const JsonObject& json, std::initializer_list<std::string_view> keys) {
     for (std::string_view key : keys) {
@@ -34,28 +24,6 @@ void must_be_one(const JsonObject& json, std::initializer_list<std::string_view>
     for (std::string_view key : keys)
         if (take(json.number(key, 1.0)) != 1.0)
             throw ResultError(json.error(key, "only 1 is supported"));
-}
-
-int positive(const JsonObject& json, std::string_view key, int otherwise, int limit = 1 << 16) {
-    const int64_t value = take(json.integer(key, otherwise));
-    if (value < 1 || value > limit)
-        throw ResultError(json.error(
-            key, "expected 1 to " + std::to_string(limit) + "; found " + std::to_string(value)));
-    return int(value);
-}
-
-// One number for all levels, or one a level.
-std::vector<int> a_level(const JsonObject& json, std::string_view key, size_t levels,
-                         int64_t otherwise) {
-    std::vector<int64_t> found = take(json.integers(key, std::vector<int64_t>{otherwise}));
-    if (found.size() == 1) found.resize(levels, found[0]);
-    if (found.size() != levels)
-        throw ResultError(json.error(key, "expected " + std::to_string(levels) +
-                                              " entries; found " + std::to_string(found.size())));
-    for (int64_t value : found)
-        if (value < 1 || value > (1 << 16))
-            throw ResultError(json.error(key, "out of range: " + std::to_string(value)));
-    return {found.begin(), found.end()};
 }
 
 std::vector<bool> flags_a_level(const JsonObject& json, std::string_view key, size_t levels) {
@@ -126,12 +94,13 @@ void read_depths(const JsonObject& json, UNetConfig& c) {
 
 void read_embeddings(const JsonObject& json, UNetConfig& c) {
     one_of(json, "time_embedding_type", {"positional"});
-    c.time_width = positive(json, "time_embedding_dim", 4 * c.channels[0]);
+    c.time_width = positive(json, "time_embedding_dim", 4 * c.channels[0], kMost);
     c.flip_sin_to_cos = take(json.boolean("flip_sin_to_cos", true));
-    c.freq_shift = float(take(json.number("freq_shift", 0.0)));
-    if (json.has("time_cond_proj_dim")) c.guidance_width = positive(json, "time_cond_proj_dim", 0);
+    c.freq_shift = real(json, "freq_shift", 0.0);
+    if (json.has("time_cond_proj_dim"))
+        c.guidance_width = positive(json, "time_cond_proj_dim", 0, kMost);
     if (json.has("projection_class_embeddings_input_dim"))
-        c.projection_width = positive(json, "projection_class_embeddings_input_dim", 0);
+        c.projection_width = positive(json, "projection_class_embeddings_input_dim", 0, kMost);
 
     const std::string kind = one_of(
         json, "class_embed_type", {"", "timestep", "projection", "simple_projection", "identity"});
@@ -141,7 +110,7 @@ void read_embeddings(const JsonObject& json, UNetConfig& c) {
     if (kind == "identity") c.class_embedding = ClassEmbedding::identity;
     if (kind.empty() && json.has("num_class_embeds")) {
         c.class_embedding = ClassEmbedding::table;
-        c.class_count = positive(json, "num_class_embeds", 0);
+        c.class_count = positive(json, "num_class_embeds", 0, kMost);
     }
     c.concatenates_class = take(json.boolean("class_embeddings_concat", false));
     if (c.concatenates_class && c.class_embedding == ClassEmbedding::none)
@@ -150,7 +119,7 @@ void read_embeddings(const JsonObject& json, UNetConfig& c) {
         throw ResultError(json.error("class_embeddings_concat",
                                      "not supported together with addition_embed_type"));
     if (one_of(json, "addition_embed_type", {"", "text_time"}) == "text_time")
-        c.addition_time_width = positive(json, "addition_time_embed_dim", 256);
+        c.addition_time_width = positive(json, "addition_time_embed_dim", 256, kMost);
     const bool needs_width = kind.ends_with("projection") || c.addition_time_width;
     if (needs_width && !c.projection_width)
         throw ResultError(json.error("projection_class_embeddings_input_dim", "missing"));
@@ -197,10 +166,9 @@ void read_contexts(const JsonObject& json, UNetConfig& c) {
 }
 
 UNetConfig unet_config(const JsonObject& json) {
-    take(json.check());
     UNetConfig c;
-    c.in_channels = positive(json, "in_channels", 4);
-    c.out_channels = positive(json, "out_channels", 4);
+    c.in_channels = positive(json, "in_channels", 4, kMost);
+    c.out_channels = positive(json, "out_channels", 4, kMost);
     c.down_attention = attention_of(
         json, "down_block_types", "DownBlock2D",
         {"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"});
@@ -222,8 +190,8 @@ UNetConfig unet_config(const JsonObject& json) {
         levels, 8);
     read_contexts(json, c);
     c.only_cross_attention = flags_a_level(json, "only_cross_attention", levels);
-    c.norm_groups = positive(json, "norm_num_groups", 32);
-    c.norm_eps = float(take(json.number("norm_eps", 1e-5)));
+    c.norm_groups = positive(json, "norm_num_groups", 32, kMost);
+    c.norm_eps = real(json, "norm_eps", 1e-5);
     c.conv_in_kernel = positive(json, "conv_in_kernel", 3, 31);
     c.conv_out_kernel = positive(json, "conv_out_kernel", 3, 31);
     c.center_input = take(json.boolean("center_input_sample", false));
@@ -256,7 +224,6 @@ std::vector<float> floats_a_channel(const JsonObject& json, std::string_view key
 }
 
 VaeConfig vae_config(const JsonObject& json) {
-    take(json.check());
     VaeConfig c;
     for (const auto& [key, block] : {std::pair{"down_block_types", "DownEncoderBlock2D"},
                                      {"up_block_types", "UpDecoderBlock2D"}})
@@ -268,13 +235,13 @@ VaeConfig vae_config(const JsonObject& json) {
         take(json.strings("down_block_types", std::vector<std::string>{"DownEncoderBlock2D"}))
             .size();
     c.channels = a_level(json, "block_out_channels", levels, 64);
-    c.in_channels = positive(json, "in_channels", 3);
-    c.out_channels = positive(json, "out_channels", 3);
-    c.latent_channels = positive(json, "latent_channels", 4);
+    c.in_channels = positive(json, "in_channels", 3, kMost);
+    c.out_channels = positive(json, "out_channels", 3, kMost);
+    c.latent_channels = positive(json, "latent_channels", 4, kMost);
     c.layers = positive(json, "layers_per_block", 1, 64);
-    c.norm_groups = positive(json, "norm_num_groups", 32);
-    c.scale = float(take(json.number("scaling_factor", 0.18215)));
-    c.shift = float(take(json.number("shift_factor", 0.0)));
+    c.norm_groups = positive(json, "norm_num_groups", 32, kMost);
+    c.scale = real(json, "scaling_factor", 0.18215);
+    c.shift = real(json, "shift_factor", 0.0);
     c.latents_mean = floats_a_channel(json, "latents_mean", c.latent_channels);
     c.latents_std = floats_a_channel(json, "latents_std", c.latent_channels);
     if (c.latents_mean.size() != c.latents_std.size())
@@ -295,19 +262,11 @@ VaeConfig vae_config(const JsonObject& json) {
 }   // namespace
 
 Result<UNetConfig> parse_unet_config(const JsonObject& json) {
-    try {
-        return unet_config(json);
-    } catch (const ResultError& failure) {
-        return failure.error;
-    }
+    return parse_config(json, unet_config);
 }
 
 Result<VaeConfig> parse_vae_config(const JsonObject& json) {
-    try {
-        return vae_config(json);
-    } catch (const ResultError& failure) {
-        return failure.error;
-    }
+    return parse_config(json, vae_config);
 }
 
 }   // namespace kiln

@@ -1,6 +1,6 @@
 #include "modalities/text/audioldm2_projection.h"
 
-#include "modalities/text/model_config.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {

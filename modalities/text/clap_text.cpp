@@ -2,15 +2,14 @@
 
 #include <cfloat>
 
-#include "modalities/text/model_config.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {
 
 ClapTextConfig clap_text_config(const JsonObject& file) {
-    const bool whole = file.has("text_config");
-    const JsonObject json = whole ? take(file.object("text_config")) : file;
-    take(json.check());
+    const ClapTower tower = clap_tower(file, "text_config");
+    const JsonObject& json = tower.json;
     ClapTextConfig c;
     c.vocabulary = positive(json, "vocab_size", c.vocabulary);
     c.positions = positive(json, "max_position_embeddings", c.positions);
@@ -28,15 +27,22 @@ ClapTextConfig clap_text_config(const JsonObject& file) {
     if (pad < 0 || pad >= c.vocabulary || pad + 1 >= c.positions)
         throw ResultError(json.error("pad_token_id", "out of range: " + std::to_string(pad)));
     c.pad_token = int(pad);
-    // A whole model says for both towers what space they share.
-    const JsonObject& space = whole && file.has("projection_dim") ? file : json;
-    c.projection = positive(space, "projection_dim", c.projection);
-    const JsonObject& act = whole && file.has("projection_hidden_act") ? file : json;
-    c.projection_activation = activation(act, "projection_hidden_act", "relu");
+    c.projection = tower.projection;
+    c.projection_activation = tower.activation;
     return c;
 }
 
 }   // namespace
+
+ClapTower clap_tower(const JsonObject& file, std::string_view key) {
+    if (!file.has(key))
+        return {file, positive(file, "projection_dim", 512),
+                activation(file, "projection_hidden_act", "relu")};
+    const JsonObject tower = take(file.object(key));
+    const auto said_by = [&](std::string_view name) { return file.has(name) ? file : tower; };
+    return {tower, positive(said_by("projection_dim"), "projection_dim", 512),
+            activation(said_by("projection_hidden_act"), "projection_hidden_act", "relu")};
+}
 
 Result<ClapTextConfig> parse_clap_text_config(const JsonObject& json) {
     return parse_config(json, clap_text_config);

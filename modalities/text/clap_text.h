@@ -9,11 +9,19 @@
 #include <vector>
 
 #include "modalities/text/padding.h"
+#include "runtime/io/json.h"
 #include "runtime/nn/layers.h"
 
 namespace kiln {
 
-class JsonObject;   // runtime/io/json.h
+// One tower in a CLAP model's configuration, where it is called `key`, or in its own. The whole
+// model says for both towers what space they share, else each does. Throws a ResultError.
+struct ClapTower {
+    JsonObject json;
+    int projection;          // width of that space
+    Activation activation;   // on the way to it
+};
+ClapTower clap_tower(const JsonObject& file, std::string_view key);
 
 struct ClapTextConfig {
     int vocabulary = 50265, positions = 514, types = 1;

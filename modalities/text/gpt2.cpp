@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "modalities/text/model_config.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {

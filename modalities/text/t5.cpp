@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "modalities/text/model_config.h"
+#include "runtime/nn/model_config.h"
 
 namespace kiln {
 namespace {
