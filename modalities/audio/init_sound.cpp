@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "modalities/audio/audio_model.h"
+
 namespace kiln {
 namespace {
 
@@ -14,13 +16,6 @@ std::vector<float> prepared(const Sound& sound, int sample_rate) {
     const Sound mono = sound.channels > 1 ? to_mono(sound) : sound;
     return mono.sample_rate == sample_rate ? mono.samples
                                            : take(resample_sound(mono, sample_rate)).samples;
-}
-
-std::string seconds_text(double seconds) {
-    std::string text = std::to_string(seconds);
-    while (text.ends_with('0')) text.pop_back();
-    if (text.ends_with('.')) text.pop_back();
-    return text + " s";
 }
 
 }   // namespace

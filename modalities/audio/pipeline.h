@@ -1,7 +1,8 @@
-// Text to audio with AudioLDM, from request to waveform. Liu et al. AudioLDM: Text-to-Audio
-// Generation with Latent Diffusion Models. 2023. For equal weights, sampler and seed a sound is
-// that of AudioLDMPipeline in diffusers, which it follows in what it draws from the generator and
-// when; but where diffusers' is a few samples shorter than asked for, this one is not.
+// Text to audio with latent diffusion models, from request to waveform. Liu et al. AudioLDM:
+// Text-to-Audio Generation with Latent Diffusion Models. 2023. For equal weights, sampler and seed
+// a sound is that of the pipelines in diffusers, which it follows in what it draws from the
+// generator and when; but where diffusers' is a few samples shorter than asked for, this one is
+// not.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -37,7 +38,7 @@ struct AudioRequest {
     double seconds = 0;                    // 0: of the sound to start from, else AudioInfo::seconds
     int steps = 25;
     std::optional<double> cfg;          // 1 and less: no guidance; none: AudioInfo::cfg
-    std::string sampler;                // one of sampler_names(); empty: the model's own
+    std::string sampler;                // one of AudioInfo::samplers; empty: the model's own
     std::string schedule = "default";   // one of schedule_names()
     std::optional<double> eta;          // stochasticity of the samplers that have it
     uint64_t seed = 0;                  // of the first sound; the others have the next ones
@@ -53,7 +54,7 @@ struct AudioRequest {
     std::optional<double> window;
 
     // Start from this sound, with this share of the steps (none: half of them, or all where parts
-    // of it are kept). Any rate and number of channels: it is made mono at the model's rate.
+    // of it are kept). Any rate and number of channels: it is made what the model hears.
     std::optional<Sound> init;
     std::optional<double> strength;
     // Make only this part of it anew and keep the rest, sample by sample. What is asked for beyond
@@ -67,19 +68,24 @@ struct AudioEvents {
 };
 
 struct AudioTake {
-    Sound sound;   // mono
+    Sound sound;
     uint64_t seed;
 };
 
 struct AudioInfo {
     std::string family;    // what the checkpoint was recognised as
-    int sample_rate;       // of what it makes
+    int sample_rate;       // of what it makes,
+    int channels = 1;      // and hears
     double seconds;        // trained on
+    double longest;        // seconds that it can make
     double latent;         // seconds that one latent lasts
-    double window;         // longer sounds are made in windows of so many seconds
+    double window;         // longer sounds are made in windows of so many seconds; 0: they are not
     std::string sampler;   // the model's own
-    double cfg;            // what suits it
+    std::vector<std::string> samplers;   // that it can be run with
+    double cfg;                          // what suits it
 };
+
+class AudioModel;
 
 class AudioPipeline {
 public:
@@ -100,9 +106,8 @@ public:
     Result<std::vector<AudioTake>> run(const AudioRequest& request, const AudioEvents& events = {});
 
 private:
-    struct State;
-    explicit AudioPipeline(std::unique_ptr<State> state);
-    std::unique_ptr<State> state_;
+    explicit AudioPipeline(std::unique_ptr<AudioModel> model);
+    std::unique_ptr<AudioModel> model_;
 };
 
 }   // namespace kiln

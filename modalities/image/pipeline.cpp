@@ -7,8 +7,7 @@
 #include "modalities/image/conditioning.h"
 #include "modalities/image/init_image.h"
 #include "modalities/latent/autoencoder.h"
-#include "modalities/latent/networks.h"
-#include "modalities/latent/run.h"
+#include "modalities/latent/sampling.h"
 
 namespace kiln {
 namespace {
@@ -108,47 +107,36 @@ ImageRequest ImagePipeline::State::checked(ImageRequest r) const {
     if (!r.cfg) r.cfg = info.cfg;
     check_size("width", r.width, info.factor);
     check_size("height", r.height, info.factor);
-    check_range("steps", r.steps, 1, model.scheduler.num_train_timesteps);
-    check_range("count", r.count, 1, 1 << 20);
-    check_range("batch", r.batch, 1, 1024);
-    check_range("cfg", *r.cfg, 0, 1000);
+    check(sampling_of(r), model.scheduler);
     if (r.vae_tile && *r.vae_tile) check_size("VAE tile", *r.vae_tile, 4 * info.factor);
-    check_range("guidance rescale", r.guidance_rescale, 0, 1);
     if (r.mask && !r.init) usage("a mask needs the picture that it masks");
     if (info.inpainting && !(r.init && r.mask))
         usage("this model repaints pictures: it needs a picture and a mask");
     if (r.init && !(r.strength > 0 && r.strength <= 1))
         usage("strength: expected more than 0 and at most 1; found " + std::to_string(r.strength));
-    check_sampler(r.sampler);
     return r;
 }
 
 EncodedPrompt ImagePipeline::State::encode(const std::optional<std::string>& prompt, int clip_skip,
                                            const ImageEvents& events) {
     if (!prompt && model.zero_negative) return texts.zeros();
-    const auto attempt = [&] {
-        return texts.encode(prompt.value_or(""), clip_skip, events.cancelled);
-    };
-    EncodedPrompt result;
-    try {
-        result = networks.with_room(texts, attempt);
-    } catch (const ResultError& failure) {
-        if (failure.error.status != Status::out_of_memory) throw;
-        networks.does_not_fit(failure.error, "the text encoders", texts.least_memory(clip_skip));
-    }
-    if (!result.dropped.empty() && options.log)
-        options.log(LogLevel::warning, "the prompt is too long; left out: " + result.dropped);
+    const EncodedPrompt result = networks.with_room(
+        texts, "the text encoders", [&] { return texts.least_memory(clip_skip); },
+        [&] { return texts.encode(prompt.value_or(""), clip_skip, events.cancelled); });
+    note_dropped(result.dropped, options.log);
     return result;
 }
 
 DenoiserJob ImagePipeline::State::job(const ImageRequest& r, const ImageEvents& events) {
     if (events.progress) events.progress("reading the prompt", 0, 1);
     const bool embeds_guidance = model.unet.guidance_width > 0;
-    DenoiserJob job{.height = r.height / info.factor,
+    DenoiserJob job{.samples = r.batch,
+                    .height = r.height / info.factor,
                     .width = r.width / info.factor,
                     .guided = *r.cfg > 1 && !embeds_guidance,
                     .two_passes = r.two_passes,
-                    .dtype = dtype};
+                    .dtype = dtype,
+                    .weights = networks.best_placing()};
     const auto told = [&](const EncodedPrompt& prompt, bool negative) {
         return conditioning(model, prompt, *r.cfg, r.width, r.height, negative);
     };
@@ -161,35 +149,25 @@ DenoiserJob ImagePipeline::State::job(const ImageRequest& r, const ImageEvents& 
 // The batch of pictures that begins with `first`: from noise to latents.
 Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int first,
                                      const ImageEvents& events) {
-    std::vector<uint64_t> seeds;
-    for (int i = 0; i < job.samples; i++) seeds.push_back(r.seed + uint64_t(first + i));
-    const auto noise = take(make_noise(r.rng, seeds));
-    const SamplerRequest request{.steps = r.steps,
-                                 .strength = r.init ? r.strength : 1,
-                                 .schedule = r.schedule,
-                                 .eta = r.eta,
-                                 .tokens = {},
-                                 .samples = job.samples,
-                                 .seeds = seeds};
-    const auto sampler = take(make_sampler(r.sampler, model.scheduler, request, *noise));
+    const SampledBatch batch(sampling_of(r), model.scheduler, first, job.samples,
+                             r.init ? r.strength : 1);
     Latent x(latent_size(r) * size_t(job.samples));
     std::optional<InitImage> init;
     if (r.init) {
         const InitImage::Encode encode = [&](std::span<const float> pixels) {
             return networks.encode(pixels, events.cancelled);
         };
-        init.emplace(r, info, vae, encode, job.samples, *noise);
-        init->start(*sampler, x);
+        init.emplace(r, info, vae, encode, job.samples, *batch.noise);
+        init->start(*batch.sampler, x);
         job.extra = init->extra();
     } else {
-        noise->fill(x);
-        sampler->scale_initial_noise(x);
+        batch.start(x);
     }
     const Guidance guidance{.scale = job.guided ? *r.cfg : 1, .rescale = r.guidance_rescale};
     networks.prepare(job, events.cancelled);
-    LoopHooks hooks{.cancelled = events.cancelled, .progress = {}, .blend = {}};
-    hooks.progress = [&](const LoopEvent& event) {
-        if (events.progress) events.progress("denoising", event.step, event.steps);
+    LoopHooks hooks = loop_hooks(events.progress, events.cancelled);
+    hooks.progress = [&, told = std::move(hooks.progress)](const LoopEvent& event) {
+        if (told) told(event);
         if (!events.preview || r.preview_every < 1 || event.step % r.preview_every ||
             event.step == event.steps)
             return;
@@ -202,8 +180,8 @@ Latent ImagePipeline::State::denoise(const ImageRequest& r, DenoiserJob job, int
     if (init && init->blends())
         hooks.blend = [&](const Sampler& s, Latent& latent) { init->blend(s, latent); };
     take(run_denoising(
-        *sampler, x, guidance, job.samples, [&](const NetworkCall& call) { return denoiser(call); },
-        hooks));
+        *batch.sampler, x, guidance, job.samples,
+        [&](const NetworkCall& call) { return denoiser(call); }, hooks));
     return x;
 }
 
@@ -212,27 +190,15 @@ std::vector<Picture> ImagePipeline::State::run(const ImageRequest& request,
     const ImageRequest r = checked(request);
     const CompilingWatch watch(*device, events.progress);
     networks.begin(r.height, r.width, r.vae_tile);
-    DenoiserJob prepared = job(r, events);
-    prepared.samples = r.batch;
-    prepared.weights = networks.best_placing();
     std::vector<Picture> pictures;
-    while (int(pictures.size()) < r.count) {
-        const int first = int(pictures.size());
-        DenoiserJob job = prepared;
-        const int asked = job.samples = std::min(prepared.samples, r.count - first);
-        const Latent latents = networks.denoise(
-            job, [&](const DenoiserJob& j) { return denoise(r, j, first, events); });
-        prepared.two_passes = job.two_passes, prepared.weights = job.weights;
-        if (job.samples < asked) prepared.samples = job.samples;
-        for (int i = 0; i < job.samples; i++) {
-            if (events.progress) events.progress("decoding", i, job.samples);
-            const auto latent =
-                std::span(latents).subspan(size_t(i) * latent_size(r), latent_size(r));
-            const std::vector<float> pixels = networks.decode(latent, job.dtype, events.cancelled);
-            pictures.push_back(
-                {to_picture(pixels, r.height, r.width), r.seed + uint64_t(first + i)});
-        }
-    }
+    sample_in_batches(
+        networks, job(r, events), r.count,
+        [&](const DenoiserJob& j, int first) { return denoise(r, j, first, events); },
+        events.progress,
+        [&](std::span<const float> latent, int index, DType type) {
+            const std::vector<float> pixels = networks.decode(latent, type, events.cancelled);
+            pictures.push_back({to_picture(pixels, r.height, r.width), r.seed + uint64_t(index)});
+        });
     note_memory(*device, options.log);
     return pictures;
 }

@@ -56,7 +56,7 @@ struct ImageRequest {
 };
 
 struct ImageEvents {
-    std::function<void(std::string_view stage, int step, int total)> progress;
+    StageProgress progress;
     std::function<void(int index, const Image&)> preview;   // of the picture with this index
     std::function<bool()> cancelled;                        // asked at least once a step
 };

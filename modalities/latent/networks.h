@@ -37,6 +37,11 @@ public:
     // Runs `work`, and where memory does not suffice once more with `network` alone in it.
     template <class F>
     auto with_room(const Resident& network, F work);
+    // The same, and where memory still does not suffice, an error that says with how much it would:
+    // the network, by this `name`, needs `least` bytes beside what stays.
+    template <class F>
+    auto with_room(const Resident& network, const std::string& name,
+                   const std::function<uint64_t()>& least, F work);
     // Out of memory after with_room(): `network` would fit were there `bytes` beside what stays.
     [[noreturn]] void does_not_fit(const Error& error, const std::string& network, uint64_t bytes);
 
@@ -93,6 +98,19 @@ auto Networks::with_room(const Resident& network, F work) {
         if (failure.error.status != Status::out_of_memory || !release_all_but(&network)) throw;
     }
     return work();
+}
+
+template <class F>
+auto Networks::with_room(const Resident& network, const std::string& name,
+                         const std::function<uint64_t()>& least, F work) {
+    try {
+        return with_room(network, work);
+    } catch (const NothingFits&) {
+        throw;
+    } catch (const ResultError& failure) {
+        if (failure.error.status != Status::out_of_memory) throw;
+        does_not_fit(failure.error, name, least());
+    }
 }
 
 }   // namespace kiln

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "modalities/diffusion/sampler.h"
 #include "runtime/base/bytes.h"
 
 namespace kiln {
@@ -23,12 +22,12 @@ void check_range(const char* what, double value, double low, double high) {
           "; found " + std::to_string(value));
 }
 
-void check_sampler(const std::string& name) {
-    const std::vector<std::string> names = sampler_names();
-    if (std::find(names.begin(), names.end(), name) != names.end()) return;
+void check_one_of(const char* what, const std::string& value,
+                  const std::vector<std::string>& known) {
+    if (std::find(known.begin(), known.end(), value) != known.end()) return;
     std::string list;
-    for (const std::string& known : names) list += " " + known;
-    usage("sampler " + name + ": expected one of" + list);
+    for (const std::string& each : known) list += " " + each;
+    usage(std::string(what) + " " + value + ": expected one of" + list);
 }
 
 void warn_unclaimed(std::vector<std::shared_ptr<const TensorFiles>> files,
@@ -56,6 +55,11 @@ CompilingWatch::CompilingWatch(Device& device, StageProgress progress) : device_
 }
 
 CompilingWatch::~CompilingWatch() { device_.watch_compiling({}); }
+
+void note_dropped(const std::string& dropped, const LogSink& log) {
+    if (!dropped.empty() && log)
+        log(LogLevel::warning, "the prompt is too long; left out: " + dropped);
+}
 
 void note_memory(const Device& device, const LogSink& log) {
     if (!log) return;

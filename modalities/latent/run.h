@@ -27,7 +27,8 @@ DType activations(Precision precision, const CheckpointPart& denoiser, const Cap
 // The request cannot be met: Status::usage.
 [[noreturn]] void usage(const std::string& fact);
 void check_range(const char* what, double value, double low, double high);
-void check_sampler(const std::string& name);   // one of sampler_names()
+void check_one_of(const char* what, const std::string& value,
+                  const std::vector<std::string>& known);
 
 // Warns, in one line a file, of tensors that no network asked for and that are not `expected`.
 void warn_unclaimed(std::vector<std::shared_ptr<const TensorFiles>> files,
@@ -47,6 +48,9 @@ public:
 private:
     Device& device_;
 };
+
+// For the log: the end of a prompt that did not fit, if any.
+void note_dropped(const std::string& dropped, const LogSink& log);
 
 // At the end of a run, for the log: what device memory it took.
 void note_memory(const Device& device, const LogSink& log);

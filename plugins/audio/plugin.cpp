@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "modalities/audio/checkpoint.h"
+#include "modalities/audio/audio_model.h"
 #include "modalities/diffusion/sampler.h"
 #include "plugins/audio/description.h"
 #include "plugins/audio/sound_file.h"
@@ -25,7 +25,8 @@ public:
         return text.c_str();
     }
     static std::string models(const sdk::Options& options) {
-        return sdk::list_models_by(options, "audio", [](auto& p) { return open_audioldm(p); });
+        return sdk::list_models_by(options, "audio",
+                                   [](auto& p) { return open_audio_checkpoint(p); });
     }
 
     void run(const sdk::Request& request, const sdk::Events& events) try {
