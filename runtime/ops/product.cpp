@@ -140,9 +140,9 @@ void launch_product(Lowering& lowering, const Product& p, std::string_view op) {
         return through_f32(lowering, p,
                            [&](const Product& wide) { launch_product(lowering, wide, op); });
     const bool in_range = std::max(p.a.size, p.d.size) <= caps.binding_range;
-    if (in_range && prefers_winograd(lowering, p)) return launch_winograd(lowering, p, op);
-    if (in_range && prefers_winograd_line(lowering, p))
-        return launch_winograd_line(lowering, p, op);
+    if (in_range)
+        if (const WinogradFilter* filter = preferred_winograd(lowering, p))
+            return launch_winograd(lowering, p, *filter, op);
     ProductVariant variant = choose_product(lowering, p, op);
     if (variant.parts > 1) return launch_split(lowering, p, variant);
     if (in_range && div_up(p.rows(), variant.tile->rows) <= caps.workgroup_count[0])

@@ -21,26 +21,13 @@ constexpr ProductTile kTiles[] = {tile(4, 2, 11),  tile(3, 2, 10.8), tile(2, 2, 
 
 void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     using namespace kernels::matmul_cpu;
-    Launch launch = kernels::matmul_cpu::launch(Variant::main,
-                                                {.a = p.a,
-                                                 .b = p.b,
-                                                 .bias = p.bias_or_any(),
-                                                 .residual = p.residual_or_any(),
-                                                 .d = p.d,
-                                                 .statistics = p.statistics_or_any(),
-                                                 .factors = p.factors_or_any()},
-                                                product_args<Args>(p),
-                                                {.rows = tile.shape[0],
-                                                 .columns = tile.shape[1],
-                                                 .transposed = p.transposed,
-                                                 .bias = present(p.bias),
-                                                 .activation = uint32_t(p.activation),
-                                                 .residual = uint32_t(p.residual_kind),
-                                                 .half = is_half(p.d),
-                                                 .statistics = present(p.statistics),
-                                                 .normalised = p.normalised(),
-                                                 .gated = p.gated},
-                                                product_grid(p, tile));
+    Constants constants{.rows = tile.shape[0], .columns = tile.shape[1]};
+    set_constants(constants, p);
+    constants.bias = present(p.bias);
+    constants.half = is_half(p.d);
+    Launch launch =
+        kernels::matmul_cpu::launch(Variant::main, product_bindings<Bindings>(p),
+                                    product_args<Args>(p), constants, product_grid(p, tile));
     if (lowering.caps().subgroup_size_control) launch.subgroup_size = 8;
     lowering.launch(std::move(launch));
 }

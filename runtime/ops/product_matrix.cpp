@@ -107,25 +107,13 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     constants.m = shape->m, constants.n = shape->n, constants.k = shape->k;
     constants.turned = !p.transposed && turns_b(lowering.caps(), tile.rows == 64);
     constants.plain = is_plain(p);
-    constants.statistics = present(p.statistics);
-    constants.normalised = p.normalised();
     constants.one_image = is_of_one_image(p, tile);
-    constants.gated = p.gated;
-    Launch launch =
-        kernels::matmul_matrix::launch(is_quantised(p.b.dtype) ? Variant::quantised : Variant::main,
-                                       {.a = p.a,
-                                        .b = p.b,
-                                        .bias = p.bias_or_any(),
-                                        .residual = p.residual_or_any(),
-                                        .d = p.d,
-                                        .statistics = p.statistics_or_any(),
-                                        .factors = p.factors_or_any()},
-                                       product_args<Args>(p), constants, product_grid(p, tile));
+    Launch launch = kernels::matmul_matrix::launch(
+        is_quantised(p.b.dtype) ? Variant::quantised : Variant::main, product_bindings<Bindings>(p),
+        product_args<Args>(p), constants, product_grid(p, tile));
     if (lowering.caps().subgroup_size_control) launch.subgroup_size = share.subgroup;
     lowering.launch(std::move(launch));
 }
-
-bool gates(const ProductTile&) { return true; }   // fits_tile() says where not
 
 }   // namespace
 
@@ -172,7 +160,7 @@ const ProductFamily kProductMatrix = {.name = "matrix",
                                       .skips = true,
                                       .normalises = true,
                                       .statistics = true,
-                                      .gates = gates,
+                                      .gates = gates_where_it_fits,
                                       .matrices = true};
 
 const ProductFamily kProductMatrixQuantised = {.name = "matrix_quantised",
@@ -181,7 +169,7 @@ const ProductFamily kProductMatrixQuantised = {.name = "matrix_quantised",
                                                .launch = launch,
                                                .quantised = true,
                                                .statistics = true,
-                                               .gates = gates,
+                                               .gates = gates_where_it_fits,
                                                .matrices = true};
 
 }   // namespace kiln

@@ -26,6 +26,9 @@ bool turns_b(const Caps& caps, bool on_cpu);
 // The rows of each tile of the product are of one image.
 bool is_of_one_image(const Product& product, const ProductTile& tile);
 
+// Of families that know gates wherever a tile fits a product.
+inline bool gates_where_it_fits(const ProductTile&) { return true; }
+
 // A shape that multiplies f16 and sums in f32.
 bool sums_halves(const MatrixShape& shape);
 

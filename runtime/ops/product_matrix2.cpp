@@ -66,36 +66,20 @@ void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     using namespace kernels::matmul_matrix2;
     const Caps& caps = lowering.caps();
     uint32_t sharers = sharers_of(tile);
-    Launch launch =
-        kernels::matmul_matrix2::launch(sharers ? Variant::workgroup : Variant::subgroup,
-                                        {.a = p.a,
-                                         .b = p.b,
-                                         .bias = p.bias_or_any(),
-                                         .residual = p.residual_or_any(),
-                                         .d = p.d,
-                                         .statistics = p.statistics_or_any(),
-                                         .factors = p.factors_or_any()},
-                                        product_args<Args>(p),
-                                        {.local_x = sharers ? sharers : caps.subgroup_size,
-                                         .rows = tile.rows,
-                                         .columns = tile.columns,
-                                         .depth = depth_of(tile),
-                                         .transposed = p.transposed,
-                                         .plain = is_plain(p),
-                                         .d_half = is_half(p.d),
-                                         .bias = present(p.bias) ? 1 + is_half(p.bias) : 0,
-                                         .activation = uint32_t(p.activation),
-                                         .residual = uint32_t(p.residual_kind),
-                                         .normalised = p.normalised(),
-                                         .one_image = is_of_one_image(p, tile),
-                                         .gated = p.gated,
-                                         .statistics = present(p.statistics)},
-                                        product_grid(p, tile));
+    Constants constants;
+    set_constants(constants, p);
+    constants.local_x = sharers ? sharers : caps.subgroup_size;
+    constants.rows = tile.rows, constants.columns = tile.columns, constants.depth = depth_of(tile);
+    constants.plain = is_plain(p);
+    constants.d_half = is_half(p.d);
+    constants.bias = present(p.bias) ? 1 + is_half(p.bias) : 0;
+    constants.one_image = is_of_one_image(p, tile);
+    Launch launch = kernels::matmul_matrix2::launch(
+        sharers ? Variant::workgroup : Variant::subgroup, product_bindings<Bindings>(p),
+        product_args<Args>(p), constants, product_grid(p, tile));
     if (!sharers && caps.subgroup_size_control) launch.subgroup_size = caps.subgroup_size;
     lowering.launch(std::move(launch));
 }
-
-bool gates(const ProductTile&) { return true; }   // fits_tile() says where not
 
 }   // namespace
 
@@ -106,7 +90,7 @@ const ProductFamily kProductMatrix2 = {.name = "matrix2",
                                        .skips = true,
                                        .normalises = true,
                                        .statistics = true,
-                                       .gates = gates,
+                                       .gates = gates_where_it_fits,
                                        .matrices = true};
 
 }   // namespace kiln

@@ -36,32 +36,21 @@ bool has_both(const Caps& caps, const Product& p) {
     return has_registers(caps, p) && caps.fast_dot;
 }
 
-// Invocations, how many of them stand across the columns, and rows and fours of columns of each.
-constexpr ProductTile tile(uint32_t threads, uint32_t across, uint32_t rows, uint32_t columns,
-                           double speed, bool (*fits)(const Caps&, const Product&) = nullptr) {
-    return {.rows = rows * (threads / across),
-            .columns = 4 * columns * across,
-            .shape = {threads, across, rows, columns},
-            .speed = speed,
-            .fits = fits};
-}
-
-constexpr ProductTile kTiles[] = {tile(256, 16, 8, 2, 1.4, has_registers),
-                                  tile(256, 16, 4, 2, 1.1, has_workgroups),
-                                  tile(128, 8, 4, 2, 0.95), tile(128, 8, 1, 2, 0.4)};
+constexpr ProductTile kTiles[] = {owned_tile(256, 16, 8, 2, 1.4, has_registers),
+                                  owned_tile(256, 16, 4, 2, 1.1, has_workgroups),
+                                  owned_tile(128, 8, 4, 2, 0.95), owned_tile(128, 8, 1, 2, 0.4)};
 // The last is what remains without hardware: right, and not chosen unless it was measured.
-constexpr ProductTile kDotTiles[] = {tile(256, 16, 8, 2, 2.5, has_both),
-                                     tile(128, 8, 4, 2, 1.7, has_fast_dots),
-                                     tile(128, 8, 1, 2, 0.01)};
+constexpr ProductTile kDotTiles[] = {owned_tile(256, 16, 8, 2, 2.5, has_both),
+                                     owned_tile(128, 8, 4, 2, 1.7, has_fast_dots),
+                                     owned_tile(128, 8, 1, 2, 0.01)};
 
 template <class Constants>
 Constants constants_of(const Product& p, const ProductTile& tile) {
     Constants c;
-    c.local_x = tile.shape[0], c.across = tile.shape[1];
-    c.rows = tile.shape[2], c.columns = tile.shape[3];
+    set_constants(c, p);
+    set_owned_tile(c, tile);
     c.b_format = product_format(p.b.dtype), c.d_format = product_format(p.d.dtype);
     c.bias = present(p.bias) ? 1 + product_format(p.bias.dtype) : 0;
-    c.activation = uint32_t(p.activation), c.residual = uint32_t(p.residual_kind);
     return c;
 }
 
@@ -79,7 +68,7 @@ void launch_tiles(Lowering& lowering, const Product& p, const ProductTile& tile)
     auto constants = constants_of<Constants>(p, tile);
     constants.depth = tile.rows + tile.columns <= 128 ? 8 : 4;   // 16 KiB up to 64 x 64
     constants.a_format = product_format(p.a.dtype);
-    lowering.launch(launch(Variant::main, storage_bindings<Bindings>(p), args_of<Args>(p),
+    lowering.launch(launch(Variant::main, product_bindings<Bindings>(p), args_of<Args>(p),
                            constants, product_grid(p, tile)));
 }
 
@@ -93,7 +82,7 @@ void launch_dots(Lowering& lowering, const Product& p, const ProductTile& tile) 
         {.count = uint32_t(blocks), .chunk = s.chunk},
         {.local_x = s.local, .format = product_format(p.a.dtype)}, s.grid));
     using namespace kernels::matmul_dot;
-    lowering.launch(launch(Variant::main, storage_bindings<Bindings>(bytes), args_of<Args>(p),
+    lowering.launch(launch(Variant::main, product_bindings<Bindings>(bytes), args_of<Args>(p),
                            constants_of<Constants>(p, tile), product_grid(p, tile)));
 }
 

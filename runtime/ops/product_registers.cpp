@@ -22,48 +22,23 @@ bool is_other(const Caps& caps, const Product& p) {
     return !is_cpu(caps, p) && !is_mobile(caps, p);
 }
 
-// Invocations, how many of them stand across the columns, and rows and fours of columns of each.
-constexpr ProductTile tile(bool (*fits)(const Caps&, const Product&), uint32_t threads,
-                           uint32_t across, uint32_t rows, uint32_t columns, double speed) {
-    return {.rows = rows * (threads / across),
-            .columns = 4 * columns * across,
-            .shape = {threads, across, rows, columns},
-            .speed = speed,
-            .fits = fits};
-}
-
 // Drivers that run on the CPU gain most from the lack of barriers.
 constexpr ProductTile kTiles[] = {
-    tile(is_adreno, 64, 32, 16, 1, 2.0), tile(is_mobile, 64, 8, 4, 2, 1.8),
-    tile(is_mobile, 32, 8, 6, 1, 1.5),   tile(is_cpu, 64, 8, 4, 2, 3.0),
-    tile(is_other, 64, 8, 4, 2, 0.5),    tile(nullptr, 64, 64, 4, 1, 0.3)};
+    owned_tile(64, 32, 16, 1, 2.0, is_adreno), owned_tile(64, 8, 4, 2, 1.8, is_mobile),
+    owned_tile(32, 8, 6, 1, 1.5, is_mobile),   owned_tile(64, 8, 4, 2, 3.0, is_cpu),
+    owned_tile(64, 8, 4, 2, 0.5, is_other),    owned_tile(64, 64, 4, 1, 0.3)};
 
 void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     using namespace kernels::matmul_registers;
-    const Caps& caps = lowering.caps();
     auto constants = storage_constants<Constants>(p);
-    constants.local_x = tile.shape[0];
-    constants.across = tile.shape[1];
-    constants.rows = tile.shape[2];
-    constants.columns = tile.shape[3];
+    set_owned_tile(constants, tile);
     bool wide = is_wide(p) && tile.shape[3] % (p.gated ? 4 : 2) == 0;
-    constants.normalised = p.normalised();
-    constants.gated = p.gated;
-    Launch launch =
-        kernels::matmul_registers::launch(wide ? Variant::wide : Variant::main,
-                                          {.a = p.a,
-                                           .b = p.b,
-                                           .bias = p.bias_or_any(),
-                                           .residual = p.residual_or_any(),
-                                           .d = p.d,
-                                           .factors = p.factors_or_any()},
-                                          product_args<Args>(p), constants, product_grid(p, tile));
-    if (caps.vendor_id == vendor::intel && caps.subgroup_size_control)
-        launch.subgroup_size = caps.subgroup_min;
+    Launch launch = kernels::matmul_registers::launch(
+        wide ? Variant::wide : Variant::main, product_bindings<Bindings>(p), product_args<Args>(p),
+        constants, product_grid(p, tile));
+    launch.subgroup_size = unspilling_subgroup(lowering.caps());
     lowering.launch(std::move(launch));
 }
-
-bool gates(const ProductTile& tile) { return tile.shape[3] % 2 == 0; }
 
 }   // namespace
 
@@ -74,6 +49,6 @@ const ProductFamily kProductRegisters = {.name = "registers",
                                          .bf16 = true,
                                          .skips = true,
                                          .normalises = true,
-                                         .gates = gates};
+                                         .gates = gates_owned_tile};
 
 }   // namespace kiln

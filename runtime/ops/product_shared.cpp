@@ -21,52 +21,25 @@ bool has_registers(const Caps& caps, const Product& p) {
            (caps.vendor_id != vendor::amd || caps.mixed_dot);
 }
 
-// Invocations, how many of them stand across the columns, and rows and fours of columns of each.
-constexpr ProductTile tile(uint32_t threads, uint32_t across, uint32_t rows, uint32_t columns,
-                           double speed, bool (*fits)(const Caps&, const Product&) = nullptr) {
-    return {.rows = rows * (threads / across),
-            .columns = 4 * columns * across,
-            .shape = {threads, across, rows, columns},
-            .speed = speed,
-            .fits = fits};
-}
-
-constexpr ProductTile kTiles[] = {tile(256, 16, 8, 2, 1.5, has_registers),
-                                  tile(256, 16, 4, 2, 1.2, has_workgroups), tile(128, 8, 4, 2, 1.0),
-                                  tile(128, 8, 4, 1, 0.75), tile(128, 32, 4, 1, 0.55)};
+constexpr ProductTile kTiles[] = {
+    owned_tile(256, 16, 8, 2, 1.5, has_registers), owned_tile(256, 16, 4, 2, 1.2, has_workgroups),
+    owned_tile(128, 8, 4, 2, 1.0), owned_tile(128, 8, 4, 1, 0.75), owned_tile(128, 32, 4, 1, 0.55)};
 
 void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {
     using namespace kernels::matmul;
-    const Caps& caps = lowering.caps();
     auto constants = storage_constants<Constants>(p);
-    constants.local_x = tile.shape[0];
-    constants.across = tile.shape[1];
-    constants.rows = tile.shape[2];
-    constants.columns = tile.shape[3];
+    set_owned_tile(constants, tile);
     constants.whole = p.channels % kDepth == 0;
-    constants.statistics = present(p.statistics);
-    constants.normalised = p.normalised();
     if (p.gated) {
         constants.gate = 1 + std::exchange(constants.activation, 0u);
         constants.gate_bias = std::exchange(constants.bias, 0u);
     }
-    Launch launch =
-        kernels::matmul::launch(is_wide(p) ? Variant::wide : Variant::main,
-                                {.a = p.a,
-                                 .b = p.b,
-                                 .bias = p.bias_or_any(),
-                                 .residual = p.residual_or_any(),
-                                 .d = p.d,
-                                 .statistics = p.statistics_or_any(),
-                                 .factors = p.factors_or_any()},
-                                product_args<Args>(p), constants, product_grid(p, tile));
-    // Intel's driver prefers wide subgroups, and spills with them.
-    if (caps.vendor_id == vendor::intel && caps.subgroup_size_control)
-        launch.subgroup_size = caps.subgroup_min;
+    Launch launch = kernels::matmul::launch(is_wide(p) ? Variant::wide : Variant::main,
+                                            product_bindings<Bindings>(p), product_args<Args>(p),
+                                            constants, product_grid(p, tile));
+    launch.subgroup_size = unspilling_subgroup(lowering.caps());
     lowering.launch(std::move(launch));
 }
-
-bool gates(const ProductTile& tile) { return tile.shape[3] % 2 == 0; }
 
 }   // namespace
 
@@ -78,6 +51,6 @@ const ProductFamily kProductShared = {.name = "shared",
                                       .skips = true,
                                       .normalises = true,
                                       .statistics = true,
-                                      .gates = gates};
+                                      .gates = gates_owned_tile};
 
 }   // namespace kiln

@@ -55,7 +55,7 @@ void launch_split(Lowering& lowering, const Product& p, const ProductVariant& va
     sum.inner = variant.parts;
     const auto constants = storage_constants<Constants>(sum);
     lowering.launch(kernels::matmul_split::launch(
-        Variant::main, storage_bindings<Bindings>(sum), product_args<Args>(sum), constants,
+        Variant::main, product_bindings<Bindings>(sum), product_args<Args>(sum), constants,
         {div_up(p.rows() * p.columns / 4, constants.local_x), 1, 1}));
 }
 

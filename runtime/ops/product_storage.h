@@ -19,22 +19,20 @@ inline bool stores_as_residual(const Product& p) {
     return !present(p.residual) || p.residual.dtype == p.d.dtype;
 }
 
-template <class Bindings>
-Bindings storage_bindings(const Product& p) {
-    return {.a = p.a, .b = p.b, .bias = p.bias_or_any(), .residual = p.residual_or_any(), .d = p.d};
+// Intel's driver prefers wide subgroups, and spills with them; 0: the driver's choice.
+inline uint32_t unspilling_subgroup(const Caps& caps) {
+    return caps.vendor_id == vendor::intel && caps.subgroup_size_control ? caps.subgroup_min : 0;
 }
 
-// Constants 1 to 7.
+// All but the tile's.
 template <class Constants>
 Constants storage_constants(const Product& p) {
     Constants constants;
+    set_constants(constants, p);
     constants.a_format = product_format(p.a.dtype);
     constants.b_format = product_format(p.b.dtype);
     constants.d_format = product_format(p.d.dtype);
-    constants.transposed = p.transposed;
     constants.bias = present(p.bias) ? 1 + product_format(p.bias.dtype) : 0;
-    constants.activation = uint32_t(p.activation);
-    constants.residual = uint32_t(p.residual_kind);
     return constants;
 }
 

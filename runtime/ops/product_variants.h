@@ -88,16 +88,14 @@ void launch_split(Lowering& lowering, const Product& product, const ProductVaria
 // Launches a variant of a product, or of a part of one, and notes what it amounts to.
 void launch_variant(Lowering& lowering, const Product& product, const ProductVariant& variant);
 
-// Convolutions with fewer multiplications: winograd.cpp. Whether that is faster here, going by size
-// and tuning ("conv.direct" or "conv.winograd 4x4"); the launches, with operands within the limits
-// of the device.
-bool prefers_winograd(const Lowering& lowering, const Product& product);
+// Convolutions with fewer multiplications: winograd.h. That which is faster here than a direct one,
+// going by size and tuning ("conv.direct" against "conv.winograd 4x4" over a plane and
+// "conv.winograd_line 4"), or null; the launches, with operands within the limits of the device.
+struct WinogradFilter;
+const WinogradFilter* preferred_winograd(const Lowering& lowering, const Product& product);
 double convolution_time(const Lowering& lowering, const Product& product);   // of the faster way
-void launch_winograd(Lowering& lowering, const Product& product, std::string_view op);
-// The same along a line, where taps may be any number and dilated ("conv.winograd_line 4"):
-// winograd_line.cpp.
-bool prefers_winograd_line(const Lowering& lowering, const Product& product);
-void launch_winograd_line(Lowering& lowering, const Product& product, std::string_view op);
+void launch_winograd(Lowering& lowering, const Product& product, const WinogradFilter& filter,
+                     std::string_view op);
 
 // Texel buffers reach all that this product reads.
 bool reads_texels(const Caps& caps, const Product& product);
@@ -140,6 +138,52 @@ Args product_args(const Product& p) {
 }
 
 inline uint32_t is_half(const Operand& o) { return o.dtype == DType::f16; }
+
+// What a product's kernel binds; statistics and factors where it knows them.
+template <class Bindings>
+Bindings product_bindings(const Product& p) {
+    constexpr bool sums = requires(Bindings & known) { known.statistics; }
+    , normalises = requires(Bindings & known) { known.factors; };
+    const Operand &bias = p.bias_or_any(), &residual = p.residual_or_any();
+    if constexpr (sums)
+        return {p.a, p.b, bias, residual, p.d, p.statistics_or_any(), p.factors_or_any()};
+    else if constexpr (normalises)
+        return {p.a, p.b, bias, residual, p.d, p.factors_or_any()};
+    else
+        return {p.a, p.b, bias, residual, p.d};
+}
+
+// The specialization constants that mean the same in every product's kernel that has them.
+template <class Constants>
+void set_constants(Constants& known, const Product& p) {
+    known.activation = uint32_t(p.activation);
+    known.residual = uint32_t(p.residual_kind);
+    if constexpr (requires { known.transposed; }) known.transposed = p.transposed;
+    if constexpr (requires { known.statistics; }) known.statistics = present(p.statistics);
+    if constexpr (requires { known.normalised; }) known.normalised = p.normalised();
+    if constexpr (requires { known.gated; }) known.gated = p.gated;
+}
+
+// Of families whose invocations each own some rows and fours of columns: how many there are, and
+// how many of them stand across the columns.
+constexpr ProductTile owned_tile(uint32_t threads, uint32_t across, uint32_t rows, uint32_t columns,
+                                 double speed,
+                                 bool (*fits)(const Caps&, const Product&) = nullptr) {
+    return {.rows = rows * (threads / across),
+            .columns = 4 * columns * across,
+            .shape = {threads, across, rows, columns},
+            .speed = speed,
+            .fits = fits};
+}
+
+template <class Constants>
+void set_owned_tile(Constants& constants, const ProductTile& tile) {
+    constants.local_x = tile.shape[0], constants.across = tile.shape[1];
+    constants.rows = tile.shape[2], constants.columns = tile.shape[3];
+}
+
+// Whether each invocation has a gate beside every value.
+inline bool gates_owned_tile(const ProductTile& tile) { return tile.shape[3] % 2 == 0; }
 
 inline Grid product_grid(const Product& p, const ProductTile& tile) {
     return {div_up(p.rows(), tile.rows), div_up(p.computed_columns(), tile.columns),
