@@ -81,7 +81,7 @@ Error unknown(const std::string& what) {
 }   // namespace
 
 std::vector<std::string> names() {
-    std::vector<std::string> all = {"ops", "pipelines", "unet", "vae"};
+    std::vector<std::string> all = {"ops", "pipelines", "unet", "vae", "vocoder"};
     for (const OpCase& c : op_cases())
         if (std::find(all.begin(), all.end(), c.op) == all.end()) all.push_back(c.op);
     return all;
@@ -90,9 +90,9 @@ std::vector<std::string> names() {
 Result<void> run(const DeviceOptions& options, const Wanted& wanted, const Each& each,
                  const Cancelled& cancelled) {
     if (!known(wanted.what)) return unknown(wanted.what);
-    const bool network = wanted.what == "unet" || wanted.what == "vae";
+    const bool network = wanted.what == "unet" || wanted.what == "vae" || wanted.what == "vocoder";
     if (!wanted.profile.empty() && !network)
-        return Error{Status::usage, "--profile is for a step of unet or vae"};
+        return Error{Status::usage, "--profile is for a step of unet, vae or vocoder"};
     DeviceOptions asked = options;
     asked.statistics = wanted.what == "pipelines";
     auto device = Device::open(asked);

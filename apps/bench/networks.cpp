@@ -1,5 +1,6 @@
 #include "apps/bench/networks.h"
 
+#include "modalities/audio/vocoder.h"
 #include "modalities/image/checkpoint.h"
 #include "modalities/latent/unet.h"
 #include "modalities/latent/vae.h"
@@ -50,10 +51,27 @@ void build_vae(Network& network, Weights& weights, const Checkpoint& model, cons
     network.inputs = {latent};
 }
 
+// On as many frames as Vocoder takes at a time.
+Network vocoder_of(const std::shared_ptr<Device>& device, const NetworkOptions& o) {
+    const VocoderFiles files = take(VocoderFiles::open(o.model));
+    const int64_t batch = std::max(o.batch, 1), frames = VocoderOptions{}.frames;
+    Network network;
+    if (o.precision == "bf16")
+        throw ResultError({Status::usage, "a vocoder's precision is f32 or f16"});
+    network.dtype = o.precision == "f16" ? DType::f16 : DType::f32;
+    network.title = "vocoder " + std::to_string(frames) + " frames, batch " + std::to_string(batch);
+    network.inputs = {input("mel", {batch, frames, files.config.mels})};
+    Weights weights(device, files.files, {.deferred = true});
+    network.output =
+        HifiGan(Scope(weights, files.root), files.config)(network.inputs[0], network.dtype);
+    return network;
+}
+
 }   // namespace
 
 Result<Network> open_network(const std::shared_ptr<Device>& device, const std::string& name,
                              const NetworkOptions& o) try {
+    if (name == "vocoder") return vocoder_of(device, o);
     const Checkpoint model = take(open_checkpoint(o.model, {.tokenizer = o.tokenizer}));
     const bool unet = name == "unet";
     const int factor = model.vae.factor(), trained = model.sample_size * factor;

@@ -13,9 +13,9 @@ namespace kiln::bench {
 struct NetworkOptions {
     std::string model;           // a folder or file
     int width = 0, height = 0;   // of the picture; 0: as the model was trained
-    int batch = 0;               // 0: two for the U-Net (both conditions), one for the VAE
+    int batch = 0;               // 0: two for the U-Net (both conditions), else one
     std::string tokenizer;       // a folder, for files that carry no vocabulary
-    std::string precision;       // of activations: f32, f16 or bf16; empty: as kiln image does
+    std::string precision;       // of activations: f32, f16 or bf16; empty: as commands do
 };
 
 struct Network {
@@ -25,7 +25,8 @@ struct Network {
     Tensor output;
 };
 
-// `name` is "unet" or "vae", the decoder. Weights are loaded by the first graph over it.
+// `name` is "unet", "vae", the decoder, or "vocoder", whose size is its own. Weights are loaded by
+// the first graph over it.
 Result<Network> open_network(const std::shared_ptr<Device>& device, const std::string& name,
                              const NetworkOptions& options);
 

@@ -111,8 +111,9 @@ static std::pair<int, int> size_from(const std::string& text) {
     return {width, height};
 }
 
-static std::string model_path(const Global& global, const std::string& model) {
-    return model.empty() ? global.environment.share + "/models/image" : model;
+static std::string model_path(const Global& global, const BenchOptions& o) {
+    const char* kept = o.what == "vocoder" ? "/models/audio" : "/models/image";
+    return o.model.empty() ? global.environment.share + kept : o.model;
 }
 
 static void run_bench(const Global& global, const sdk::Registry& registry, const BenchOptions& o,
@@ -125,7 +126,7 @@ static void run_bench(const Global& global, const sdk::Registry& registry, const
     device.memory_limit = host.memory, device.cache_folder = host.cache;
     const auto [width, height] = size_from(o.size);
     bench::Wanted wanted{.what = o.what, .seconds = o.seconds, .steps = std::max(o.steps, 1)};
-    wanted.network = {.model = model_path(global, o.model),
+    wanted.network = {.model = model_path(global, o),
                       .width = width,
                       .height = height,
                       .batch = o.batch,

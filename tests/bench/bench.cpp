@@ -6,6 +6,7 @@
 #include "apps/bench/step.h"
 #include "apps/bench/trace.h"
 #include "runtime/io/file.h"
+#include "runtime/io/json.h"
 #include "tests/image/models.h"
 #include "tests/support/device.h"
 
@@ -78,6 +79,26 @@ TEST_CASE("networks in one file are measured as those in a folder", "[gpu]") {
     }
     options.tokenizer.clear();
     CHECK(open_network(device, "unet", options).error().status == Status::bad_file);
+}
+
+TEST_CASE("vocoders are measured over some frames", "[gpu]") {
+    const std::string golden = std::string(KILN_GOLDEN_DIR) + "/audio/tiny.vocoder.json";
+    const auto document = take(read_json(golden));
+    test::TemporaryFolder folder("bench-vocoder");
+    take(
+        write_file((folder.path / "config.json").string(), as_bytes(document.at("config").dump())));
+    test::Tensors tensors;
+    test::collect(document.at("tensors"), "", tensors);
+    for (auto& [name, tensor] : tensors) tensor.second = test::weight(name, tensor.first);
+    test::write_tensors(folder.path / "model.safetensors", tensors);
+    const auto device = test::test_device();
+    auto network = take(open_network(device, "vocoder", {.model = folder.path.string()}));
+    CHECK(network.title == "vocoder 256 frames, batch 1");
+    CHECK(take(measure_step(device, std::move(network), 1, {})).stats.launches > 10);
+    CHECK(open_network(device, "vocoder", {.model = "missing"}).error().status == Status::bad_file);
+    CHECK(open_network(device, "vocoder", {.model = folder.path.string(), .precision = "bf16"})
+              .error()
+              .status == Status::usage);
 }
 
 TEST_CASE("a comparison finds the same rows of an earlier run", "[vk]") {
