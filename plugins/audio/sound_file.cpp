@@ -17,9 +17,9 @@ SoundOptions sound_options(const Json& r, std::string_view asked) {
         if (!asked.starts_with(prefix)) usage("a sound is no " + std::string(asked));
         o.format = take(sound_format(asked.substr(prefix.size())));
     }
-    const int bits = r.value("bits", 16);
-    o.type = bits == 16 ? SampleType::pcm16 : bits == 24 ? SampleType::pcm24 : SampleType::f32;
-    if (bits == 32 && o.format == SoundFormat::flac) usage("bits: FLAC holds 16 or 24");
+    o.type = builtin::sample_type(r.value("bits", 16));
+    if (o.type == SampleType::f32 && o.format == SoundFormat::flac)
+        usage("bits: FLAC holds 16 or 24");
     return o;
 }
 
@@ -27,9 +27,7 @@ std::vector<std::byte> sound_file(Sound sound, const Json& r, SoundOptions optio
     if (r.contains("rate")) sound = take(resample_sound(sound, r["rate"]));
     if (r.contains("loudness"))
         normalise_loudness(sound, {.integrated = r["loudness"].get<double>()});
-    options.tags = {{"title", r["prompt"]},
-                    {"software", "kiln " + r.value("version", std::string())},
-                    {"comment", r.dump(-1, ' ', false, Json::error_handler_t::replace)}};
+    options.tags = builtin::sound_tags(r["prompt"], r);
     return take(encode_sound(sound, options));
 }
 
@@ -37,8 +35,7 @@ std::vector<std::byte> spectrogram_file(const std::shared_ptr<Device>& device, c
                                         const Json& r) {
     if (!r.value("spectrogram", false)) return {};
     const Image image = take(spectrogram_image(device, sound.samples, sound.sample_rate));
-    const std::string text = r.dump(-1, ' ', false, Json::error_handler_t::replace);
-    return encode_png(image, {{"kiln", text}});
+    return encode_png(image, {{"kiln", builtin::text_of(r)}});
 }
 
 }   // namespace kiln::audio_plugin

@@ -8,7 +8,7 @@ namespace kiln::sdk {
 
 namespace fs = std::filesystem;
 
-static bool is_model(const fs::path& path) {
+bool is_model(const fs::path& path) {
     std::error_code ignored;
     if (fs::is_directory(path, ignored)) return fs::exists(path / "model_index.json", ignored);
     const fs::path type = path.extension();
@@ -35,19 +35,20 @@ static std::string name_of(const fs::path& path) {
     return stem.empty() ? path.parent_path().filename().string() : stem;
 }
 
-std::vector<Model> models(const Options& options, const std::string& plugin) {
+std::vector<Model> models(const Options& options, const std::string& plugin,
+                          const IsModel& counts) {
     std::vector<Model> found;
     fs::path own = fs::path(options.share) / "models" / plugin;
-    if (!options.share.empty() && is_model(own)) found.push_back({"default", own.string(), true});
+    if (!options.share.empty() && counts(own)) found.push_back({"default", own.string(), true});
     for (const fs::path& place : places(options.models)) {
-        if (is_model(place)) {
+        if (counts(place)) {
             found.push_back({name_of(place), place.string()});
             continue;
         }
         std::vector<fs::path> inside;
         std::error_code ignored;
         for (const auto& entry : fs::directory_iterator(place, ignored))
-            if (is_model(entry.path())) inside.push_back(entry.path());
+            if (counts(entry.path())) inside.push_back(entry.path());
         std::sort(inside.begin(), inside.end());
         for (const fs::path& path : inside) found.push_back({name_of(path), path.string()});
     }
@@ -56,19 +57,26 @@ std::vector<Model> models(const Options& options, const std::string& plugin) {
 
 std::string find_model(const Options& options, const std::string& plugin,
                        const std::string& wanted) {
-    std::error_code ignored;
-    if (!wanted.empty() && fs::exists(wanted, ignored)) return wanted;
-    std::vector<Model> all = models(options, plugin);
+    const std::vector<Model> all = models(options, plugin);
+    if (!wanted.empty()) return find_model(all, wanted);
     for (const Model& model : all)
-        if (wanted.empty() ? model.is_default : model.name == wanted) return model.path;
-    if (wanted.empty())
-        throw Failure(KILN_BAD_FILE, "the model that comes with Kiln is not in " + options.share +
-                                         "/models/" + plugin + "; name another with --model");
+        if (model.is_default) return model.path;
+    throw Failure(KILN_BAD_FILE, "the model that comes with Kiln is not in " + options.share +
+                                     "/models/" + plugin + "; name another with --model");
+}
+
+std::string find_model(const std::vector<Model>& all, const std::string& wanted,
+                       const std::string& also) {
+    std::error_code ignored;
+    if (fs::exists(wanted, ignored)) return wanted;
     std::string names;
-    for (const Model& model : all) names += (names.empty() ? "" : ", ") + model.name;
+    for (const Model& model : all) {
+        if (model.name == wanted) return model.path;
+        names += (names.empty() ? "" : ", ") + model.name;
+    }
     throw Failure(KILN_BAD_FILE,
                   wanted + ": neither a file or folder nor one of the models there are: " +
-                      (names.empty() ? "none" : names));
+                      (names.empty() ? "none" : names) + also);
 }
 
 static uint64_t bytes_of(const fs::path& path) {
@@ -80,10 +88,10 @@ static uint64_t bytes_of(const fs::path& path) {
     return sum;
 }
 
-std::string list_models(const Options& options, const std::string& plugin,
+std::string list_models(const Options& options, const std::vector<Model>& all,
                         const std::function<Recognised(const std::string& path)>& recognise) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const Model& model : models(options, plugin)) {
+    for (const Model& model : all) {
         const Recognised found = recognise(model.path);
         if (found.family.empty()) {
             options.log(KILN_LOG_INFO, found.refusal);

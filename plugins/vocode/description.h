@@ -1,9 +1,9 @@
 // What the vocode plugin is and takes; see describe() in plugins/sdk/plugin.h.
+// plugins/builtin/fields.cpp completes the properties without a type.
 #pragma once
 
 inline constexpr const char* kDescription = R"json({
 "name": "vocode",
-"version": "0.1.0",
 "summary": "Sound from a mel spectrogram, or from a sound's own to hear what a vocoder makes of it",
 "outputs": [{"media_type": "audio/wav", "extension": "wav"},
             {"media_type": "audio/flac", "extension": "flac"},
@@ -30,17 +30,13 @@ inline constexpr const char* kDescription = R"json({
   "default": "auto", "enum": ["auto", "hifi_gan", "audio_ldm"],
   "description": "How the spectrogram is made: 80 bands at 22050 Hz, or 64 at 16 kHz"},
 
-"rate": {"type": "integer", "title": "Sample rate", "group": "Sound",
-  "minimum": 1000, "maximum": 768000, "description": "Of the result, Hz (default: the vocoder's)"},
-"bits": {"type": "integer", "title": "Bits", "group": "Sound", "default": 16,
-  "enum": [16, 24, 32], "description": "A sample; 32 is floating point, of WAV only"},
-"loudness": {"type": "number", "title": "Loudness", "group": "Sound",
-  "minimum": -70, "maximum": 0, "metavar": "LUFS",
+"rate": {"group": "Sound", "minimum": 1000, "maximum": 768000,
+  "description": "Of the result, Hz (default: the vocoder's)"},
+"bits": {"group": "Sound", "description": "A sample; 32 is floating point, of WAV only"},
+"loudness": {"group": "Sound", "metavar": "LUFS",
   "description": "Bring the result to it by EBU R 128, such as -23 (default: as it is)"},
 "ceiling": {"type": "number", "title": "Ceiling", "group": "Sound", "default": -1,
   "minimum": -20, "maximum": 0, "metavar": "DBTP",
   "description": "The true peak that the result never exceeds"},
-"precision": {"type": "string", "title": "Precision", "group": "Model",
-  "default": "f32", "enum": ["f32", "f16"],
-  "description": "How intermediate results are stored; arithmetic is f32 at all times"}
+"precision": {"default": "f32", "enum": ["f32", "f16"]}
 }}})json";

@@ -1,9 +1,5 @@
 #include "plugins/vocode/models.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <nlohmann/json.hpp>
-
 #include "modalities/audio/vocoder.h"
 
 namespace kiln::vocode_plugin {
@@ -17,70 +13,31 @@ static fs::path vocoder_in(const fs::path& folder) {
     return fs::exists(inside / "config.json", ignored) ? inside : folder;
 }
 
-static std::vector<fs::path> places(const std::string& list) {
-#ifdef _WIN32
-    constexpr char kSeparator = ';';
-#else
-    constexpr char kSeparator = ':';
-#endif
-    std::vector<fs::path> found;
-    for (size_t begin = 0; begin < list.size();) {
-        const size_t end = std::min(list.find(kSeparator, begin), list.size());
-        if (end > begin) found.emplace_back(list.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return found;
+static bool is_vocoder(const fs::path& folder) {
+    std::error_code ignored;
+    const fs::path at = vocoder_in(folder);
+    return fs::exists(at / "config.json", ignored) && VocoderFiles::open(at.string());
 }
 
-std::vector<Model> models(const sdk::Options& options) {
-    std::vector<fs::path> folders;
-    std::error_code ignored;
-    if (!options.share.empty()) folders.push_back(fs::path(options.share) / "models/audio");
-    for (const fs::path& place : places(options.models)) {
-        folders.push_back(place);
-        std::vector<fs::path> inside;
-        for (const auto& entry : fs::directory_iterator(place, ignored))
-            if (entry.is_directory(ignored)) inside.push_back(entry.path());
-        std::sort(inside.begin(), inside.end());
-        folders.insert(folders.end(), inside.begin(), inside.end());
+static std::vector<sdk::Model> models(const sdk::Options& options) {
+    std::vector<sdk::Model> all = sdk::models(options, "audio", is_vocoder);
+    for (sdk::Model& model : all) {
+        if (model.is_default) model.name = "audio";   // the default of kiln audio, not here
+        model.is_default = false;
+        model.path = vocoder_in(model.path).string();
     }
-    std::vector<Model> found;
-    for (const fs::path& folder : folders) {
-        const fs::path at = vocoder_in(folder);
-        if (fs::exists(at / "config.json", ignored) && VocoderFiles::open(at.string()))
-            found.push_back({folder.filename().string(), at.string()});
-    }
-    return found;
+    return all;
 }
 
 std::string find_model(const sdk::Options& options, const std::string& wanted) {
-    std::error_code ignored;
-    if (fs::is_directory(wanted, ignored)) return vocoder_in(wanted).string();
-    if (fs::exists(wanted, ignored)) return wanted;
-    std::string names;
-    for (const Model& model : models(options)) {
-        if (model.name == wanted) return model.path;
-        names += (names.empty() ? "" : ", ") + model.name;
-    }
-    throw sdk::Failure(KILN_BAD_FILE,
-                       wanted + ": neither a file or folder nor one of the vocoders there are: " +
-                           (names.empty() ? "none" : names) + ", and griffin-lim");
+    const std::string found = sdk::find_model(models(options), wanted, ", and griffin-lim");
+    return fs::is_directory(found) ? vocoder_in(found).string() : found;
 }
 
 std::string list_models(const sdk::Options& options) {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const Model& model : models(options)) {
-        const auto files = VocoderFiles::open(model.path);
-        if (!files) continue;
-        uint64_t bytes = 0;
-        for (const TensorFile& file : files->files->files()) bytes += file.data().size();
-        list.push_back({{"name", model.name},
-                        {"family", "HiFi-GAN"},
-                        {"path", model.path},
-                        {"bytes", bytes},
-                        {"default", false}});
-    }
-    return list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    return sdk::list_models(options, models(options), [](auto&) -> sdk::Recognised {
+        return {.family = "HiFi-GAN", .refusal = ""};
+    });
 }
 
 }   // namespace kiln::vocode_plugin

@@ -4,6 +4,7 @@
 
 #include "modalities/audio/distance.h"
 #include "modalities/audio/loudness.h"
+#include "plugins/builtin/fields.h"
 
 namespace kiln::vocode_plugin {
 
@@ -35,14 +36,11 @@ sdk::Artifact as_file(Sound sound, std::string_view wanted, const std::string& t
     SoundOptions o;
     for (SoundFormat format : {SoundFormat::wav, SoundFormat::flac, SoundFormat::ogg})
         if (wanted == media_type(format)) o.format = format;
-    const int bits = request["bits"];
-    o.type = bits == 32 ? SampleType::f32 : bits == 24 ? SampleType::pcm24 : SampleType::pcm16;
-    request["version"] = "0.1.0";
-    const std::string json =
-        request.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-    o.tags = {{"title", title}, {"software", "kiln 0.1.0"}, {"comment", json}};
+    o.type = builtin::sample_type(request["bits"]);
+    request["version"] = builtin::version();
+    o.tags = builtin::sound_tags(title, request);
     bytes = take(encode_sound(sound, o));
-    return {0, std::string(media_type(o.format)), title, json, bytes};
+    return {0, std::string(media_type(o.format)), title, builtin::text_of(request), bytes};
 }
 
 }   // namespace kiln::vocode_plugin

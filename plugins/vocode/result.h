@@ -1,12 +1,11 @@
 // The sound that a request asks for, from what a vocoder made, and how it is described.
 #pragma once
-#include <nlohmann/json.hpp>
-
+#include "plugins/builtin/request.h"
 #include "plugins/vocode/source.h"
 
 namespace kiln::vocode_plugin {
 
-using Json = nlohmann::ordered_json;
+using builtin::Json;
 
 // A vocoder whose kernels and rates differ by odd numbers makes more samples than the spectrogram
 // has frames for, half of them before the first.
