@@ -58,6 +58,8 @@ inline constexpr const char* kDescription = R"json({
 "loudness": {"group": "File",
   "description": "Make it so loud, in LUFS by EBU R 128, with peaks below -1 dBTP"},
 
+"high_band": {"type": "boolean", "title": "High band", "group": "File", "default": false,
+  "description": "Guess the octave above what the model makes: twice its sample rate"},
 "spectrogram": {"type": "boolean", "title": "Spectrogram", "group": "File", "default": false,
   "description": "Draw it, as a picture beside the file"},
 

@@ -31,6 +31,7 @@ public:
                 sdk::find_model(session_.options(), "audio", json.value("model", ""));
             AudioPipeline& pipeline = open(model, json, events);
             const AudioRequest whole = audio_request(json, request, pipeline.info());
+            check_high_band(json, pipeline.info().sample_rate);
             builtin::sign(json, model);
             builtin::in_batches(whole, [&](const AudioRequest& r, Batch batch) {
                 for (const AudioTake& each : take(pipeline.run(r, listen(events, batch))))
@@ -61,9 +62,11 @@ private:
     void store(const AudioTake& each, uint32_t index, Json metadata, const SoundOptions& options,
                const sdk::Events& events) {
         metadata["seed"] = each.seed;
-        const auto file = sound_file(each.sound, metadata, options);
+        const auto device = session_.device(events);
+        const Sound sound = with_high_band(device, each.sound, metadata);
+        const auto file = sound_file(sound, metadata, options);
         const std::string text = metadata.dump(), name = metadata["prompt"];
-        const auto drawn = spectrogram_file(session_.device(events), each.sound, metadata);
+        const auto drawn = spectrogram_file(device, sound, metadata);
         events.artifact({index, std::string(media_type(options.format)), name, text, file});
         if (!drawn.empty()) events.artifact({index, "image/png", name, text, drawn});
     }

@@ -1,5 +1,6 @@
 #include "plugins/audio/sound_file.h"
 
+#include "modalities/audio/high_band.h"
 #include "modalities/audio/loudness.h"
 #include "modalities/audio/spectrogram_image.h"
 
@@ -21,6 +22,19 @@ SoundOptions sound_options(const Json& r, std::string_view asked) {
     if (o.type == SampleType::f32 && o.format == SoundFormat::flac)
         usage("bits: FLAC holds 16 or 24");
     return o;
+}
+
+void check_high_band(const Json& r, int sample_rate) {
+    constexpr int kHighest = 24000;
+    if (r.value("high_band", false) && sample_rate > kHighest)
+        usage("high_band: this model makes " + std::to_string(sample_rate) +
+              " samples a second, which hold all that can be heard; this is for models with at "
+              "most " +
+              std::to_string(kHighest));
+}
+
+Sound with_high_band(const std::shared_ptr<Device>& device, const Sound& sound, const Json& r) {
+    return r.value("high_band", false) ? take(restore_high_band(device, sound)) : sound;
 }
 
 std::vector<std::byte> sound_file(Sound sound, const Json& r, SoundOptions options) {

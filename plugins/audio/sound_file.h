@@ -9,6 +9,11 @@ namespace kiln::audio_plugin {
 // cannot be, as 32 bits in FLAC, is a ResultError (Status::usage), before anything is computed.
 SoundOptions sound_options(const Json& request, std::string_view media_type);
 
+// A request for the high band of a model that has it already is a ResultError (Status::usage).
+void check_high_band(const Json& request, int sample_rate);
+Sound with_high_band(const std::shared_ptr<Device>& device, const Sound& sound,
+                     const Json& request);
+
 // The file of a sound. The request is completed, and stands in the comment as JSON.
 std::vector<std::byte> sound_file(Sound sound, const Json& request, SoundOptions options);
 

@@ -128,6 +128,23 @@ TEST_CASE("a spectrogram is drawn beside the sound on request", "[gpu]") {
                    {"a.flac", "a.png"});
 }
 
+TEST_CASE("the octave above is guessed on request, but not what nobody hears", "[gpu]") {
+    const Studio studio;
+    REQUIRE(studio.run({"--seconds", "0.3", "-o", "low.wav"}).status == 0);
+    REQUIRE(studio.run({"--seconds", "0.3", "--high-band", "-o", "a.wav"}).status == 0);
+    CHECK(studio.heard("a.wav").sample_rate == 32000);
+    CHECK(studio.heard("a.wav").frames() == 2 * studio.heard("low.wav").frames());
+    CHECK(studio.heard("a.wav").samples !=
+          take(resample_sound(studio.heard("low.wav"), 32000)).samples);
+    const Studio high;
+    const std::string config = (high.model.path / "vocoder/config.json").string();
+    Json vocoder = Json::parse(contents(config));
+    vocoder["sampling_rate"] = 44100;
+    const std::string text = vocoder.dump();
+    take(write_file(config, as_bytes(text)));
+    high.refused({"--seconds", "0.1", "--high-band"}, 2, "this model makes 44100");
+}
+
 TEST_CASE("the steps of a sound are told as events", "[gpu]") {
     const Studio studio;
     const auto events = events_of(studio.run({"--seconds", "0.1", "--json", "-o", "a.wav"}).out);
