@@ -19,7 +19,8 @@ struct Family {
     OpenCheckpoint open;
 };
 
-constexpr std::array kFamilies = {Family{"AudioLDMPipeline", open_spectrogram_checkpoint}};
+constexpr std::array kFamilies = {Family{"AudioLDMPipeline", open_spectrogram_checkpoint},
+                                  Family{"AudioLDM2Pipeline", open_spectrogram_checkpoint}};
 
 AudioCheckpoint open_folder(const std::string& path, const AudioOptions& options) {
     std::vector<std::string_view> known;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "modalities/audio/audioldm2_conditioning.h"
+
 namespace kiln {
 namespace {
-
-constexpr int64_t kTokens = 32;   // at least; padding is masked and changes nothing
 
 ClapText load(const std::shared_ptr<Device>& device, const AudioLdm& model,
               std::unordered_set<std::string>& claimed,
@@ -19,6 +19,22 @@ ClapText load(const std::shared_ptr<Device>& device, const AudioLdm& model,
 }
 
 }   // namespace
+
+std::unique_ptr<PromptEncoder> make_prompt_encoder(std::shared_ptr<Device> device,
+                                                   std::shared_ptr<Workspace> workspace,
+                                                   const AudioLdm& model,
+                                                   std::unordered_set<std::string>& claimed) {
+    if (model.language)
+        return std::make_unique<AudioLdm2TextEncoders>(std::move(device), std::move(workspace),
+                                                       model, claimed);
+    return std::make_unique<ClapTextEncoder>(std::move(device), std::move(workspace), model,
+                                             claimed);
+}
+
+int64_t padded_tokens(int64_t used) {
+    constexpr int64_t kTokens = 32;
+    return (used + kTokens - 1) / kTokens * kTokens;
+}
 
 ClapTextEncoder::ClapTextEncoder(std::shared_ptr<Device> device,
                                  std::shared_ptr<Workspace> workspace, const AudioLdm& model,
@@ -36,8 +52,9 @@ Tensor ClapTextEncoder::build(int64_t tokens, Inputs& inputs) const {
 
 uint64_t ClapTextEncoder::least_memory() const {
     Inputs inputs;
-    return Graph::needs(*device_,
-                        {build(std::min<int64_t>(kTokens, model_.config.length()), inputs)})
+    return Graph::needs(
+               *device_,
+               {build(std::min<int64_t>(padded_tokens(1), model_.config.length()), inputs)})
         .least();
 }
 
@@ -48,11 +65,12 @@ bool ClapTextEncoder::release() {
     return evict(weights_) || held;
 }
 
-SpokenPrompt ClapTextEncoder::encode(const std::string& prompt,
-                                     const std::function<bool()>& cancelled) {
+std::vector<float> ClapTextEncoder::embed(const std::string& prompt, std::string& dropped,
+                                          const std::function<bool()>& cancelled) {
     const int most = std::min(tokenizer_.max_length(), model_.config.length());
     const Tokens all = tokenizer_.encode(prompt, most);
-    const int64_t tokens = std::min<int64_t>((all.used + kTokens - 1) / kTokens * kTokens, most);
+    if (dropped.empty()) dropped = all.dropped;
+    const int64_t tokens = std::min<int64_t>(padded_tokens(all.used), most);
     const std::vector<int32_t> ids(all.ids.begin(), all.ids.begin() + tokens);
     std::vector<float> mask(size_t(tokens), 0.0f);
     std::fill_n(mask.begin(), all.used, 1.0f);
@@ -67,7 +85,19 @@ SpokenPrompt ClapTextEncoder::encode(const std::string& prompt,
     take(graph_->write_i32(inputs_.positions, model_.config.position_ids(ids)));
     take(graph_->write(inputs_.mask, mask));
     take(graph_->run(cancelled));
-    return {{{"label", {model_.config.projection}, take(graph_->read())}}, all.dropped};
+    return take(graph_->read());
+}
+
+SpokenPrompts ClapTextEncoder::encode(const std::string& prompt,
+                                      const std::optional<std::string>& negative,
+                                      const std::function<bool()>& cancelled) {
+    SpokenPrompts result;
+    const auto label = [&](const std::string& text) -> Conditioning {
+        return {{"label", {model_.config.projection}, embed(text, result.dropped, cancelled)}};
+    };
+    result.positive = label(prompt);
+    if (negative) result.negative = label(*negative);
+    return result;
 }
 
 }   // namespace kiln

@@ -125,6 +125,7 @@ AudioLdm open_audioldm_file(const std::string& path, const AudioLdmOptions& opti
                "the U-Net comes without its text encoder (\"" + std::string(kClap) + "...\")");
     AudioLdm m;
     m.family = "AudioLDM (one file)";
+    m.guidance = 2.5;
     m.tokenizer = tokenizer_for(path, options);
     m.unet_part = {files, ldm_unet_names(names, kLdmUNet)};
     m.vae_part = {files, ldm_vae_names(names, kLdmVae)};

@@ -64,13 +64,13 @@ SpectrogramPipeline::SpectrogramPipeline(std::shared_ptr<Device> d, AudioLdm m,
       model_(std::move(m)),
       dtype_(activations(o.precision, model_.unet_part, device_->caps())),
       workspace_(std::make_shared<Workspace>(device_)),
-      text_(device_, workspace_, model_, claimed_),
+      prompts_(make_prompt_encoder(device_, workspace_, model_, claimed_)),
       denoiser_(device_, workspace_,
                 unet_network(device_, model_.unet_part, model_.unet, {.deferred = true}, claimed_)),
       vae_(device_, workspace_, model_.vae_part, model_.vae, {.deferred = true}, o.log, claimed_),
       vocoder_(load_vocoder(device_, model_, {.activations = dtype_, .workspace = workspace_},
                             claimed_)),
-      networks_(device_, workspace_, denoiser_, vae_, {&text_, &vocoder_},
+      networks_(device_, workspace_, denoiser_, vae_, {prompts_.get(), &vocoder_},
                 {.name =
                      [latent = double(model_.hop()) / model_.vocoder.sample_rate](int height, int) {
                          return std::to_string(height * latent) + " seconds at a time";
@@ -86,10 +86,13 @@ SpectrogramPipeline::SpectrogramPipeline(std::shared_ptr<Device> d, AudioLdm m,
              .window = 2 * model_.sample_size * latent,
              .sampler = take(default_sampler(model_.scheduler)),
              .samplers = sampler_names(),
-             .cfg = model_.guidance > 0 ? model_.guidance : 2.5};
-    warn_unclaimed({model_.unet_part.files, model_.vae_part.files, model_.vocoder_part.files,
-                    model_.text_part.files},
-                   claimed_, model_.expected_unused, options_.log);
+             .cfg = model_.guidance};
+    std::vector<std::shared_ptr<const TensorFiles>> files = {
+        model_.unet_part.files, model_.vae_part.files, model_.vocoder_part.files,
+        model_.text_part.files};
+    if (const auto& l = model_.language)
+        files.insert(files.end(), {l->t5_part.files, l->projection_part.files, l->gpt2_part.files});
+    warn_unclaimed(std::move(files), claimed_, model_.expected_unused, options_.log);
 }
 
 SoundLayout SpectrogramPipeline::layout(const AudioRequest& r) const {
@@ -103,14 +106,6 @@ SoundLayout SpectrogramPipeline::layout(const AudioRequest& r) const {
             .samples = r.loop ? int64_t(latents) * hop : samples};
 }
 
-Conditioning SpectrogramPipeline::encode(const std::string& prompt, const AudioEvents& events) {
-    const SpokenPrompt result = networks_.with_room(
-        text_, "the text encoder", [&] { return text_.least_memory(); },
-        [&] { return text_.encode(prompt, events.cancelled); });
-    note_dropped(result.dropped, options_.log);
-    return result.conditions;
-}
-
 DenoiserJob SpectrogramPipeline::job(const AudioRequest& r, const SoundLayout& l,
                                      const AudioEvents& events) {
     if (events.progress) events.progress("reading the prompt", 0, 1);
@@ -121,8 +116,13 @@ DenoiserJob SpectrogramPipeline::job(const AudioRequest& r, const SoundLayout& l
                     .two_passes = r.two_passes,
                     .dtype = dtype_,
                     .weights = networks_.best_placing()};
-    job.positive = encode(r.prompt, events);
-    if (job.guided) job.negative = encode(r.negative.value_or(""), events);
+    const std::optional<std::string> negative =
+        job.guided ? std::optional(r.negative.value_or("")) : std::nullopt;
+    SpokenPrompts told = networks_.with_room(
+        *prompts_, "the text encoder", [&] { return prompts_->least_memory(); },
+        [&] { return prompts_->encode(r.prompt, negative, events.cancelled); });
+    note_dropped(told.dropped, options_.log);
+    job.positive = std::move(told.positive), job.negative = std::move(told.negative);
     return job;
 }
 

@@ -1,5 +1,7 @@
-// AudioLDM from request to waveform: a U-Net on latents of mel spectrograms, their autoencoder, and
-// HiFi-GAN. Liu et al. AudioLDM: Text-to-Audio Generation with Latent Diffusion Models. 2023.
+// AudioLDM and AudioLDM 2 from request to waveform: a U-Net on latents of mel spectrograms, their
+// autoencoder, and HiFi-GAN. Liu et al. AudioLDM: Text-to-Audio Generation with Latent Diffusion
+// Models. 2023; AudioLDM 2: Learning Holistic Audio Generation with Self-supervised Pretraining.
+// 2024.
 #pragma once
 #include "modalities/audio/audio_model.h"
 #include "modalities/audio/checkpoint.h"
@@ -26,7 +28,6 @@ public:
 private:
     SoundLayout layout(const AudioRequest& request) const;
     Windows windows(const AudioRequest& request, const SoundLayout& layout, int samples) const;
-    Conditioning encode(const std::string& prompt, const AudioEvents& events);
     DenoiserJob job(const AudioRequest& request, const SoundLayout& layout,
                     const AudioEvents& events);
     void begin(const AudioRequest& request, int latents);
@@ -47,7 +48,7 @@ private:
     DType dtype_;
     std::unordered_set<std::string> claimed_;
     std::shared_ptr<Workspace> workspace_;
-    ClapTextEncoder text_;
+    std::unique_ptr<PromptEncoder> prompts_;
     LatentDenoiser denoiser_;
     Autoencoder vae_;
     Vocoder vocoder_;

@@ -1,6 +1,7 @@
 #include "modalities/text/gpt2.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "runtime/nn/model_config.h"
 
@@ -36,32 +37,42 @@ float Gpt2Config::scale(int layer) const {
     return float(scaled_by_layer ? by_width / (layer + 1) : by_width);
 }
 
-Gpt2::Gpt2(Scope s, const Gpt2Config& c) : config(c), final_norm(s / "ln_f", c.width, c.eps) {
-    const Embedding table(s / "wpe", c.positions, c.width);
-    positions = as(reshape(table.table.at(0), {1, c.positions, c.width}), DType::f32);
+Gpt2::Gpt2(Scope s, const Gpt2Config& c)
+    : config(c),
+      positions(s / "wpe", c.positions, c.width),
+      final_norm(s / "ln_f", c.width, c.eps) {
     for (int i = 0; i < c.layers; i++) layers.emplace_back(s / "h" / i, c, i);
 }
 
-// The last state after x [n, s, width] at positions from `begin` on. [n, 1, width].
-Tensor Gpt2::next(Tensor x, int64_t begin, std::vector<Gpt2Layer::KeyValues>& past,
+// The last state after x [n, s, width]. [n, 1, width].
+Tensor Gpt2::next(Tensor x, const Tensor& position, std::vector<Gpt2Layer::KeyValues>& past,
                   const Tensor& bias) const {
-    x = x + slice(positions, 1, begin, begin + x[1]);
+    x = x + position;
     for (size_t i = 0; i < layers.size(); i++) x = layers[i](x, past[i], bias);
     return final_norm(slice(x, 1, x[1] - 1, x[1]));
 }
 
-Tensor Gpt2::generate(const Tensor& embeddings, const Tensor& mask, int count) const {
-    const int64_t n = embeddings[0], length = embeddings[1];
-    if (count < 1 || length + count - 1 > config.positions)
+Tensor Gpt2::generate(const Tensor& embeddings, const Tensor& mask, int count,
+                      Tensor position_ids) const {
+    const int64_t n = embeddings[0], length = embeddings[1], all = length + count - 1;
+    if (count < 1 || (!position_ids && all > config.positions))
         throw ModelError("[gpt2] " + std::to_string(count) + " states after " +
                          std::to_string(length) + ", of at most " +
                          std::to_string(config.positions));
+    if (!position_ids) {
+        std::vector<int32_t> ids(static_cast<size_t>(all));
+        std::iota(ids.begin(), ids.end(), 0);
+        position_ids = constant_i32({1, all}, ids);
+    }
+    const Tensor embedded = positions(position_ids);
+    const auto at = [&](int64_t begin, int64_t end) { return slice(embedded, 1, begin, end); };
     std::vector<Gpt2Layer::KeyValues> past(layers.size());
-    std::vector<Tensor> states = {next(embeddings, 0, past, hide_padding(mask, length))};
+    std::vector<Tensor> states = {
+        next(embeddings, at(0, length), past, hide_padding(mask, length))};
     for (int i = 1; i < count; i++) {
         const std::vector<float> seen(size_t(n * i), 0.0f);
         const Tensor bias = concat({hide_padding(mask), constant({n, 1, 1, i}, seen)}, 3);
-        states.push_back(next(states.back(), length + i - 1, past, bias));
+        states.push_back(next(states.back(), at(length + i - 1, length + i), past, bias));
     }
     return concat(states, 1);
 }

@@ -64,7 +64,7 @@ struct Gpt2Layer {
 
 struct Gpt2 {
     Gpt2Config config;
-    Tensor positions;   // [1, positions, width]
+    Embedding positions;
     std::vector<Gpt2Layer> layers;
     LayerNorm final_norm;
 
@@ -73,11 +73,14 @@ struct Gpt2 {
 
     // The `count` states [n, count, width] that follow embeddings [n, s, width]: each is the
     // network's last one, and what it sees next. mask f32 [n, s]: 1 for what may be seen; the first
-    // of each sequence must be. Keys and values of earlier positions are computed once.
-    Tensor generate(const Tensor& embeddings, const Tensor& mask, int count) const;
+    // of each sequence must be. position_ids i32 [1, s + count - 1] say where the embeddings stand,
+    // and the states but the last, where some of them are masked and are not to count; empty: one
+    // after the other. Keys and values of earlier positions are computed once.
+    Tensor generate(const Tensor& embeddings, const Tensor& mask, int count,
+                    Tensor position_ids = {}) const;
 
 private:
-    Tensor next(Tensor x, int64_t begin, std::vector<Gpt2Layer::KeyValues>& past,
+    Tensor next(Tensor x, const Tensor& position, std::vector<Gpt2Layer::KeyValues>& past,
                 const Tensor& bias) const;
 };
 

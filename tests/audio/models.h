@@ -1,5 +1,6 @@
-// The small AudioLDM whose weights a hash makes, and the full-size networks: the other half of
-// tools/reference/audioldm.py. A golden NAME.json says which files and tensors the model has.
+// The small AudioLDM and AudioLDM 2 whose weights a hash makes, and the full-size networks: the
+// other half of tools/reference/audioldm.py and audioldm2.py. A golden NAME.json says which files
+// and tensors the model has.
 #pragma once
 #include <functional>
 
@@ -23,15 +24,22 @@ inline Safetensors audio_values(const std::string& name) {
 // Changes the tensors of one file of a model before it is written.
 using EditAudio = std::function<void(const std::string& file, Tensors&)>;
 
-// The folder of the small model, with its tokenizer and weights.
-inline void write_audioldm(const fs::path& folder, const EditAudio& edit = {},
-                           DType dtype = DType::f32) {
-    const nlohmann::json document = audio_golden("audioldm");
+// The folder of a golden's model, without its weights.
+inline void write_audio_files(const fs::path& folder, const nlohmann::json& document) {
     for (const auto& [file, content] : document.at("files").items()) {
         fs::create_directories((folder / file).parent_path());
         take(write_file((folder / file).string(), as_bytes(content.dump(1))));
     }
     fs::copy(kAudioGoldens / "roberta", folder / "tokenizer", fs::copy_options::recursive);
+    if (document.at("files").at("model_index.json").contains("tokenizer_2"))
+        fs::copy(fs::path(KILN_GOLDEN_DIR) / "text" / "t5", folder / "tokenizer_2");
+}
+
+// The folder of a small model, with its tokenizers and weights.
+inline void write_audio_model(const fs::path& folder, const std::string& name,
+                              const EditAudio& edit = {}, DType dtype = DType::f32) {
+    const nlohmann::json document = audio_golden(name);
+    write_audio_files(folder, document);
     for (const auto& [file, tree] : document.at("tensors").items()) {
         Tensors tensors;
         collect(tree, "", tensors);
@@ -44,6 +52,11 @@ inline void write_audioldm(const fs::path& folder, const EditAudio& edit = {},
         if (edit) edit(file, tensors);
         write_tensors(folder / file, tensors, dtype);
     }
+}
+
+inline void write_audioldm(const fs::path& folder, const EditAudio& edit = {},
+                           DType dtype = DType::f32) {
+    write_audio_model(folder, "audioldm", edit, dtype);
 }
 
 inline std::vector<float> channels_last(const std::vector<float>& x, int64_t n, int64_t c) {

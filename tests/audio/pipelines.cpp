@@ -14,44 +14,9 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-AudioRequest request_of(const nlohmann::json& c) {
-    AudioRequest r{.prompt = c.at("prompt"), .seconds = c.at("seconds"), .steps = c.at("steps")};
-    if (c.contains("negative")) r.negative = c.at("negative").get<std::string>();
-    if (c.contains("cfg")) r.cfg = c.at("cfg").get<double>();
-    if (c.contains("eta")) r.eta = c.at("eta").get<double>();
-    r.sampler = c.value("sampler", "");
-    r.schedule = c.value("schedule", "default");
-    r.seed = c.at("seed");
-    r.count = r.batch = c.value("count", 1);
-    if (c.contains("init")) {
-        r.init = Sound{.sample_rate = 16000,
-                       .channels = 1,
-                       .samples = noise(c.at("init"), int64_t(r.seconds * 16000), 0.4f)};
-        r.strength = c.at("strength").get<double>();
-    }
-    return r;
-}
-
 const nlohmann::json& cases() {
     static const nlohmann::json document = audio_golden("audioldm");
     return document.at("cases");
-}
-
-std::vector<std::string> case_names() {
-    std::vector<std::string> names;
-    for (const auto& [name, value] : cases().items()) names.push_back(name);
-    return names;
-}
-
-std::vector<float> sixteen_bits(const Safetensors& file, const std::string& name) {
-    const TensorInfo* info = file.find(name);
-    REQUIRE(info);
-    const auto bytes = file.bytes(*info);
-    std::vector<float> values;
-    for (size_t i = 0; i < bytes.size(); i += 2)
-        values.push_back(float(int16_t(uint16_t(bytes[i]) | uint16_t(bytes[i + 1]) << 8)) /
-                         32767.0f);
-    return values;
 }
 
 // A chirp at `rate` with `channels` copies.
@@ -68,18 +33,9 @@ Sound chirp(double seconds, int rate, int channels, float level = 0.4f) {
 }   // namespace
 
 TEST_CASE("a seed gives the sound of diffusers' pipeline", "[gpu]") {
-    const std::string name = GENERATE(from_range(case_names()));
+    const std::string name = GENERATE(from_range(names_of(cases())));
     CAPTURE(name);
-    const nlohmann::json& c = cases().at(name);
-    const auto takes = pipeline().run(request_of(c));
-    if (!takes) FAIL(takes.error().message);
-    std::vector<float> found;
-    for (const AudioTake& each : *takes)
-        found.insert(found.end(), each.sound.samples.begin(), each.sound.samples.end());
-    const std::string file = c.at("file");
-    const auto expected = sixteen_bits(audio_values(file.substr(0, file.find('.'))), name);
-    CHECK(takes->at(0).sound.sample_rate == 16000);
-    CHECK(largest_difference(found, expected) < 1e-3);
+    check_sound(pipeline(), name, cases().at(name));
 }
 
 TEST_CASE("sounds in batches and guidance in two passes are those of one at a time", "[gpu]") {

@@ -1,4 +1,4 @@
-// Short sounds of the small AudioLDM, and their comparison.
+// Short sounds of the small models, and their comparison with each other and with goldens.
 #pragma once
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -36,6 +36,56 @@ inline double largest_difference(const std::vector<float>& a, const std::vector<
     for (size_t i = 0; i < a.size(); i++)
         largest = std::max(largest, std::abs(double(a[i]) - double(b[i])));
     return largest;
+}
+
+// What a golden asks for.
+inline AudioRequest request_of(const nlohmann::json& c) {
+    AudioRequest r{.prompt = c.at("prompt"), .seconds = c.at("seconds"), .steps = c.at("steps")};
+    if (c.contains("negative")) r.negative = c.at("negative").get<std::string>();
+    if (c.contains("cfg")) r.cfg = c.at("cfg").get<double>();
+    if (c.contains("eta")) r.eta = c.at("eta").get<double>();
+    r.sampler = c.value("sampler", "");
+    r.schedule = c.value("schedule", "default");
+    r.seed = c.at("seed");
+    r.count = r.batch = c.value("count", 1);
+    if (c.contains("init")) {
+        r.init = Sound{.sample_rate = 16000,
+                       .channels = 1,
+                       .samples = noise(c.at("init"), int64_t(r.seconds * 16000), 0.4f)};
+        r.strength = c.at("strength").get<double>();
+    }
+    return r;
+}
+
+inline std::vector<std::string> names_of(const nlohmann::json& cases) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : cases.items()) names.push_back(name);
+    return names;
+}
+
+inline std::vector<float> sixteen_bits(const Safetensors& file, const std::string& name) {
+    const TensorInfo* info = file.find(name);
+    REQUIRE(info);
+    const auto bytes = file.bytes(*info);
+    std::vector<float> values;
+    for (size_t i = 0; i < bytes.size(); i += 2)
+        values.push_back(float(int16_t(uint16_t(bytes[i]) | uint16_t(bytes[i + 1]) << 8)) /
+                         32767.0f);
+    return values;
+}
+
+// The sounds of one case of a golden, within 1e-3 of full scale.
+inline void check_sound(AudioPipeline& pipeline, const std::string& name,
+                        const nlohmann::json& asked) {
+    const auto takes = pipeline.run(request_of(asked));
+    if (!takes) FAIL(takes.error().message);
+    std::vector<float> found;
+    for (const AudioTake& each : *takes)
+        found.insert(found.end(), each.sound.samples.begin(), each.sound.samples.end());
+    const std::string file = asked.at("file");
+    const auto expected = sixteen_bits(audio_values(file.substr(0, file.find('.'))), name);
+    CHECK(takes->at(0).sound.sample_rate == 16000);
+    CHECK(largest_difference(found, expected) < 1e-3);
 }
 
 }   // namespace kiln::test

@@ -158,11 +158,16 @@ def gain(model):
     return VOCODER_GAIN if isinstance(model, SpeechT5HifiGan) else 1
 
 
+def stored(key, tensor):
+    """The second name of one tensor of T5 is left out, as files of safetensors do."""
+    return tensor.is_floating_point() and not key.endswith("encoder.embed_tokens.weight")
+
+
 def fill(model):
     state = {
         k: weight(k, tuple(v.shape)) * (gain(model) if k.endswith("weight") else 1)
         for k, v in model.state_dict().items()
-        if v.is_floating_point()
+        if stored(k, v)
     }
     model.load_state_dict(state, strict=False)
     return model.eval()
@@ -187,26 +192,21 @@ def tree_of(shapes):
     return tree
 
 
-def describe(parts):
+def describe(parts, pipeline, configs, tokenizers):
     """The folder as JSON: files by path, and for weights the shapes by the parts of the names."""
-    libraries = dict(unet="diffusers", vae="diffusers")
-    configs = dict(
-        unet=dict(_class_name="UNet2DConditionModel", **UNET),
-        vae=dict(_class_name="AutoencoderKL", **MEL_VAE),
-        text_encoder=dict(model_type="clap_text_model", **TEXT),
-        vocoder=dict(model_type="speecht5_hifigan", **VOCODER),
-    )
-    index = dict(_class_name="AudioLDMPipeline", _diffusers_version=diffusers.__version__)
+    index = dict(_class_name=pipeline.__name__, _diffusers_version=diffusers.__version__)
     files, tensors, gains = {}, {}, {}
     for name, model in parts.items():
-        index[name] = [libraries.get(name, "transformers"), type(model).__name__]
+        library = type(model).__module__.split(".")[0]
+        index[name] = [library, type(model).__name__]
         files[f"{name}/config.json"] = configs[name]
-        stem = "diffusion_pytorch_model" if name in libraries else "model"
+        stem = "diffusion_pytorch_model" if library == "diffusers" else "model"
         gains[f"{name}/{stem}.safetensors"] = gain(model)
         tensors[f"{name}/{stem}.safetensors"] = tree_of(
-            {k: v.shape for k, v in model.state_dict().items() if v.is_floating_point()}
+            {k: v.shape for k, v in model.state_dict().items() if stored(k, v)}
         )
-    index["tokenizer"] = ["transformers", "RobertaTokenizer"]
+    for name, tokenizer in tokenizers.items():
+        index[name] = ["transformers", tokenizer]
     index["scheduler"] = ["diffusers", SCHEDULER["_class_name"]]
     files["scheduler/scheduler_config.json"] = SCHEDULER
     files["model_index.json"] = index
@@ -217,6 +217,16 @@ def describe(parts):
         gains=gains,
         tensors=tensors,
     )
+
+
+def description(parts):
+    configs = dict(
+        unet=dict(_class_name="UNet2DConditionModel", **UNET),
+        vae=dict(_class_name="AutoencoderKL", **MEL_VAE),
+        text_encoder=dict(model_type="clap_text_model", **TEXT),
+        vocoder=dict(model_type="speecht5_hifigan", **VOCODER),
+    )
+    return describe(parts, AudioLDMPipeline, configs, dict(tokenizer="RobertaTokenizer"))
 
 
 def save(tensors, name):
@@ -255,6 +265,10 @@ def make_scheduler(request):
 
 def run(parts, tokenizer, request):
     pipe = AudioLDMPipeline(**parts, tokenizer=tokenizer, scheduler=make_scheduler(request))
+    return call(pipe, request)
+
+
+def call(pipe, request):
     pipe.set_progress_bar_config(disable=True)
     count = request.get("count", 1)
     generators = [torch.Generator().manual_seed(request["seed"] + i) for i in range(count)]
@@ -302,6 +316,32 @@ def run_from_sound(parts, tokenizer, request):
     return (made * min(1 / gain, 1 / made.abs().max())).numpy()
 
 
+def make(parts, tokenizer, request):
+    return (run_from_sound if "init" in request else run)(parts, tokenizer, request)
+
+
+def save_sounds(stem, cases, make):
+    """What `make` gives for the cases, in files STEM_N, and the cases with their files."""
+    requests, files = {}, [{}]
+    for name, request in cases.items():
+        sound = make(request)
+        values = torch.from_numpy((sound * 32767).round().astype(np.int16))
+        if sum(v.numel() * 2 for v in files[-1].values()) + values.numel() * 2 > LIMIT:
+            files.append({})
+        files[-1][name] = values
+        requests[name] = dict(request, file=f"{stem}_{len(files) - 1}.safetensors")
+        print(name, sound.shape, sound.std().round(4), np.abs(sound).max().round(3), flush=True)
+    for i, sounds in enumerate(files):
+        save(sounds, f"{stem}_{i}")
+    return requests
+
+
+def save_document(name, document):
+    lines = json.dumps(document, separators=(",", ":"))
+    assert len(lines) <= 65536, len(lines)
+    (OUT / f"{name}.json").write_text(lines + "\n")
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     diffusers.utils.logging.set_verbosity_error()
@@ -311,21 +351,8 @@ def main():
     print({k: (tuple(v.shape), round(v.std().item(), 3)) for k, v in results.items()})
     write_tokenizer(OUT / "roberta")
     tokenizer = RobertaTokenizer.from_pretrained(OUT / "roberta")
-    requests, files = {}, [{}]
-    for name, request in CASES.items():
-        sound = (run_from_sound if "init" in request else run)(parts, tokenizer, request)
-        values = torch.from_numpy((sound * 32767).round().astype(np.int16))
-        if sum(v.numel() * 2 for v in files[-1].values()) + values.numel() * 2 > LIMIT:
-            files.append({})
-        files[-1][name] = values
-        requests[name] = dict(request, file=f"audioldm_{len(files) - 1}.safetensors")
-        print(name, sound.shape, sound.std().round(4), np.abs(sound).max().round(3), flush=True)
-    for i, sounds in enumerate(files):
-        save(sounds, f"audioldm_{i}")
-    document = dict(describe(parts), cases=requests)
-    lines = json.dumps(document, separators=(",", ":"))
-    assert len(lines) <= 65536, len(lines)
-    (OUT / "audioldm.json").write_text(lines + "\n")
+    requests = save_sounds("audioldm", CASES, functools.partial(make, parts, tokenizer))
+    save_document("audioldm", dict(description(parts), cases=requests))
 
 
 def main_full():
