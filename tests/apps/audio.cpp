@@ -251,16 +251,31 @@ TEST_CASE("weights that are not finite are status 6 or 3 and named", "[gpu]") {
 }
 
 TEST_CASE("models lists what kiln audio can run, and no other plugin claims it") {
-    const Studio studio;
-    const Finished f =
-        studio.place.run({"models", "--json", "--models", studio.model.path.string()});
+    const auto [golden, family] = GENERATE(std::pair{"audioldm", "AudioLDM (folder)"},
+                                           std::pair{"audioldm2", "AudioLDM 2 (folder)"});
+    Workplace place;
+    place.plugins = KILN_BINARY_DIR "/lib/kiln/plugins";
+    const TemporaryFolder model("apps-models");
+    write_audio_model(model.path, golden);
+    const Finished f = place.run({"models", "--json", "--models", model.path.string()});
     CHECK(f.status == 0);
     int found = 0;
     for (const Json& row : events_of(f.out))
-        if (row["path"] == studio.model.path.string()) {
+        if (row["path"] == model.path.string()) {
             found++;
             CHECK(row["plugin"] == "audio");
-            CHECK(row["family"] == "AudioLDM (folder)");
+            CHECK(row["family"] == family);
         }
     CHECK(found == 1);
+}
+
+TEST_CASE("kiln audio makes a sound with AudioLDM 2", "[gpu]") {
+    Workplace place;
+    place.plugins = KILN_BINARY_DIR "/lib/kiln/plugins";
+    const TemporaryFolder model("apps-audioldm2");
+    write_audio_model(model.path, "audioldm2");
+    const Finished f = place.run({"audio", "a bell", "--model", model.path.string(), "--steps", "2",
+                                  "--seconds", "0.1", "--no-tuning", "-o", "a.wav"});
+    CHECK(f.status == 0);
+    CHECK(take(read_sound(place.path("a.wav"))).frames() == 1600);
 }
