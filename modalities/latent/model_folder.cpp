@@ -8,8 +8,7 @@ namespace kiln {
 
 namespace fs = std::filesystem;
 
-// The snapshot in a folder of the hub's cache (models--owner--name); the folder itself otherwise.
-static fs::path snapshot_of(const fs::path& folder) {
+fs::path snapshot_of(const fs::path& folder) {
     if (fs::exists(folder / "model_index.json") || !fs::is_directory(folder / "snapshots"))
         return folder;
     if (const auto main = read_file((folder / "refs" / "main").string(), 256)) {

@@ -14,9 +14,12 @@
 
 namespace kiln {
 
+// The snapshot in a folder of the hub's cache (models--owner--name); the folder itself otherwise.
+std::filesystem::path snapshot_of(const std::filesystem::path& folder);
+
 class ModelFolder {
 public:
-    // The folder itself, or one of the hub's cache (models--owner--name) with snapshots in it.
+    // The folder, or the snapshot_of() it.
     explicit ModelFolder(const std::string& path);
 
     const std::filesystem::path& root() const { return root_; }
