@@ -1,5 +1,6 @@
 #include "modalities/audio/clap.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "modalities/latent/model_folder.h"

@@ -49,6 +49,15 @@ inline constexpr const char* kDescription = R"json({
   "exclusiveMinimum": 0, "maximum": 3600,
   "description": "Second until which to make it anew, and keep what is after"},
 
+"candidates": {"type": "integer", "title": "Candidates", "group": "Ranking",
+  "default": 1, "minimum": 1, "maximum": 100,
+  "description": "Make so many for each sound and keep the one that CLAP finds closest"},
+"ranking_model": {"type": "string", "title": "Ranking model", "group": "Ranking",
+  "format": "path", "metavar": "FOLDER",
+  "description": "A CLAP model without fusion, for models that bring none; sounds come best first"},
+"like": {"type": "string", "title": "Like", "group": "Ranking", "contentMediaType": "audio/*",
+  "description": "A sound that they are to be close to (default: the prompt)"},
+
 "format": {"type": "string", "title": "Format", "group": "File", "enum": ["wav", "flac", "ogg"],
   "description": "Of the file (default: by its name, else wav)"},
 "bits": {"group": "File",

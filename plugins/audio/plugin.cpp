@@ -1,6 +1,7 @@
 // kiln audio: requests to modalities/audio, sounds back.
 #include "modalities/audio/audio_model.h"
 #include "plugins/audio/description.h"
+#include "plugins/audio/ranking.h"
 #include "plugins/audio/sound_file.h"
 #include "plugins/builtin/fields.h"
 #include "plugins/builtin/session.h"
@@ -29,14 +30,31 @@ public:
             const SoundOptions file = sound_options(json, request.media_type);
             const std::string model =
                 sdk::find_model(session_.options(), "audio", json.value("model", ""));
+            const std::optional<Ranking> ranking = ranking_of(json, request, model);
+            Clap* clap = ranking ? &open_clap(ranking->clap, events) : nullptr;
             AudioPipeline& pipeline = open(model, json, events);
-            const AudioRequest whole = audio_request(json, request, pipeline.info());
+            AudioRequest whole = audio_request(json, request, pipeline.info());
             check_high_band(json, pipeline.info().sample_rate);
             builtin::sign(json, model);
+            const auto run = [&](const AudioRequest& r, const AudioEvents& e) {
+                return take(pipeline.run(r, e));
+            };
+            if (!ranking) {
+                builtin::in_batches(whole, [&](const AudioRequest& r, Batch batch) {
+                    for (const AudioTake& each : run(r, listen(events, batch)))
+                        store(each, uint32_t(each.seed - whole.seed), json, file, events);
+                });
+                return;
+            }
+            whole.count *= ranking->candidates;
+            Shortlist shortlist(*clap, *ranking, whole.prompt);
             builtin::in_batches(whole, [&](const AudioRequest& r, Batch batch) {
-                for (const AudioTake& each : take(pipeline.run(r, listen(events, batch))))
-                    store(each, uint32_t(each.seed - whole.seed), json, file, events);
+                const AudioEvents e = listen(events, batch);
+                shortlist.add(run(r, e), e);
             });
+            uint32_t index = 0;
+            for (const RankedTake& each : std::move(shortlist).best())
+                store(each.take, index++, ranked_metadata(json, each), file, events);
         });
     }
 
@@ -51,10 +69,18 @@ private:
         });
     }
 
+    Clap& open_clap(const std::string& folder, const sdk::Events& events) {
+        const auto device = session_.device(events);
+        return clap_.get(folder, events, [&](std::optional<Clap>& slot) {
+            slot.emplace(device, take(ClapFiles::open(folder)));
+        });
+    }
+
     static AudioEvents listen(const sdk::Events& events, Batch batch) {
         AudioEvents e;
         e.progress = builtin::progress_of(
-            events, {{"denoising", 0.8}, {"decoding", 0.1}, {"vocoding", 0.1}}, batch);
+            events, {{"denoising", 0.8}, {"decoding", 0.1}, {"vocoding", 0.1}, {"ranking", 0}},
+            batch);
         e.cancelled = [&] { return events.cancelled(); };
         return e;
     }
@@ -73,6 +99,7 @@ private:
 
     builtin::Session session_;
     builtin::Kept<AudioPipeline> pipeline_;
+    builtin::Kept<Clap> clap_;
 };
 
 }   // namespace kiln::audio_plugin

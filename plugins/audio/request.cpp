@@ -10,7 +10,7 @@ AudioOptions audio_options(const Json& r) {
     return o;
 }
 
-static std::optional<Sound> sound(const Json& r, const char* name, const sdk::Request& blobs) {
+std::optional<Sound> sound_of(const Json& r, const char* name, const sdk::Request& blobs) {
     const sdk::Blob* blob = builtin::file_of(r, name, blobs);
     if (!blob) return {};
     return take(decode_sound(blob->data, std::string(blob->file_name)));
@@ -18,7 +18,7 @@ static std::optional<Sound> sound(const Json& r, const char* name, const sdk::Re
 
 AudioRequest audio_request(Json& r, const sdk::Request& blobs, const AudioInfo& info) {
     AudioRequest a;
-    a.init = sound(r, "init", blobs);
+    a.init = sound_of(r, "init", blobs);
     r["seconds"] = r.value("seconds", a.init ? a.init->seconds() : info.seconds);
     builtin::read_diffusion(r, info, a);
     a.seconds = r["seconds"], a.loop = r.value("loop", a.loop);

@@ -1,6 +1,7 @@
 // How alike CLAP finds words and sounds, against transformers, and the order that follows.
 #include "modalities/audio/rank.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 

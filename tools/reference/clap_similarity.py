@@ -1,5 +1,5 @@
-"""Goldens of a whole CLAP model: how alike words and sounds are by transformers, with weights that a
-hash makes (models.py), so that only the model's folder without weights and results are stored.
+"""Goldens of a whole CLAP model: how alike words and sounds are by transformers, with weights that
+a hash makes (models.py), so that only the model's folder without weights and results are stored.
 
     python tools/reference/clap_similarity.py
 
