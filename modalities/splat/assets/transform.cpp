@@ -137,26 +137,32 @@ void transform(Splats& s, const Similarity& by) {
     turn_harmonics(s, t);
 }
 
+// The harmonics of a cloud with another number of them, the same as far as both go.
+static std::vector<float> harmonics_at(const Splats& s, int degree) {
+    const size_t old = size_t(sh_count(s.sh_degree)) * 3, now = size_t(sh_count(degree)) * 3;
+    std::vector<float> sh(s.size() * now);
+    for (size_t i = 0; i < s.size(); i++)
+        std::copy_n(s.sh.begin() + ptrdiff_t(i * old), std::min(old, now),
+                    sh.begin() + ptrdiff_t(i * now));
+    return sh;
+}
+
+void limit_degree(Splats& s, int degree) {
+    if (s.sh_degree <= degree) return;
+    s.sh = harmonics_at(s, degree);
+    s.sh_degree = degree;
+}
+
 void append(Splats& to, const Splats& more) {
-    if (more.sh_degree > to.sh_degree || to.size() == 0) {
-        Splats higher = make_splats(0, std::max(to.sh_degree, more.sh_degree));
-        std::swap(higher.sh_degree, to.sh_degree);
-        const size_t old = size_t(sh_count(higher.sh_degree)) * 3;
-        const size_t now = size_t(sh_count(to.sh_degree)) * 3;
-        std::vector<float> sh(to.size() * now);
-        for (size_t i = 0; i < to.size(); i++) std::copy_n(&to.sh[i * old], old, &sh[i * now]);
-        to.sh = std::move(sh);
-    }
-    const size_t old = size_t(sh_count(more.sh_degree)) * 3;
-    const size_t now = size_t(sh_count(to.sh_degree)) * 3, at = to.sh.size();
-    to.sh.resize(at + more.size() * now);
-    for (size_t i = 0; i < more.size(); i++)
-        std::copy_n(&more.sh[i * old], old, &to.sh[at + i * now]);
+    const int degree = std::max(to.sh_degree, more.sh_degree);
+    if (to.sh_degree < degree) to.sh = harmonics_at(to, degree);
+    to.sh_degree = degree;
     const auto join = [](std::vector<float>& a, const std::vector<float>& b) {
         a.insert(a.end(), b.begin(), b.end());
     };
     join(to.means, more.means), join(to.log_scales, more.log_scales);
     join(to.quaternions, more.quaternions), join(to.logits, more.logits);
+    join(to.sh, more.sh_degree < degree ? harmonics_at(more, degree) : more.sh);
     to.antialiased = to.antialiased || more.antialiased;
 }
 

@@ -20,6 +20,7 @@ void transform(Splats& splats, const Similarity& by);
 // The 16 functions Y_k of splats.h at a unit direction, up to a degree.
 void sh_basis(const double direction[3], int degree, double* y);
 
-void append(Splats& to, const Splats& more);   // at the higher degree of the two
+void limit_degree(Splats& splats, int degree);   // leaves out what is above
+void append(Splats& to, const Splats& more);     // at the higher degree of the two
 
 }   // namespace kiln

@@ -1,0 +1,28 @@
+// What the convert plugin is and takes; see describe() in plugins/sdk/plugin.h.
+#pragma once
+
+inline constexpr const char* kDescription = R"json({
+"name": "convert",
+"summary": "Gaussian splats from one file format into another",
+"outputs": [{"media_type": "model/x-ply", "extension": "ply"},
+            {"media_type": "model/x-spz", "extension": "spz"},
+            {"media_type": "model/x-splat", "extension": "splat"},
+            {"media_type": "model/gltf-binary", "extension": "glb"}],
+"request": {
+"type": "object",
+"required": ["input"],
+"additionalProperties": false,
+"properties": {
+"input": {"type": "string", "title": "Input", "positional": true, "contentMediaType": "*/*",
+  "description": "A file of splats (.ply, .spz, .splat, .glb)"},
+"degree": {"type": "integer", "title": "Degree", "minimum": 0, "maximum": 3,
+  "description": "Of the spherical harmonics at most; those above are left out (default: all)"},
+"spz_version": {"type": "integer", "title": "SPZ version", "default": 3, "enum": [2, 3],
+  "description": "2 is read by more programs, 3 keeps rotations better"},
+"input_axes": {"type": "string", "title": "Input axes", "group": "Axes", "metavar": "AXES",
+  "enum": ["RUB", "LUB", "RDB", "LDB", "RUF", "LUF", "RDF", "LDF"],
+  "description": "Where x, y and z point: right, left, up, down, back, front (default: as below)"},
+"axes": {"type": "string", "title": "Axes", "group": "Axes", "metavar": "AXES",
+  "enum": ["RUB", "LUB", "RDB", "LDB", "RUF", "LUF", "RDF", "LDF"],
+  "description": "Of the result (default: RDF of .ply and .splat, RUB of .spz and .glb)"}
+}}})json";

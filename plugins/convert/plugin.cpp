@@ -1,0 +1,73 @@
+// kiln convert: files of splats through modalities/splat/assets.
+#include <filesystem>
+
+#include "modalities/splat/assets/asset.h"
+#include "modalities/splat/assets/transform.h"
+#include "plugins/builtin/fields.h"
+#include "plugins/builtin/request.h"
+#include "plugins/builtin/session.h"
+#include "plugins/convert/description.h"
+
+namespace kiln::convert_plugin {
+
+using builtin::Json;
+
+class ConvertPlugin {
+public:
+    explicit ConvertPlugin(const sdk::Options& options) : options_(options) {}
+
+    static const char* describe() {
+        static const std::string text = builtin::described(kDescription);
+        return text.c_str();
+    }
+    static std::string models(const sdk::Options&) { return "[]"; }
+
+    void run(const sdk::Request& request, const sdk::Events& events) {
+        builtin::as_failures([&] { convert(request, events); });
+    }
+
+private:
+    static std::optional<Axes> axes_of(const Json& json, const char* key) {
+        if (!json.contains(key)) return {};
+        return take(axes_named(json[key].get<std::string>()));
+    }
+
+    void convert(const sdk::Request& request, const sdk::Events& events) {
+        Json json = Json::parse(request.json);
+        const sdk::Blob* file = builtin::file_of(json, "input", request);
+        if (!file) throw sdk::Failure(KILN_USAGE, "the request brings no input");
+        events.progress(0, 2, 0, "reading");
+        Splats splats = take(decode_splats(file->data, std::string(file->file_name),
+                                           {.axes = axes_of(json, "input_axes")}));
+        events.stop_if_cancelled();
+        SplatFormat format = SplatFormat::ply;
+        for (const SplatFormat f : kSplatFormats)
+            if (request.media_type == media_type(f)) format = f;
+        const int degree = splats.sh_degree;
+        limit_degree(splats, json.value("degree", kMaxShDegree));
+        options_.log(KILN_LOG_INFO, std::to_string(splats.size()) + " splats of degree " +
+                                        std::to_string(splats.sh_degree));
+        if (format == SplatFormat::splat && splats.sh_degree > 0)
+            options_.log(KILN_LOG_WARNING,
+                         ".splat has no place for spherical harmonics: colours "
+                         "no longer change with the view");
+        events.progress(1, 2, 0.5, "writing");
+        const auto bytes = take(encode_splats(
+            splats, format, {.axes = axes_of(json, "axes"), .spz_version = json["spz_version"]}));
+        events.stop_if_cancelled();
+        const std::filesystem::path name(file->file_name);
+        json["input"] = name.filename().string();
+        json["splats"] = splats.size(), json["input_degree"] = degree;
+        json["version"] = builtin::version();
+        events.artifact({0, std::string(media_type(format)), name.stem().string(),
+                         builtin::text_of(json), bytes});
+    }
+
+    sdk::Options options_;
+};
+
+}   // namespace kiln::convert_plugin
+
+extern "C" KILN_EXPORT const kiln_plugin* kiln_plugin_table(uint32_t) {
+    return kiln::sdk::table<kiln::convert_plugin::ConvertPlugin>();
+}

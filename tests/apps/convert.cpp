@@ -1,0 +1,93 @@
+// kiln convert, end to end: splats in one format in, in another out.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "runtime/io/file.h"
+#include "tests/apps/command.h"
+
+using namespace kiln;
+using namespace kiln::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+struct Place : Workplace {
+    Place() {
+        plugins = KILN_BINARY_DIR "/lib/kiln/plugins";
+        std::string text = "ply\nformat ascii 1.0\nelement vertex 2\n";
+        for (const char* name : {"x", "y", "z", "opacity", "scale_0", "scale_1", "scale_2", "rot_0",
+                                 "rot_1", "rot_2", "rot_3", "f_dc_0", "f_dc_1", "f_dc_2"})
+            text += std::string("property float ") + name + "\n";
+        for (int i = 0; i < 9; i++) text += "property float f_rest_" + std::to_string(i) + "\n";
+        text += "end_header\n";
+        for (const char* x : {"1", "-1"})
+            text += std::string(x) + " 2 3 0 -3 -3 -3 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
+        write("in.ply", text);
+    }
+    Finished convert(std::vector<std::string> arguments) const {
+        arguments.insert(arguments.begin(), "convert");
+        return run(arguments);
+    }
+};
+
+}   // namespace
+
+TEST_CASE("splats pass through every format and come back") {
+    Place w;
+    std::string last = "in.ply";
+    for (const char* name : {"a.spz", "a.glb", "a.ply", "a.splat", "b.ply"}) {
+        const Finished f = w.convert({last, "-o", name});
+        INFO(f.err);
+        CHECK(f.status == 0);
+        CHECK(f.out == std::string(name) + "\n");
+        CHECK_THAT(f.err, ContainsSubstring(last == "a.splat" ? "2 splats of degree 0"
+                                                              : "2 splats of degree 1"));
+        if (std::string(name) == "a.splat")
+            CHECK_THAT(f.err, ContainsSubstring("no longer change with the view"));
+        last = name;
+    }
+    CHECK(contents(w.path("a.spz")).starts_with("\x1f\x8b"));
+    CHECK(contents(w.path("a.glb")).starts_with("glTF"));
+    CHECK(contents(w.path("a.splat")).size() == 64);
+    const std::string ply = contents(w.path("b.ply"));
+    CHECK(ply.size() > 2 * 68);
+    float mean[3];
+    std::memcpy(mean, ply.data() + ply.find("end_header\n") + 11, sizeof mean);
+    CHECK(mean[0] == 1);
+    CHECK(mean[1] == 2);
+    CHECK(mean[2] == 3);
+}
+
+TEST_CASE("axes, degree and version of the result are as asked for") {
+    Place w;
+    const Finished f = w.convert({"in.ply", "-o", "out.ply", "--degree", "0", "--axes", "RUB"});
+    INFO(f.err);
+    CHECK(f.status == 0);
+    const std::string ply = contents(w.path("out.ply"));
+    CHECK(ply.find("f_rest") == std::string::npos);
+    float mean[3];
+    std::memcpy(mean, ply.data() + ply.find("end_header\n") + 11, sizeof mean);
+    CHECK(mean[1] == -2);
+    CHECK(mean[2] == -3);
+    CHECK(w.convert({"out.ply", "-o", "two.spz", "--spz-version", "2"}).status == 0);
+    CHECK(w.convert({"in.ply"}).status == 0);
+    CHECK(w.files().size() == 4);
+}
+
+TEST_CASE("files that hold no splats are refused and leave nothing behind") {
+    Place w;
+    w.write("text.txt", "no splats at all");
+    w.write("cut.ply", contents(w.path("in.ply")).substr(0, 600));
+    const auto refused = [&](std::vector<std::string> arguments, int status, const char* words) {
+        const Finished f = w.convert(arguments);
+        CHECK(f.status == status);
+        CHECK_THAT(f.err, ContainsSubstring(words));
+    };
+    refused({"text.txt", "-o", "x.ply"}, 3, "expected splats");
+    refused({"cut.ply", "-o", "x.ply"}, 3, "claims 2 splats");
+    refused({"gone.ply", "-o", "x.ply"}, 3, "gone.ply");
+    refused({"in.ply", "-o", "x.obj"}, 2, ".obj");
+    refused({"in.ply", "-o", "x.ply", "--axes", "UVW"}, 2, "--axes");
+    refused({}, 2, "INPUT");
+    CHECK(w.files().size() == 3);
+}
