@@ -160,6 +160,8 @@ Latent Sampler::draw_between(const Latent& like, double from, double to) {
             if (sigma > 0) low = std::min(low, sigma);
             high = std::max(high, sigma);
         }
+        // The path's ends are these but for float32, and a path resolves the difference.
+        if (config().cosine) low = *config().sigma_min, high = *config().sigma_max;
         tree_.emplace(low, high, like.size(), setup_.request.seeds);
     }
     Latent z(like.size());

@@ -64,14 +64,15 @@ TEST_CASE("samplers agree with the published schedulers") {
     const Json golden = Json::parse(file);
     REQUIRE(golden["cases"].size() >= 10);
     // float32 coefficients of the reference leave a few units in the fifth place where noise levels
-    // lie close. A path that begins at 500 times the noise leaves those of its first values.
+    // lie close. Where its vector instructions round a level otherwise, a Brownian path that begins
+    // at many times the noise resolves the difference.
     for (const Json& row : golden["cases"]) {
         Json shown = row;
         shown.erase("out");
         shown.erase("timesteps");
         INFO(name << " " << shown.dump());
         const bool cosine = row["config"].value("_class_name", "").starts_with("Cosine");
-        const double tolerance = cosine ? 5e-4 : 1e-5;
+        const double tolerance = cosine ? 2e-4 : 1e-5;
         const Outcome ours = run(name, row);
         const auto expected = row["out"].get<std::vector<double>>();
         const auto timesteps = row["timesteps"].get<std::vector<double>>();
