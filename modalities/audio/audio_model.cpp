@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "modalities/audio/spectrogram_pipeline.h"
+#include "modalities/audio/stable_audio_pipeline.h"
 #include "modalities/latent/model_folder.h"
 #include "modalities/latent/sampling.h"
 
@@ -20,7 +21,8 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {Family{"AudioLDMPipeline", open_spectrogram_checkpoint},
-                                  Family{"AudioLDM2Pipeline", open_spectrogram_checkpoint}};
+                                  Family{"AudioLDM2Pipeline", open_spectrogram_checkpoint},
+                                  Family{"StableAudioPipeline", open_stable_audio_checkpoint}};
 
 AudioCheckpoint open_folder(const std::string& path, const AudioOptions& options) {
     std::vector<std::string_view> known;

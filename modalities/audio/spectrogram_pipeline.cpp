@@ -167,8 +167,7 @@ Latent SpectrogramPipeline::denoise(const AudioRequest& r, const SoundLayout& l,
     Latent x(size_t(job.samples) * size_t(model_.vae.latent_channels) * size_t(l.latents) *
              size_t(l.bands));
     if (init) {
-        init->encode([&](std::span<const float> heard) { return hear(heard, r, events); }, vae_,
-                     job.samples, *batch.noise);
+        init->draw(job.samples, *batch.noise, [&](std::span<float> z) { vae_.to_model(z); });
         init->start(*batch.sampler, x);
     } else {
         batch.start(x);
@@ -223,6 +222,7 @@ std::vector<AudioTake> SpectrogramPipeline::make(const AudioRequest& r, const So
     if (r.init) {
         note_conversion(*r.init, info_, options_.log);
         init.emplace(r, l);
+        init->encode([&](std::span<const float> heard) { return hear(heard, r, events); });
     }
     begin(r, l.latents);
     std::vector<AudioTake> takes;

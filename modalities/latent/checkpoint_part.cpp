@@ -6,8 +6,8 @@ namespace kiln {
 
 bool stored_in_half(const CheckpointPart& part) {
     auto half = [&](const std::string& model_name, const TensorFiles::Entry& entry) {
-        return model_name.ends_with("conv_in.weight") && entry.info->dtype &&
-               entry.info->dtype != DType::f32;
+        const bool first = model_name.ends_with("conv_in.weight") || model_name == "proj_in.weight";
+        return first && entry.info->dtype && entry.info->dtype != DType::f32;
     };
     if (part.names.empty())
         return std::any_of(part.files->entries().begin(), part.files->entries().end(),

@@ -11,7 +11,7 @@ struct CheckpointPart {
     NameMap names;   // empty: by the names that the model asks for
 };
 
-// Whether the files keep the weights of the part's first convolution in fewer than 32 bits.
+// Whether the files keep the weights of the part's first layer in fewer than 32 bits.
 bool stored_in_half(const CheckpointPart& part);
 
 }   // namespace kiln

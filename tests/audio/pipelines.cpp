@@ -19,17 +19,6 @@ const nlohmann::json& cases() {
     return document.at("cases");
 }
 
-// A chirp at `rate` with `channels` copies.
-Sound chirp(double seconds, int rate, int channels, float level = 0.4f) {
-    Sound sound{.sample_rate = rate, .channels = channels, .samples = {}};
-    for (int64_t i = 0; i < int64_t(seconds * rate); i++) {
-        const double t = double(i) / rate;
-        for (int c = 0; c < channels; c++)
-            sound.samples.push_back(level * float(std::sin(2 * 3.14159265 * (400 + 900 * t) * t)));
-    }
-    return sound;
-}
-
 }   // namespace
 
 TEST_CASE("a seed gives the sound of diffusers' pipeline", "[gpu]") {
