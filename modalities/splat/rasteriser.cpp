@@ -1,0 +1,287 @@
+#include "modalities/splat/rasteriser.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <optional>
+
+#include "kernels/splat_bin.h"
+#include "kernels/splat_composite.h"
+#include "kernels/splat_project.h"
+#include "kernels/splat_ranges.h"
+#include "modalities/splat/launch_list.h"
+#include "modalities/splat/sort.h"
+#include "runtime/base/check.h"
+#include "runtime/ops/spread.h"
+
+namespace kiln {
+namespace {
+
+constexpr uint32_t kTile = 16, kLocal = 128, kRecordBytes = 64;
+constexpr float kNear = 0.01f;
+
+// As in shaders/lib/splat.glsl.
+struct ViewBlock {
+    float rows[3][4], focal[4], limits[4], background[4], position[4];
+    uint32_t size[4];
+};
+
+// How far from the axis the Jacobian is taken, beyond what the picture shows.
+constexpr float kMargin = 0.3f;
+
+Result<Buffer> words(Device& device, uint64_t count, Intent intent = Intent::device) {
+    return device.allocate(std::max<uint64_t>(count, 1) * 4, intent);
+}
+
+}   // namespace
+
+struct Rasteriser::State {
+    std::shared_ptr<Device> device;
+    RasterOptions options;
+    SplatSections sections;
+    uint32_t count = 0, pairs = 0, capacity = 0;   // splats; pairs; room for pairs
+    uint32_t tiles = 0;
+    Buffer view, parameters, image;
+    // By splat, by depth, by pair, by tile.
+    Buffer records, counts, counts_scratch, owners, ranges;
+    SortMemory depths, tile_lists;
+    int lists_at = 0;   // which of tile_lists holds the sorted ones
+    std::optional<LaunchList> forward;
+
+    Result<void> allocate();
+    Result<void> grow(uint64_t wanted);
+    Result<void> record();
+    void add_binning(LaunchList& list, const Buffer& order, bool emit);
+    ViewBlock block_of(const View& view) const;
+};
+
+Result<void> Rasteriser::State::allocate() {
+    const uint64_t n = options.splats, pixels = uint64_t(options.width) * options.height;
+    struct Wanted {
+        Buffer* buffer;
+        uint64_t words;
+    };
+    for (const Wanted& wanted : {Wanted{&parameters, sections.end()},
+                                 {&image, pixels * 12},
+                                 {&records, n * kRecordBytes / 4},
+                                 {&counts, n + 1},
+                                 {&counts_scratch, scan_scratch(n + 1)},
+                                 {&ranges, (uint64_t(tiles) + 1) * 2},
+                                 {&depths.keys[0], n},
+                                 {&depths.keys[1], n},
+                                 {&depths.values[0], n},
+                                 {&depths.values[1], n},
+                                 {&depths.scratch, sort_scratch(n)}}) {
+        if (wanted.words * 4 > device->caps().binding_range)
+            return Error{Status::out_of_memory, "splats: " + std::to_string(n) + " of them, " +
+                                                    std::to_string(pixels) +
+                                                    " pixels: more than a kernel here can bind"};
+        auto buffer = words(*device, wanted.words);
+        if (!buffer) return buffer.error();
+        *wanted.buffer = *buffer;
+    }
+    auto block = device->allocate(sizeof(ViewBlock), Intent::upload);
+    if (!block) return block.error();
+    view = *block;
+    return {};
+}
+
+// Room for at least `wanted` pairs; what was recorded no longer fits.
+Result<void> Rasteriser::State::grow(uint64_t wanted) {
+    const uint64_t room = (wanted + wanted / 4 + 1023) / 1024 * 1024;
+    if (room * 4 > device->caps().binding_range)
+        return Error{Status::out_of_memory,
+                     "splats: " + std::to_string(wanted) +
+                         " pairs of splat and tile, more than a kernel here can bind: smaller "
+                         "splats or a smaller picture need fewer"};
+    forward.reset();
+    tile_lists = {};
+    owners = Buffer();
+    for (Buffer* buffer : {&tile_lists.keys[0], &tile_lists.keys[1], &tile_lists.values[0],
+                           &tile_lists.values[1], &owners}) {
+        auto made = words(*device, room);
+        if (!made) return made.error();
+        *buffer = *made;
+    }
+    auto scratch = words(*device, sort_scratch(room));
+    if (!scratch) return scratch.error();
+    tile_lists.scratch = *scratch;
+    capacity = uint32_t(room);
+    return {};
+}
+
+void Rasteriser::State::add_binning(LaunchList& list, const Buffer& order, bool emit) {
+    using namespace kernels::splat_bin;
+    list.add(launch(Variant::main,
+                    {.view = list.operand(view),
+                     .order = list.operand(order),
+                     .records = list.operand(records),
+                     .counts = list.operand(counts),
+                     .tiles = list.operand(tile_lists.keys[0]),
+                     .slots = list.operand(tile_lists.values[0]),
+                     .owners = list.operand(owners)},
+                    {.capacity = options.splats, .pairs = capacity}, {.emit = emit},
+                    fold(device->caps(), div_up(int64_t(options.splats) + 1, kLocal))));
+}
+
+Result<void> Rasteriser::State::record() {
+    const Caps& caps = device->caps();
+    LaunchList& list = forward.emplace(device, options.timed);
+    const uint32_t n = options.splats;
+    list.add(kernels::splat_project::launch(kernels::splat_project::Variant::main,
+                                            {.view = list.operand(view),
+                                             .splats = list.operand(parameters),
+                                             .records = list.operand(records),
+                                             .keys = list.operand(depths.keys[0]),
+                                             .values = list.operand(depths.values[0])},
+                                            {.capacity = n},
+                                            {.harmonics = uint32_t(sh_count(options.sh_degree))},
+                                            fold(caps, div_up(n, kLocal))));
+    constexpr uint32_t kCountWord = offsetof(ViewBlock, size) / 4 + 2;
+    const int at = sort_pairs(list, depths, n, view, kCountWord, 32);
+    add_binning(list, depths.values[at], false);
+    scan(list, counts, n + 1, counts_scratch);
+    add_binning(list, depths.values[at], true);
+    const int bits = (std::bit_width(tiles) + 3) / 4 * 4;
+    lists_at = sort_pairs(list, tile_lists, capacity, counts, n, bits);
+    list.add(kernels::splat_ranges::launch(kernels::splat_ranges::Variant::main,
+                                           {.view = list.operand(view),
+                                            .tiles = list.operand(tile_lists.keys[lists_at]),
+                                            .counts = list.operand(counts),
+                                            .ranges = list.operand(ranges)},
+                                           {.capacity = n, .pairs = capacity},
+                                           fold(caps, div_up(int64_t(tiles) + 1, kLocal))));
+    list.add(kernels::splat_composite::launch(kernels::splat_composite::Variant::main,
+                                              {.view = list.operand(view),
+                                               .records = list.operand(records),
+                                               .ranges = list.operand(ranges),
+                                               .slots = list.operand(tile_lists.values[lists_at]),
+                                               .owners = list.operand(owners),
+                                               .image = list.operand(image)},
+                                              fold(caps, tiles)));
+    return list.record();
+}
+
+ViewBlock Rasteriser::State::block_of(const View& v) const {
+    const Camera& c = v.camera;
+    const std::array<float, 3> position = position_of(c);
+    ViewBlock block{};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t j = 0; j < 3; j++) block.rows[i][j] = c.rotation[i * 3 + j];
+        block.rows[i][3] = c.translation[i];
+        block.background[i] = v.background[i];
+        block.position[i] = position[i];
+    }
+    const float focal[4] = {c.fx, c.fy, c.cx, c.cy};
+    std::copy_n(focal, 4, block.focal);
+    const float w = float(options.width), h = float(options.height);
+    const float x = kMargin * 0.5f * w / c.fx, y = kMargin * 0.5f * h / c.fy;
+    const float limits[4] = {c.cx / c.fx + x, (w - c.cx) / c.fx + x, c.cy / c.fy + y,
+                             (h - c.cy) / c.fy + y};
+    std::copy_n(limits, 4, block.limits);
+    block.background[3] = options.low_pass;
+    block.position[3] = kNear;
+    const int degree = std::clamp(v.sh_degree, 0, options.sh_degree);
+    const uint32_t size[4] = {uint32_t(options.width), uint32_t(options.height), count,
+                              uint32_t(degree) | (options.antialiased ? 256u : 0u)};
+    std::copy_n(size, 4, block.size);
+    return block;
+}
+
+Result<Rasteriser> Rasteriser::create(std::shared_ptr<Device> device,
+                                      const RasterOptions& options) {
+    const int64_t across = div_up(std::max(options.width, 0), kTile),
+                  down = div_up(std::max(options.height, 0), kTile);
+    if (across < 1 || down < 1 || across * down > 65535)
+        return Error{Status::usage, "splats: a picture of " + std::to_string(options.width) +
+                                        " x " + std::to_string(options.height) +
+                                        ": 1 to 65535 tiles of 16 x 16 pixels can be drawn"};
+    if (options.sh_degree < 0 || options.sh_degree > kMaxShDegree || options.splats < 1 ||
+        options.splats > (1u << 28) || !(options.low_pass > 0))
+        return Error{Status::usage,
+                     "splats: at least one splat, harmonics of degree 0 to 3 and a "
+                     "low-pass filter above 0 are needed"};
+    auto state = std::make_unique<State>();
+    state->device = std::move(device);
+    state->options = options;
+    state->sections = {options.splats, options.sh_degree};
+    state->tiles = uint32_t(across * down);
+    if (auto done = state->allocate(); !done) return done.error();
+    const uint64_t guess = options.pairs ? options.pairs : uint64_t(options.splats) * 4;
+    if (auto done = state->grow(std::max<uint64_t>(guess, 1024)); !done) return done.error();
+    return Rasteriser(std::move(state));
+}
+
+Rasteriser::Rasteriser(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Rasteriser::Rasteriser(Rasteriser&&) noexcept = default;
+Rasteriser& Rasteriser::operator=(Rasteriser&&) noexcept = default;
+Rasteriser::~Rasteriser() = default;
+
+Result<void> Rasteriser::write(const Splats& splats) {
+    const SplatSections& to = state_->sections;
+    const size_t n = splats.size(), own = size_t(sh_count(to.sh_degree)) * 3,
+                 theirs = size_t(sh_count(splats.sh_degree)) * 3;
+    if (n > to.capacity)
+        return Error{Status::usage, "splats: " + std::to_string(n) + " of them, room for " +
+                                        std::to_string(to.capacity)};
+    if (splats.means.size() != n * 3 || splats.log_scales.size() != n * 3 ||
+        splats.quaternions.size() != n * 4 || splats.sh.size() != n * theirs)
+        return Error{Status::usage, "splats: arrays that do not hold as many splats"};
+    std::vector<float> values(to.end());
+    std::copy(splats.means.begin(), splats.means.end(), values.begin() + int64_t(to.means()));
+    std::copy(splats.log_scales.begin(), splats.log_scales.end(),
+              values.begin() + int64_t(to.log_scales()));
+    std::copy(splats.quaternions.begin(), splats.quaternions.end(),
+              values.begin() + int64_t(to.quaternions()));
+    std::copy(splats.logits.begin(), splats.logits.end(), values.begin() + int64_t(to.logits()));
+    for (size_t i = 0; i < n; i++)
+        std::copy_n(splats.sh.begin() + int64_t(i * theirs), std::min(own, theirs),
+                    values.begin() + int64_t(to.sh() + i * own));
+    state_->count = uint32_t(n);
+    return state_->device->write(state_->parameters, values.data(), values.size() * 4);
+}
+
+void Rasteriser::set_count(uint32_t count) {
+    ensure(count <= state_->options.splats, "more splats than there is room for");
+    state_->count = count;
+}
+
+Result<void> Rasteriser::draw(const View& view) {
+    State& s = *state_;
+    const ViewBlock block = s.block_of(view);
+    if (auto done = s.device->write(s.view, &block, sizeof block); !done) return done;
+    while (true) {
+        if (!s.forward)
+            if (auto done = s.record(); !done) return done;
+        if (auto done = s.forward->run(); !done) return done;
+        const Buffer total = s.counts.slice(uint64_t(s.options.splats) * 4, 4);
+        if (auto done = s.device->read(total, &s.pairs, 4); !done) return done;
+        if (s.pairs <= s.capacity) return {};
+        if (auto done = s.grow(s.pairs); !done) return done;
+    }
+}
+
+Result<std::vector<float>> Rasteriser::read_image() const {
+    std::vector<float> pixels(image().size() / 4);
+    if (auto done = state_->device->read(image(), pixels.data(), pixels.size() * 4); !done)
+        return done.error();
+    return pixels;
+}
+
+Buffer Rasteriser::parameters() const { return state_->parameters; }
+Buffer Rasteriser::image() const {
+    const uint64_t pixels = uint64_t(state_->options.width) * uint64_t(state_->options.height);
+    return state_->image.slice(0, pixels * kChannels * 4);
+}
+SplatSections Rasteriser::sections() const { return state_->sections; }
+uint32_t Rasteriser::pairs() const { return state_->pairs; }
+
+std::vector<Rasteriser::Timing> Rasteriser::times() const {
+    std::vector<Timing> times;
+    if (state_->forward)
+        for (const KernelTime& t : state_->forward->times())
+            times.push_back({t.label, t.milliseconds});
+    return times;
+}
+
+}   // namespace kiln

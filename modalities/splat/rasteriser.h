@@ -1,0 +1,89 @@
+// Draws Gaussian splats on the device, and differentiates what it drew.
+// Source: Kerbl, Kopanas, Leimkuehler, Drettakis. 3D Gaussian Splatting for Real-Time Radiance
+// Field Rendering. 2023, sections 4 to 6.
+//
+// A splat that is nearer than 0.01, fainter than 1/255, outside the picture or not finite is not
+// drawn and has no gradient. Each pixel composites its splats by the depth of their means; a
+// splat's alpha is at most 0.99 and what is below 1/255 counts as nothing; a ray ends before its
+// transmittance falls below 1e-4. Two runs give the same bits, gradients included.
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "modalities/splat/camera.h"
+#include "modalities/splat/splats.h"
+#include "runtime/vk/device.h"
+
+namespace kiln {
+
+struct RasterOptions {
+    int width = 0, height = 0;
+    uint32_t splats = 0;   // at most so many
+    int sh_degree = 0;
+    bool antialiased = true;   // opacity compensated for the low-pass filter (Mip-Splatting)
+    float low_pass = 0.3f;     // square pixels added to what a splat covers
+    uint32_t pairs = 0;        // of a tile and a splat, to begin with; 0: a guess
+    bool timed = false;        // keep what times() tells
+};
+
+struct View {
+    Camera camera;
+    std::array<float, 3> background{};   // r g b
+    int sh_degree = kMaxShDegree;        // harmonics beyond are left out, as if they were 0
+};
+
+// What a pixel of a picture holds: f32 [height, width, 8].
+enum class Channel : uint8_t { red, green, blue, alpha, depth, normal_x, normal_y, normal_z };
+inline constexpr size_t kChannels = 8;
+
+// Where the parameters lie in a buffer of f32, and their gradients in another: sections for
+// `capacity` splats each, of which the first ones are used.
+struct SplatSections {
+    uint64_t capacity;
+    int sh_degree;
+    uint64_t means() const { return 0; }
+    uint64_t log_scales() const { return 3 * capacity; }
+    uint64_t quaternions() const { return 6 * capacity; }
+    uint64_t logits() const { return 10 * capacity; }
+    uint64_t sh() const { return 11 * capacity; }
+    uint64_t end() const { return sh() + 3 * uint64_t(sh_count(sh_degree)) * capacity; }
+};
+
+class Rasteriser {
+public:
+    // Status::usage for sizes that cannot be drawn: no pixel, or more than 65535 tiles of 16 x 16.
+    static Result<Rasteriser> create(std::shared_ptr<Device> device, const RasterOptions& options);
+    Rasteriser(Rasteriser&&) noexcept;
+    Rasteriser& operator=(Rasteriser&&) noexcept;
+    ~Rasteriser();
+
+    // Harmonics beyond the degree here are dropped, those missing are 0.
+    Result<void> write(const Splats& splats);
+    // For whoever changes parameters() on the device: how many of them are splats.
+    void set_count(uint32_t count);
+
+    // Draws into image(). Lists that turn out too short grow and the picture is drawn again;
+    // Status::out_of_memory when the device has no more.
+    Result<void> draw(const View& view);
+    // Read what was drawn last. Depth and normal are sums weighted as the colours are, without
+    // background: divide by alpha. Normals are the shortest axes, in the world, facing the camera.
+    Result<std::vector<float>> read_image() const;
+
+    Buffer parameters() const;   // f32, as sections() says
+    Buffer image() const;        // f32 [height, width, 8]
+    SplatSections sections() const;
+    uint32_t pairs() const;   // of the last draw()
+    struct Timing {
+        std::string_view kernel;
+        double milliseconds;
+    };
+    std::vector<Timing> times() const;   // of the last draw(), if timed
+
+private:
+    struct State;
+    explicit Rasteriser(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}   // namespace kiln
