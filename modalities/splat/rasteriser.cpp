@@ -6,8 +6,11 @@
 #include <optional>
 
 #include "kernels/splat_bin.h"
+#include "kernels/splat_camera.h"
 #include "kernels/splat_composite.h"
+#include "kernels/splat_composite_backward.h"
 #include "kernels/splat_project.h"
+#include "kernels/splat_project_backward.h"
 #include "kernels/splat_ranges.h"
 #include "modalities/splat/launch_list.h"
 #include "modalities/splat/sort.h"
@@ -18,6 +21,7 @@ namespace kiln {
 namespace {
 
 constexpr uint32_t kTile = 16, kLocal = 128, kRecordBytes = 64;
+constexpr uint64_t kPairSums = 13;   // kSums in shaders/lib/splat_gradient.glsl
 constexpr float kNear = 0.01f;
 
 // As in shaders/lib/splat.glsl.
@@ -45,12 +49,16 @@ struct Rasteriser::State {
     // By splat, by depth, by pair, by tile.
     Buffer records, counts, counts_scratch, owners, ranges;
     SortMemory depths, tile_lists;
-    int lists_at = 0;   // which of tile_lists holds the sorted ones
-    std::optional<LaunchList> forward;
+    int depths_at = 0, lists_at = 0;   // which of two arrays the sorts ended in
+    std::optional<LaunchList> forward, backward;
+    Buffer slopes, gradient, cameras, camera;   // made when they are first asked for
+    Buffer pair_sums;
 
     Result<void> allocate();
     Result<void> grow(uint64_t wanted);
     Result<void> record();
+    Result<void> allocate_gradient();
+    Result<void> record_backward();
     void add_binning(LaunchList& list, const Buffer& order, bool emit);
     ViewBlock block_of(const View& view) const;
 };
@@ -95,8 +103,9 @@ Result<void> Rasteriser::State::grow(uint64_t wanted) {
                          " pairs of splat and tile, more than a kernel here can bind: smaller "
                          "splats or a smaller picture need fewer"};
     forward.reset();
+    backward.reset();
     tile_lists = {};
-    owners = Buffer();
+    owners = pair_sums = Buffer();
     for (Buffer* buffer : {&tile_lists.keys[0], &tile_lists.keys[1], &tile_lists.values[0],
                            &tile_lists.values[1], &owners}) {
         auto made = words(*device, room);
@@ -138,10 +147,10 @@ Result<void> Rasteriser::State::record() {
                                             {.harmonics = uint32_t(sh_count(options.sh_degree))},
                                             fold(caps, div_up(n, kLocal))));
     constexpr uint32_t kCountWord = offsetof(ViewBlock, size) / 4 + 2;
-    const int at = sort_pairs(list, depths, n, view, kCountWord, 32);
-    add_binning(list, depths.values[at], false);
+    depths_at = sort_pairs(list, depths, n, view, kCountWord, 32);
+    add_binning(list, depths.values[depths_at], false);
     scan(list, counts, n + 1, counts_scratch);
-    add_binning(list, depths.values[at], true);
+    add_binning(list, depths.values[depths_at], true);
     const int bits = (std::bit_width(tiles) + 3) / 4 * 4;
     lists_at = sort_pairs(list, tile_lists, capacity, counts, n, bits);
     list.add(kernels::splat_ranges::launch(kernels::splat_ranges::Variant::main,
@@ -159,6 +168,60 @@ Result<void> Rasteriser::State::record() {
                                                .owners = list.operand(owners),
                                                .image = list.operand(image)},
                                               fold(caps, tiles)));
+    return list.record();
+}
+
+Result<void> Rasteriser::State::allocate_gradient() {
+    if (slopes) return {};
+    const uint64_t pixels = uint64_t(options.width) * uint64_t(options.height);
+    for (auto [buffer, count] : {std::pair{&gradient, sections.end() + sections.capacity},
+                                 {&cameras, uint64_t(div_up(options.splats, kLocal)) * 12},
+                                 {&camera, uint64_t(12)},
+                                 {&slopes, pixels * kChannels}}) {
+        auto made = words(*device, count);
+        if (!made) return made.error();
+        *buffer = *made;
+    }
+    return {};
+}
+
+Result<void> Rasteriser::State::record_backward() {
+    const uint64_t needed = uint64_t(capacity) * kPairSums * 4;
+    if (needed > device->caps().binding_range)
+        return Error{Status::out_of_memory, "splats: " + std::to_string(needed >> 20) +
+                                                " MiB of gradients by pair of splat and tile, "
+                                                "more than a kernel here can bind"};
+    auto made = words(*device, uint64_t(capacity) * kPairSums);
+    if (!made) return made.error();
+    pair_sums = *made;
+    const Caps& caps = device->caps();
+    LaunchList& list = backward.emplace(device, options.timed);
+    const uint32_t n = options.splats, groups = div_up(n, kLocal);
+    list.add(kernels::splat_composite_backward::launch(
+        kernels::splat_composite_backward::Variant::main,
+        {.view = list.operand(view),
+         .records = list.operand(records),
+         .ranges = list.operand(ranges),
+         .slots = list.operand(tile_lists.values[lists_at]),
+         .owners = list.operand(owners),
+         .image = list.operand(image),
+         .slopes = list.operand(slopes),
+         .sums = list.operand(pair_sums)},
+        fold(caps, uint64_t(tiles) + 1)));
+    list.add(kernels::splat_project_backward::launch(
+        kernels::splat_project_backward::Variant::main,
+        {.view = list.operand(view),
+         .splats = list.operand(parameters),
+         .order = list.operand(depths.values[depths_at]),
+         .counts = list.operand(counts),
+         .sums = list.operand(pair_sums),
+         .gradient = list.operand(gradient),
+         .cameras = list.operand(cameras)},
+        {.capacity = n}, {.harmonics = uint32_t(sh_count(options.sh_degree))}, fold(caps, groups)));
+    list.add(kernels::splat_camera::launch(
+        kernels::splat_camera::Variant::main,
+        {.cameras = list.operand(cameras), .gradient = list.operand(camera)}, {.groups = groups},
+        {12, 1, 1}));
     return list.record();
 }
 
@@ -268,6 +331,46 @@ Result<std::vector<float>> Rasteriser::read_image() const {
     return pixels;
 }
 
+Result<void> Rasteriser::differentiate(std::span<const float> slopes) {
+    if (slopes.size() * 4 != image().size())
+        return Error{Status::usage, "splats: gradients by " + std::to_string(slopes.size()) +
+                                        " values of a picture that has " +
+                                        std::to_string(image().size() / 4)};
+    const auto to = this->slopes();
+    if (!to) return to.error();
+    if (auto done = state_->device->write(*to, slopes.data(), slopes.size() * 4); !done)
+        return done;
+    return differentiate();
+}
+
+Result<void> Rasteriser::differentiate() {
+    State& s = *state_;
+    ensure(s.forward && s.slopes, "differentiate() follows draw() and has slopes");
+    if (!s.backward)
+        if (auto done = s.record_backward(); !done) return done;
+    return s.backward->run();
+}
+
+Result<Rasteriser::Gradient> Rasteriser::read_gradient() const {
+    Gradient out;
+    out.parameters.resize(gradient().size() / 4);
+    std::array<float, 12> camera{};
+    Device& device = *state_->device;
+    if (auto done = device.read(gradient(), out.parameters.data(), gradient().size()); !done)
+        return done.error();
+    if (auto done = device.read(state_->camera, camera.data(), sizeof camera); !done)
+        return done.error();
+    std::copy_n(camera.begin(), 9, out.rotation.begin());
+    std::copy_n(camera.begin() + 9, 3, out.translation.begin());
+    return out;
+}
+
+Result<Buffer> Rasteriser::slopes() {
+    if (auto done = state_->allocate_gradient(); !done) return done.error();
+    return state_->slopes;
+}
+
+Buffer Rasteriser::gradient() const { return state_->gradient; }
 Buffer Rasteriser::parameters() const { return state_->parameters; }
 Buffer Rasteriser::image() const {
     const uint64_t pixels = uint64_t(state_->options.width) * uint64_t(state_->options.height);
@@ -278,9 +381,9 @@ uint32_t Rasteriser::pairs() const { return state_->pairs; }
 
 std::vector<Rasteriser::Timing> Rasteriser::times() const {
     std::vector<Timing> times;
-    if (state_->forward)
-        for (const KernelTime& t : state_->forward->times())
-            times.push_back({t.label, t.milliseconds});
+    for (const auto* list : {&state_->forward, &state_->backward})
+        if (*list)
+            for (const KernelTime& t : (*list)->times()) times.push_back({t.label, t.milliseconds});
     return times;
 }
 

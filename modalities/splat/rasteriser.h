@@ -47,6 +47,9 @@ struct SplatSections {
     uint64_t quaternions() const { return 6 * capacity; }
     uint64_t logits() const { return 10 * capacity; }
     uint64_t sh() const { return 11 * capacity; }
+    uint64_t screen() const {   // of gradients only: lengths of those by the centre, a pixel
+        return end();
+    }
     uint64_t end() const { return sh() + 3 * uint64_t(sh_count(sh_degree)) * capacity; }
 };
 
@@ -70,7 +73,21 @@ public:
     // background: divide by alpha. Normals are the shortest axes, in the world, facing the camera.
     Result<std::vector<float>> read_image() const;
 
+    // The gradients of a loss by the parameters and the camera, given those by the picture drawn
+    // last, as many as its values. Decisions (what is skipped, clamped or behind what) are taken as
+    // constant. Splats that were not drawn have zeros.
+    Result<void> differentiate(std::span<const float> slopes);
+    Result<void> differentiate();   // of what slopes() holds
+    struct Gradient {
+        std::vector<float> parameters;   // as sections() says, then screen()
+        std::array<float, 9> rotation;   // by each entry, as if they were free
+        std::array<float, 3> translation;
+    };
+    Result<Gradient> read_gradient() const;
+
     Buffer parameters() const;   // f32, as sections() says
+    Result<Buffer> slopes();     // f32 as image(), which differentiate() reads
+    Buffer gradient() const;     // f32, as Gradient::parameters; empty before differentiate()
     Buffer image() const;        // f32 [height, width, 8]
     SplatSections sections() const;
     uint32_t pairs() const;   // of the last draw()
@@ -78,7 +95,8 @@ public:
         std::string_view kernel;
         double milliseconds;
     };
-    std::vector<Timing> times() const;   // of the last draw(), if timed
+    std::vector<Timing> times()
+        const;   // of the last draw(), and differentiate() after it, if timed
 
 private:
     struct State;

@@ -5,8 +5,6 @@
 #define KILN_SPLAT_PROJECT_GLSL
 #include "lib/splat.glsl"
 
-// Parameters lie in sections of `capacity` splats each: means, logarithms of scales, quaternions,
-// logits, harmonics.
 struct Parameters {
     vec3 mean, scale;
     vec4 quaternion;   // w, x, y, z as stored

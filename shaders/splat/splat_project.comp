@@ -15,17 +15,7 @@ layout(set = 0, binding = 3) writeonly buffer Keys { uint keys[]; };
 layout(set = 0, binding = 4) writeonly buffer Values { uint values[]; };
 layout(push_constant) uniform Args { uint capacity; } args;
 
-vec3 vector_at(uint at) { return vec3(splats[at], splats[at + 1u], splats[at + 2u]); }
-
-Parameters parameters_of(uint i) {
-    Parameters s;
-    uint n = args.capacity, q = 6u * n + 4u * i;
-    s.mean = vector_at(3u * i);
-    s.scale = exp(vector_at(3u * n + 3u * i));
-    s.quaternion = vec4(splats[q], vector_at(q + 1u));
-    s.logit = splats[10u * n + i];
-    return s;
-}
+#include "lib/splat_parameters.glsl"
 
 vec3 colour_of(uint i, vec3 direction) {
     uint degree = view.size.w & 255u, first = 11u * args.capacity + 3u * HARMONICS * i;

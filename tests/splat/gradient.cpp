@@ -1,0 +1,177 @@
+// The gradients of the rasteriser against central differences of the twin in double, whose
+// decisions stay as they were.
+#include <catch2/generators/catch_generators_all.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include "tests/splat/twin.h"
+#include "tests/support/device.h"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+// Random slopes by the channels in [first, end), 0 by the others and where rounding could decide.
+std::vector<float> random_slopes(const Twin& twin, const Scene& scene, size_t first, size_t end) {
+    std::mt19937 random(77);
+    const size_t pixels = size_t(scene.options.width) * size_t(scene.options.height);
+    std::vector<float> slopes(pixels * kChannels);
+    for (size_t i = 0; i < slopes.size(); i++) {
+        const float value = float(double(random()) / 2147483647.5 - 1);
+        const size_t channel = i % kChannels;
+        if (channel >= first && channel < end && !twin.close(i / kChannels)) slopes[i] = value;
+    }
+    return slopes;
+}
+
+// By the variables in the order of variables_of().
+std::vector<double> flat(const Rasteriser::Gradient& gradient, const SplatSections& sections) {
+    std::vector<double> x(gradient.parameters.begin(),
+                          gradient.parameters.begin() + int64_t(sections.end()));
+    x.insert(x.end(), gradient.rotation.begin(), gradient.rotation.end());
+    x.insert(x.end(), gradient.translation.begin(), gradient.translation.end());
+    return x;
+}
+
+std::vector<double> differentiated(const std::shared_ptr<Device>& device, const Scene& scene,
+                                   const std::vector<float>& slopes) {
+    Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+    take(rasteriser.write(scene.splats));
+    take(rasteriser.draw(scene.view));
+    take(rasteriser.differentiate(slopes));
+    return flat(take(rasteriser.read_gradient()), rasteriser.sections());
+}
+
+double loss(Twin& twin, const std::vector<double>& x, const std::vector<float>& slopes) {
+    const std::vector<double> image = twin.draw(x);
+    double sum = 0;
+    for (size_t i = 0; i < image.size(); i++) sum += image[i] * double(slopes[i]);
+    return sum;
+}
+
+// Fourth-order central difference by variable i.
+double difference(Twin& twin, std::vector<double> x, size_t i, const std::vector<float>& slopes) {
+    const double step = 1e-3, at = x[i];
+    const auto along = [&](double h) {
+        x[i] = at + h;
+        return loss(twin, x, slopes);
+    };
+    return (8 * (along(step) - along(-step)) - (along(2 * step) - along(-2 * step))) / (12 * step);
+}
+
+struct Kind {
+    const char* name;
+    size_t begin, end;
+};
+
+std::vector<Kind> kinds_of(const SplatSections& s) {
+    return {{"means", s.means(), s.log_scales()},
+            {"log-scales", s.log_scales(), s.quaternions()},
+            {"quaternions", s.quaternions(), s.logits()},
+            {"logits", s.logits(), s.sh()},
+            {"harmonics", s.sh(), s.end()},
+            {"rotation", s.end(), s.end() + 9},
+            {"translation", s.end() + 9, s.end() + 12}};
+}
+
+void check_gradient(const Scene& scene, size_t first, size_t end) {
+    Twin twin(scene);
+    const std::vector<double> x = variables_of(scene);
+    twin.keep(x);
+    const std::vector<float> slopes = random_slopes(twin, scene, first, end);
+    const std::vector<double> got = differentiated(test_device(), scene, slopes);
+    REQUIRE(got.size() == x.size());
+    for (const Kind& kind : kinds_of({scene.options.splats, scene.options.sh_degree})) {
+        double error = 0, norm = 0;
+        for (size_t i = kind.begin; i < kind.end; i++) {
+            const double want = difference(twin, x, i, slopes);
+            error += (got[i] - want) * (got[i] - want);
+            norm += want * want;
+        }
+        INFO(kind.name << ": error " << std::sqrt(error) << " of " << std::sqrt(norm));
+        CHECK(std::sqrt(error) <= 2e-4 * std::sqrt(norm) + 1e-5);
+    }
+}
+
+}   // namespace
+
+TEST_CASE("gradients by the colours are those of the twin", "[gpu]") {
+    const int degree = GENERATE(0, 3);
+    const bool antialiased = GENERATE(true, false);
+    INFO("degree " << degree << (antialiased ? ", anti-aliased" : ""));
+    check_gradient(random_scene(degree ? 8 : 14, degree, 37, 29, 21, antialiased), 0, 3);
+}
+
+TEST_CASE("gradients by alpha, depth and normals are those of the twin", "[gpu]") {
+    const auto [first, end] =
+        GENERATE(std::pair<size_t, size_t>{3, 4}, std::pair<size_t, size_t>{4, 5},
+                 std::pair<size_t, size_t>{5, 8}, std::pair<size_t, size_t>{0, 8});
+    INFO("channels " << first << " to " << end);
+    check_gradient(random_scene(12, 1, 37, 29, 22), first, end);
+}
+
+TEST_CASE("gradients where the Jacobian is clamped are those of the twin", "[gpu]") {
+    Scene scene = random_scene(9, 0, 37, 29, 23);
+    for (size_t i = 0; i < 9; i++) {
+        scene.splats.means[i * 3 + i % 2] = i % 4 < 2 ? 3.4f : -3.6f;
+        for (size_t k = 0; k < 3; k++) scene.splats.log_scales[i * 3 + k] += 1.2f;
+    }
+    check_gradient(scene, 0, 8);
+}
+
+TEST_CASE("the gradient of a crowd along a direction is the twin's", "[gpu]") {
+    const std::string profile = GENERATE("", "minimal");
+    Scene scene = random_scene(500, 1, 67, 50, 24);
+    Twin twin(scene);
+    std::vector<double> x = variables_of(scene), direction(x.size());
+    twin.keep(x);
+    const std::vector<float> slopes = random_slopes(twin, scene, 0, 8);
+    const std::vector<double> got = differentiated(test_device(profile), scene, slopes);
+    std::mt19937 random(5);
+    double along = 0, norm = 0;
+    for (size_t i = 0; i < x.size(); i++) {
+        direction[i] = double(random()) / 2147483647.5 - 1;
+        along += got[i] * direction[i];
+        norm += got[i] * got[i];
+    }
+    const double step = 1e-5;
+    double want = 0;
+    for (const double sign : {1.0, -1.0}) {
+        std::vector<double> moved = x;
+        for (size_t i = 0; i < x.size(); i++) moved[i] += sign * step * direction[i];
+        want += sign * loss(twin, moved, slopes) / (2 * step);
+    }
+    INFO(profile << ": " << along << " and " << want << ", length " << std::sqrt(norm));
+    CHECK(std::abs(along - want) < 1e-3 * std::sqrt(norm));
+}
+
+TEST_CASE("two runs give the same picture and gradient, bit by bit", "[gpu]") {
+    Scene scene = random_scene(3000, 1, 67, 50, 25);
+    const std::vector<float> slopes(67 * 50 * kChannels, 0.25f);
+    auto device = test_device();
+    const std::vector<double> first = differentiated(device, scene, slopes);
+    scene.options.pairs = 5000000 / 1024;
+    CHECK(differentiated(device, scene, slopes) == first);
+    CHECK(differentiated(device, scene, slopes) == first);
+    check_silent(*device);
+}
+
+TEST_CASE("splats that are not drawn have no gradient", "[gpu]") {
+    Scene scene = random_scene(40, 2, 33, 30, 26);
+    for (size_t i = 0; i < 40; i += 2) scene.splats.logits[i] = i % 4 ? NAN : -20.0f;
+    scene.splats.means[3 * 5 + 2] = -50;
+    const std::vector<float> slopes(33 * 30 * kChannels, 1.0f);
+    const std::vector<double> got = differentiated(test_device(), scene, slopes);
+    const SplatSections s{40, 2};
+    double drawn = 0;
+    for (size_t i = 0; i < 40; i++) {
+        double sum = std::abs(got[s.logits() + i]);
+        for (size_t k = 0; k < 27; k++) sum += std::abs(got[s.sh() + i * 27 + k]);
+        for (size_t k = 0; k < 3; k++) sum += std::abs(got[i * 3 + k]);
+        if (i % 2 == 0 || i == 5)
+            CHECK(sum == 0);
+        else
+            drawn += sum;
+    }
+    CHECK(drawn > 1);
+}
