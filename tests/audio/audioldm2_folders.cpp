@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "modalities/audio/audio_model.h"
+#include "modalities/audio/clap.h"
 #include "tests/audio/short_sounds.h"
 
 using namespace kiln;
@@ -194,6 +195,8 @@ TEST_CASE("every tensor of the released AudioLDM 2 has its place", "[gpu]") {
     CHECK(pipeline.info().sample_rate == 16000);
     CHECK(std::abs(pipeline.info().seconds - 10.24) < 1e-9);
     CHECK(pipeline.info().cfg == 3.5);
+    const Clap clap(device, take(ClapFiles::open(model.path)));   // which ranks what was made
+    CHECK(brings_clap(model.path));
     const auto refused = pipeline.run(request());
     REQUIRE(!refused);
     CHECK(refused.error().status == Status::out_of_memory);

@@ -162,6 +162,23 @@ def description(parts, configs):
     return audioldm.describe(parts, AudioLDM2Pipeline, files, tokenizers)
 
 
+def released():
+    """The folder of the published model, without its weights."""
+    with torch.device("meta"):
+        parts = build(RELEASED)
+    document = description(parts, RELEASED)
+    document["files"]["feature_extractor/preprocessor_config.json"] = dict(
+        feature_extractor_type="ClapFeatureExtractor",
+        feature_size=64,
+        frequency_max=14000,
+        frequency_min=50,
+        max_length_s=10,
+        sampling_rate=48000,
+        truncation="rand_trunc",
+    )
+    return document
+
+
 def unet_golden(unet):
     mask = torch.ones(2, 9, dtype=torch.long)
     mask[0, 5:] = 0
@@ -194,9 +211,7 @@ def main():
 
 
 def main_released():
-    with torch.device("meta"):
-        parts = build(RELEASED)
-    document, shared = description(parts, RELEASED), []
+    document, shared = released(), []
     document["tensors"] = full_size.shared(document["tensors"], {}, shared)
     audioldm.save_document("audioldm2_released", dict(document, parts=shared))
 

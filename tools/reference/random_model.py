@@ -1,10 +1,10 @@
-"""A model of the shape of Stable Diffusion 1.5 or XL with random f16 weights, to measure memory and
-time with: it draws nothing, but takes what the real one takes.
+"""A model of the shape of Stable Diffusion 1.5 or XL or AudioLDM 2 with random f16 weights, to
+measure memory and time with: it makes nothing, but takes what the real one takes.
 
-    python tools/reference/random_model.py sd15|sdxl FOLDER
+    python tools/reference/random_model.py sd15|sdxl|audioldm2 FOLDER
     python tools/reference/random_model.py sd15 FILE.safetensors
 
-Writes 2 or 7 GB as diffusers would, in a minute: every weight repeats one block of noise. In one
+Writes 2 to 7 GB as diffusers would, in a minute: every weight repeats one block of noise. In one
 file, the tensors have the names of the latent diffusion code base.
 """
 
@@ -20,6 +20,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+import audioldm2
 import full_size
 import models
 import single_files
@@ -98,7 +99,29 @@ def add(folder, index, component, library, cls, config, stem):
     index[component] = [library, cls.__name__]
 
 
+def flat(tree, path=""):
+    for part, below in tree.items():
+        if isinstance(below, dict):
+            yield from flat(below, f"{path}{part}.")
+        else:
+            yield path + part, tuple(below)
+
+
+def audioldm2_folder(folder):
+    document = audioldm2.released()
+    for file, tree in document["tensors"].items():
+        write(folder / file, dict(flat(tree)))
+    for file, content in document["files"].items():
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(json.dumps(content, indent=1))
+    goldens = models.ROOT / "tests/golden"
+    for source, target in (("audio/roberta", "tokenizer"), ("text/t5", "tokenizer_2")):
+        shutil.copytree(goldens / source, folder / target, dirs_exist_ok=True)
+
+
 def main(name, folder):
+    if name == "audioldm2":
+        return audioldm2_folder(folder)
     spec = dict(sd15=SD15, sdxl=XL)[name]
     if folder.suffix == ".safetensors":
         assert name == "sd15", "one file is written of Stable Diffusion 1.5 only"
