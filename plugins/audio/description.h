@@ -4,7 +4,7 @@
 
 inline constexpr const char* kDescription = R"json({
 "name": "audio",
-"summary": "A sound from words, with AudioLDM or AudioLDM 2",
+"summary": "A sound from words, with AudioLDM, AudioLDM 2 or Stable Audio Open",
 "outputs": [{"media_type": "audio/wav", "extension": "wav"},
   {"media_type": "audio/flac", "extension": "flac"},
   {"media_type": "audio/ogg", "extension": "ogg"},
