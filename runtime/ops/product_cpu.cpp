@@ -16,7 +16,7 @@ constexpr ProductTile tile(uint32_t rows, uint32_t columns, double speed) {
 }
 
 // On such a driver the other families take about a fifteenth of this speed.
-constexpr ProductTile kTiles[] = {tile(4, 2, 11),  tile(3, 2, 10.8), tile(2, 2, 10),
+constexpr ProductTile kTiles[] = {tile(4, 2, 11),  tile(3, 2, 10.8), tile(2, 2, 10), tile(4, 1, 9),
                                   tile(2, 1, 8.2), tile(1, 2, 7.5),  tile(1, 1, 6.8)};
 
 void launch(Lowering& lowering, const Product& p, const ProductTile& tile) {

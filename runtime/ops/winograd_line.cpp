@@ -24,6 +24,11 @@ WinogradTiles tiles(const Product& p) {
             .parts = div_up(p.map.taps[2], kWinogradTile)};
 }
 
+// Tiles that an invocation takes side by side: on CPU drivers a workgroup costs more than its work.
+int64_t run_of(const WinogradBand& band) {
+    return band.lowering.caps().kind == DeviceKind::cpu ? 8 : 1;
+}
+
 int64_t chunk(const Product&) { return 0; }
 
 void weights(const WinogradBand& band, const Operand& u) {
@@ -43,7 +48,7 @@ void weights(const WinogradBand& band, const Operand& u) {
 void inputs(const WinogradBand& band, const Operand& v) {
     using namespace kernels::winograd_line_input;
     const Product& p = band.p;
-    const int64_t tiles = band.all.read(band.tiles);
+    const int64_t tiles = band.all.read(band.tiles), run = run_of(band);
     band.lowering.launch(launch(Variant::main, {.x = p.a, .v = v},
                                 {.first = uint32_t(band.first),
                                  .tiles = uint32_t(tiles),
@@ -52,13 +57,14 @@ void inputs(const WinogradBand& band, const Operand& v) {
                                  .channels = uint32_t(p.channels / 4),
                                  .width = int32_t(p.map.in[2]),
                                  .pad = int32_t(p.map.pad[2])},
-                                {.local_x = band.local()},
-                                band.grid(band.all.lines * tiles * p.channels / 4)));
+                                {.local_x = band.local(), .run = uint32_t(run)},
+                                band.grid(band.all.lines * div_up(tiles, run) * p.channels / 4)));
 }
 
 void outputs(const WinogradBand& band, const Operand& m) {
     using namespace kernels::winograd_line_output;
     const Product& p = band.p;
+    const int64_t run = run_of(band);
     band.lowering.launch(launch(
         Variant::main, {.m = m, .bias = p.bias_or_any(), .residual = p.residual_or_any(), .d = p.d},
         {.first_tile = uint32_t(band.first),
@@ -73,8 +79,9 @@ void outputs(const WinogradBand& band, const Operand& m) {
          .bias = present(p.bias),
          .activation = uint32_t(p.activation),
          .residual = uint32_t(p.residual_kind),
-         .half = is_half(p.d)},
-        band.grid(band.all.lines * band.tiles * band.columns / 4)));
+         .half = is_half(p.d),
+         .run = uint32_t(run)},
+        band.grid(band.all.lines * div_up(band.tiles, run) * band.columns / 4)));
 }
 
 }   // namespace

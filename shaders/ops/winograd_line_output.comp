@@ -13,6 +13,7 @@ layout(constant_id = 1) const uint BIAS = 0;
 layout(constant_id = 2) const uint ACTIVATION = 0;
 layout(constant_id = 3) const uint RESIDUAL = 0;   // 1: a tensor like D, 2: a row for each image
 layout(constant_id = 4) const uint HALF = 0;       // D is f16
+layout(constant_id = 5) const uint RUN = 1;        // tiles that an invocation makes, side by side
 layout(set = 0, binding = 0) uniform samplerBuffer m;
 layout(set = 0, binding = 1) uniform samplerBuffer bias;
 layout(set = 0, binding = 2) uniform samplerBuffer residual;
@@ -36,24 +37,24 @@ void store(uint index, vec4 value) {
 }
 
 void main() {
-    uint item = gl_GlobalInvocationID.x, row = item / columns, c = item % columns;
-    uint line = row / tiles, tile = row % tiles;
+    uint item = gl_GlobalInvocationID.x, run = item / columns, c = item % columns;
+    uint runs = (tiles + RUN - 1) / RUN, line = run / runs, begin = run % runs * RUN;
     if (line >= lines) return;
-    vec4 products[7];
-    [[unroll]] for (uint i = 0; i < 7; i++)
-        products[i] = texelFetch(m, int((i * lines * tiles + row) * columns + c));
-    vec4 y[4] = of_product(products);
-
     uint image = line / dilation, to = first_column + c;
-    uint from = (first_tile + tile) * 4 * dilation + line % dilation;
     vec4 added = BIAS != 0 ? texelFetch(bias, int(to)) : vec4(0.0);
     vec4 of_image = RESIDUAL == 2 ? texelFetch(residual, int(image * pitch + to)) : vec4(0.0);
-    [[unroll]] for (uint i = 0; i < 4; i++) {
-        uint at = from + i * dilation;
-        if (at >= width) continue;
-        uint index = (image * width + at) * pitch + to;
-        vec4 value = activate(ACTIVATION, y[i] + added, 0.01) + of_image;
-        if (RESIDUAL == 1) value += texelFetch(residual, int(index));
-        store(index, value);
+    uint at = (first_tile + begin) * 4 * dilation + line % dilation;
+    for (uint tile = begin; tile < min(begin + RUN, tiles); tile++) {
+        vec4 products[7];
+        [[unroll]] for (uint i = 0; i < 7; i++)
+            products[i] = texelFetch(m, int(((i * lines + line) * tiles + tile) * columns + c));
+        vec4 y[4] = of_product(products);
+        [[unroll]] for (uint i = 0; i < 4; i++, at += dilation) {
+            if (at >= width) continue;
+            uint index = (image * width + at) * pitch + to;
+            vec4 value = activate(ACTIVATION, y[i] + added, 0.01) + of_image;
+            if (RESIDUAL == 1) value += texelFetch(residual, int(index));
+            store(index, value);
+        }
     }
 }
