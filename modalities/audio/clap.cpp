@@ -24,6 +24,13 @@ Places places(const std::string& path) {
     return {root, root, root};
 }
 
+// preprocessor_config.json, or processor_config.json, in which newer transformers nest it.
+std::string extractor_file(const fs::path& folder) {
+    const fs::path own = folder / "preprocessor_config.json",
+                   nested = folder / "processor_config.json";
+    return (fs::exists(nested) && !fs::exists(own) ? nested : own).string();
+}
+
 // The extractor and the tower are published as two files; what one gives the other must take.
 void check_fit(const ClapFiles& m, const std::string& path) {
     const auto refuse = [&](const std::string& fact) {
@@ -60,9 +67,11 @@ ClapFiles open_files(const std::string& path) {
     ClapFiles m;
     m.text = take(parse_clap_text_config(config));
     m.audio = take(parse_clap_audio_config(config));
-    const std::string features = (at.features / "preprocessor_config.json").string();
+    const std::string features = extractor_file(at.features);
     const nlohmann::json extractor = take(read_json(features));
-    m.features = take(parse_clap_feature_config(JsonObject(extractor, features)));
+    const JsonObject outer(extractor, features);
+    m.features = take(parse_clap_feature_config(
+        outer.has("feature_extractor") ? take(outer.object("feature_extractor")) : outer));
     m.tokenizer = take(Tokenizer::open(at.tokenizer.string(), TokenizerKind::roberta));
     m.part.files = std::make_shared<TensorFiles>(take(TensorFiles::open_folder(at.model.string())));
     check_fit(m, features);
@@ -85,7 +94,7 @@ bool brings_clap(const std::string& path) {
     const Places at = places(path);
     const auto document = read_json((at.model / "config.json").string());
     return document && document->is_object() && document->contains("audio_config") &&
-           fs::exists(at.features / "preprocessor_config.json");
+           fs::exists(extractor_file(at.features));
 }
 
 Clap::Clap(std::shared_ptr<Device> device, const ClapFiles& files)

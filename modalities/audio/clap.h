@@ -27,9 +27,9 @@ struct ClapFiles {
     Tokenizer tokenizer;
     CheckpointPart part;
 
-    // A folder with config.json, preprocessor_config.json, the tokenizer and the weights, as
-    // transformers writes it, or a pipeline's of diffusers that brings_clap(). What is not there,
-    // or is not built (a tower with fusion), is Status::bad_file and says so.
+    // A folder with config.json, preprocessor_config.json (or processor_config.json), the tokenizer
+    // and the weights, as transformers writes it, or a pipeline's of diffusers that brings_clap().
+    // What is not there, or is not built (a tower with fusion), is Status::bad_file and says so.
     static Result<ClapFiles> open(const std::string& path);
 };
 

@@ -151,6 +151,10 @@ TEST_CASE("a CLAP model that is none, or not built, is refused by file and key")
     CHECK_THAT(refusal(folder.path), ContainsSubstring("max_length_s"));
     edit(fresh() / "config.json", "/text_config/vocab_size", 10);
     CHECK_THAT(refusal(folder.path), ContainsSubstring("10 tokens"));
+    edit(fresh() / "preprocessor_config.json", "/feature_extractor",
+         {{"feature_size", 32}, {"truncation", "rand_trunc"}});
+    fs::rename(folder.path / "preprocessor_config.json", folder.path / "processor_config.json");
+    CHECK_THAT(refusal(folder.path), ContainsSubstring("processor_config.json: feature_size: 32"));
     fs::remove(fresh() / "preprocessor_config.json");
     CHECK_THAT(refusal(folder.path), ContainsSubstring("preprocessor_config.json"));
     CHECK(!brings_clap(folder.path.string()));
