@@ -1,11 +1,9 @@
 // Folders of AudioLDM 2: what is refused, the layout that is released, and devices that cannot hold
 // all of it at once.
 #include <algorithm>
-#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <fstream>
 
 #include "modalities/audio/audio_model.h"
 #include "modalities/audio/clap.h"
@@ -48,35 +46,6 @@ AudioRequest request() { return {.prompt = "a bell", .seconds = 0.2, .steps = 2,
 
 std::vector<float> made(AudioPipeline& pipeline, const AudioRequest& r) {
     return take(pipeline.run(r)).at(0).sound.samples;
-}
-
-// A file of tensors that are all zero, of which the disk holds the names only.
-void write_shapes(const fs::path& path, const Tensors& tensors) {
-    nlohmann::ordered_json header;
-    int64_t end = 0;
-    for (const auto& [name, tensor] : tensors) {
-        const int64_t begin = end;
-        end += tensor.first.count() * 2;
-        header[name] = {{"dtype", "F16"},
-                        {"shape", tensor.first.dims},
-                        {"data_offsets", std::array{begin, end}}};
-    }
-    std::string text = header.dump();
-    text.resize((text.size() + 7) / 8 * 8, ' ');
-    const uint64_t length = text.size();
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(&length), sizeof length)
-        .write(text.data(), std::streamsize(text.size()));
-    fs::resize_file(path, sizeof length + text.size() + uint64_t(end));
-}
-
-nlohmann::json whole(const nlohmann::json& tree, const nlohmann::json& parts) {
-    if (tree.is_string())
-        return whole(parts.at(std::stoul(tree.get<std::string>().substr(1))), parts);
-    if (!tree.is_object()) return tree;
-    nlohmann::json result = nlohmann::json::object();
-    for (const auto& [name, below] : tree.items()) result[name] = whole(below, parts);
-    return result;
 }
 
 }   // namespace

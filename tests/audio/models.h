@@ -2,6 +2,8 @@
 // other half of tools/reference/audioldm.py and audioldm2.py. A golden NAME.json says which files
 // and tensors the model has.
 #pragma once
+#include <array>
+#include <fstream>
 #include <functional>
 
 #include "modalities/latent/layout.h"
@@ -68,6 +70,36 @@ inline std::vector<float> channels_last(const std::vector<float>& x, int64_t n, 
 inline std::vector<float> channels_first(const std::vector<float>& x, int64_t n, int64_t c) {
     std::vector<float> result(x.size());
     to_channels_first(x, result.data(), n, c, int64_t(x.size()) / (n * c));
+    return result;
+}
+
+// A file of tensors that are all zero, of which the disk holds the names only.
+inline void write_shapes(const fs::path& path, const Tensors& tensors) {
+    nlohmann::ordered_json header;
+    int64_t end = 0;
+    for (const auto& [name, tensor] : tensors) {
+        const int64_t begin = end;
+        end += tensor.first.count() * 2;
+        header[name] = {{"dtype", "F16"},
+                        {"shape", tensor.first.dims},
+                        {"data_offsets", std::array{begin, end}}};
+    }
+    std::string text = header.dump();
+    text.resize((text.size() + 7) / 8 * 8, ' ');
+    const uint64_t length = text.size();
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(&length), sizeof length)
+        .write(text.data(), std::streamsize(text.size()));
+    fs::resize_file(path, sizeof length + text.size() + uint64_t(end));
+}
+
+// A tree whose equal parts stand once, by "#n", with all of them in their places.
+inline nlohmann::json whole(const nlohmann::json& tree, const nlohmann::json& parts) {
+    if (tree.is_string())
+        return whole(parts.at(std::stoul(tree.get<std::string>().substr(1))), parts);
+    if (!tree.is_object()) return tree;
+    nlohmann::json result = nlohmann::json::object();
+    for (const auto& [name, below] : tree.items()) result[name] = whole(below, parts);
     return result;
 }
 

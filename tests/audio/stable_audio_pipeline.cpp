@@ -243,3 +243,53 @@ TEST_CASE("a folder of Stable Audio without one of its parts is refused with wha
     CHECK(opened.error().status == Status::bad_file);
     CHECK_THAT(opened.error().message, ContainsSubstring(part));
 }
+
+TEST_CASE("every tensor of the released Stable Audio Open has its place", "[gpu]") {
+    const nlohmann::json document = audio_golden("stable_audio_released");
+    const TemporaryFolder folder("stable-audio-released");
+    write_stable_audio_files(folder.path, document);
+    const nlohmann::json files = whole(document.at("tensors"), document.at("parts"));
+    int64_t parameters = 0;
+    for (const auto& [file, tree] : files.items()) {
+        Tensors tensors;
+        collect(tree, "", tensors);
+        for (const auto& [name, tensor] : tensors) parameters += tensor.first.count();
+        write_shapes(folder.path / file, tensors);
+    }
+    CHECK(parameters > 1'300'000'000);
+    DeviceOptions limited = device_options();
+    limited.memory_limit = 64u << 20;   // nothing is loaded
+    std::vector<std::string> warnings;
+    const auto log = [&](LogLevel level, std::string_view text) {
+        if (level >= LogLevel::warning) warnings.emplace_back(text);
+    };
+    AudioPipeline pipeline =
+        take(AudioPipeline::open(open_device(limited), folder.path.string(), {.log = log}));
+    CHECK(warnings.empty());
+    CHECK(pipeline.info().sample_rate == 44100);
+    CHECK(pipeline.info().channels == 2);
+    CHECK(std::abs(pipeline.info().longest - 47.5545) < 1e-4);
+    const auto refused = pipeline.run({.prompt = "rain", .seconds = 10, .steps = 2});
+    REQUIRE(!refused);
+    CHECK(refused.error().status == Status::out_of_memory);
+    CHECK_THAT(refused.error().message, ContainsSubstring("the text encoder would fit within"));
+}
+
+TEST_CASE("Stable Audio within a megabyte of device memory makes the same sound", "[gpu]") {
+    const TemporaryFolder folder("stable-audio-limited");
+    write_stable_audio(folder.path);
+    AudioRequest r = short_stereo();
+    r.init = chirp(0.15, kRate, 2);
+    r.seconds = 0.15;
+    r.cfg = 1;
+    const std::vector<float> expected = heard(r);
+    DeviceOptions limited = device_options("");
+    limited.memory_limit = 1u << 20;
+    const auto device = open_device(limited);
+    AudioPipeline pipeline = take(AudioPipeline::open(device, folder.path.string()));
+    const auto takes = pipeline.run(r);
+    if (!takes) FAIL(takes.error().message);
+    CHECK(largest_difference(all_of(*takes), expected) < 1e-3);
+    CHECK(device->memory().peak <= limited.memory_limit);
+    check_silent(*device);
+}

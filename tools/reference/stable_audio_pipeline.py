@@ -4,8 +4,9 @@ weights that a hash makes (models.py).
     python tools/reference/stable_audio_pipeline.py
 
 Writes tests/golden/audio: stable_audio_pipeline.json (the model's folder without weights, and the
-requests) and stable_audio_pipeline_N.safetensors (sounds, 16 bits a sample, channels interleaved).
-The tokenizer is that of tests/golden/text/t5.
+requests), stable_audio_pipeline_N.safetensors (sounds, 16 bits a sample, channels interleaved), and
+stable_audio_released.json (the folder of Stable Audio Open 1.0 without weights). The tokenizer is
+that of tests/golden/text/t5.
 """
 
 import json
@@ -24,6 +25,7 @@ from diffusers import (
 from safetensors.torch import save_file
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
+import full_size
 from audioldm import OUT, tree_of
 from models import ROOT, noise
 from stable_audio import value
@@ -63,6 +65,14 @@ OOBLECK = dict(
 )
 # The waveform of such weights is far beyond full scale.
 GAIN = 0.0015
+# What stabilityai/stable-audio-open-1.0 says, beside the defaults of its classes.
+RELEASED = dict(
+    text=dict(vocab_size=32128, d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12),
+    projection=dict(text_encoder_dim=768, conditioning_dim=768, min_value=0, max_value=512),
+    dit={},
+    oobleck={},
+)
+SMALL = dict(text=TEXT, projection=PROJECTION, dit=DIT, oobleck=OOBLECK)
 SCHEDULER = dict(
     _class_name="CosineDPMSolverMultistepScheduler",
     euler_at_final=False,
@@ -113,23 +123,22 @@ def fill(name, model):
     return model.eval()
 
 
-def build():
-    parts = dict(
-        text_encoder=T5EncoderModel(T5Config(**TEXT)),
-        projection_model=StableAudioProjectionModel(**PROJECTION),
-        transformer=StableAudioDiTModel(**DIT),
-        vae=AutoencoderOobleck(**OOBLECK),
+def build(of):
+    return dict(
+        text_encoder=T5EncoderModel(T5Config(**of["text"])),
+        projection_model=StableAudioProjectionModel(**of["projection"]),
+        transformer=StableAudioDiTModel(**of["dit"]),
+        vae=AutoencoderOobleck(**of["oobleck"]),
     )
-    return {name: fill(name, model) for name, model in parts.items()}
 
 
-def describe(parts):
+def describe(parts, of):
     """The folder as JSON: files by path, and for weights the shapes by the parts of the names."""
     configs = dict(
-        text_encoder=dict(model_type="t5", **TEXT),
-        projection_model=dict(_class_name="StableAudioProjectionModel", **PROJECTION),
-        transformer=dict(_class_name="StableAudioDiTModel", **DIT),
-        vae=dict(_class_name="AutoencoderOobleck", **OOBLECK),
+        text_encoder=dict(model_type="t5", **of["text"]),
+        projection_model=dict(_class_name="StableAudioProjectionModel", **of["projection"]),
+        transformer=dict(_class_name="StableAudioDiTModel", **of["dit"]),
+        vae=dict(_class_name="AutoencoderOobleck", **of["oobleck"]),
     )
     libraries = dict(text_encoder="transformers", projection_model="stable_audio")
     index = dict(_class_name="StableAudioPipeline", _diffusers_version=diffusers.__version__)
@@ -147,9 +156,22 @@ def describe(parts):
         source=f"diffusers {diffusers.__version__}, transformers {transformers.__version__}, "
         f"torch {torch.__version__}",
         files=files,
-        gain=GAIN,
         tensors=tensors,
     )
+
+
+def write(document, name):
+    lines = json.dumps(document, separators=(",", ":"))
+    assert len(lines) < 65536, len(lines)
+    (OUT / f"{name}.json").write_text(lines + "\n")
+
+
+def write_released():
+    with torch.device("meta"):
+        document = describe(build(RELEASED), RELEASED)
+    parts = []
+    document["tensors"] = full_size.shared(document["tensors"], {}, parts)
+    write(dict(document, parts=parts), "stable_audio_released")
 
 
 def run(parts, tokenizer, request):
@@ -181,7 +203,8 @@ def run(parts, tokenizer, request):
 
 def main():
     diffusers.utils.logging.set_verbosity_error()
-    parts = build()
+    write_released()
+    parts = {name: fill(name, model) for name, model in build(SMALL).items()}
     tokenizer = T5Tokenizer.from_pretrained(ROOT / "tests/golden/text/t5")
     requests, files = {}, [{}]
     for name, request in CASES.items():
@@ -197,10 +220,7 @@ def main():
         path = OUT / f"stable_audio_pipeline_{i}.safetensors"
         save_file(sounds, path)
         path.chmod(0o644)
-    document = dict(describe(parts), cases=requests)
-    lines = json.dumps(document, separators=(",", ":"))
-    assert len(lines) <= 65536, len(lines)
-    (OUT / "stable_audio_pipeline.json").write_text(lines + "\n")
+    write(dict(describe(parts, SMALL), gain=GAIN, cases=requests), "stable_audio_pipeline")
 
 
 if __name__ == "__main__":
