@@ -78,9 +78,10 @@ float facing(vec3 axis, vec3 mean, vec3 camera) {
     return dot(axis, camera - mean) >= 0.0 ? 1.0 : -1.0;
 }
 
-// By bits: compilers may take it for granted that nothing is infinite.
-bool finite(vec4 v) {
-    return all(notEqual(floatBitsToUint(v) & 0x7f800000u, uvec4(0x7f800000u)));
+// Whether all are numbers below 1e18, so that products of two are numbers too. By bits: compilers
+// may take it for granted that nothing is infinite.
+bool usable(vec4 v) {
+    return all(lessThan(floatBitsToUint(v) & 0x7fffffffu, uvec4(floatBitsToUint(1e18))));
 }
 
 #endif

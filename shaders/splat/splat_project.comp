@@ -1,8 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : enable
 // Projects each splat, and gives it its key: the bits of its depth, which order as the depths do.
-// What is behind the camera, too faint, outside the picture or no number is culled: it has no
-// tiles and sorts last.
+// What is behind the camera, too faint, outside the picture, no number or beyond 1e18 is culled: it
+// has no tiles and sorts last.
 #include "lib/splat_project.glsl"
 #include "lib/harmonics.glsl"
 
@@ -42,8 +42,8 @@ void main() {
     vec3 normal = p.axes[axis] * facing(p.axes[axis], splat.mean, view.position.xyz);
     vec4 r0 = vec4(centre, opacity, p.t.z), r1 = vec4(conic, threshold);
     vec2 size = vec2(view.size.xy);
-    bool whole = finite(r0) && finite(r1) && finite(vec4(colour, extent.x)) &&
-                 finite(vec4(normal, extent.y)) && finite(splat.quaternion);
+    bool whole = usable(r0) && usable(r1) && usable(vec4(colour, extent.x)) &&
+                 usable(vec4(normal, extent.y)) && usable(splat.quaternion);
     bool seen = whole && p.t.z >= view.position.w && p.determinant > 0.0 &&
                 opacity >= kLeastAlpha && all(greaterThan(centre + extent, vec2(0.0))) &&
                 all(lessThan(centre - extent, size));

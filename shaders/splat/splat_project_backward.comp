@@ -117,6 +117,26 @@ Slope slope_of(uint i, Parameters splat, float sums[kSums]) {
     return s;
 }
 
+bool usable(Slope s) {
+    return usable(vec4(s.mean, s.logit)) && usable(vec4(s.log_scale, s.centre)) &&
+           usable(s.quaternion) && usable(vec4(s.rows[0], s.translation.x)) &&
+           usable(vec4(s.rows[1], s.translation.y)) && usable(vec4(s.rows[2], s.translation.z));
+}
+
+Slope zero() {
+    return Slope(vec3(0.0), vec3(0.0), vec4(0.0), 0.0, 0.0,
+                 vec3[3](vec3(0.0), vec3(0.0), vec3(0.0)), vec3(0.0));
+}
+
+// A splat so extreme that the way back overflows does not move; slopes that are no numbers already
+// when they come stay so.
+Slope steady(Slope s, float sums[kSums]) {
+    bool came = true;
+    for (uint v = 0u; v < kSums; v++) came = came && usable(vec4(sums[v]));
+    if (came && !usable(s)) return zero();
+    return s;
+}
+
 void sum_cameras(Slope s) {
     for (uint r = 0u; r < 3u; r++) {
         vec4 row = vec4(s.rows[r], s.translation[r]);
@@ -130,8 +150,7 @@ void sum_cameras(Slope s) {
 
 void main() {
     uint j = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x, n = args.capacity;
-    Slope s = Slope(vec3(0.0), vec3(0.0), vec4(0.0), 0.0, 0.0,
-                    vec3[3](vec3(0.0), vec3(0.0), vec3(0.0)), vec3(0.0));
+    Slope s = zero();
     if (workgroup() * gl_WorkGroupSize.x >= n) return;
     if (j < view.size.z) {
         uint i = order[j], begin = counts[j], end = counts[j + 1u];
@@ -139,7 +158,7 @@ void main() {
         for (uint v = 0u; v < kSums; v++) total[v] = 0.0;
         for (uint k = begin; k < end; k++)
             for (uint v = 0u; v < kSums; v++) total[v] += sums[k * kSums + v];
-        if (begin < end) s = slope_of(i, parameters_of(i), total);
+        if (begin < end) s = steady(slope_of(i, parameters_of(i), total), total);
         else for (uint k = 0u; k < HARMONICS; k++)
             put(11u * n + 3u * (HARMONICS * i + k), vec3(0.0));
         put(3u * i, s.mean);

@@ -157,8 +157,15 @@ TEST_CASE("no bit pattern hangs the rasteriser or enters the picture", "[gpu]") 
             if (random() % 64 == 0) v = std::bit_cast<float>(uint32_t(random()));
         }
     auto device = test_device();
-    const std::vector<float> image = drawn(device, scene);
-    CHECK(std::all_of(image.begin(), image.end(), [](float v) { return std::isfinite(v); }));
+    Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+    take(rasteriser.write(scene.splats));
+    take(rasteriser.draw(scene.view));
+    const auto all_finite = [](const std::vector<float>& values) {
+        return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+    };
+    CHECK(all_finite(take(rasteriser.read_image())));
+    take(rasteriser.differentiate(std::vector<float>(64 * 48 * kChannels, 1.0f)));
+    CHECK(all_finite(take(rasteriser.read_gradient()).parameters));
     check_silent(*device);
 }
 

@@ -156,6 +156,28 @@ TEST_CASE("two runs give the same picture and gradient, bit by bit", "[gpu]") {
     check_silent(*device);
 }
 
+TEST_CASE("the gradient by a splat's centre is that by its mean, a pixel", "[gpu]") {
+    // On the axis a shift of the mean moves the centre and, to first order, nothing else.
+    Scene scene = random_scene(1, 0, 33, 30, 27, false);
+    scene.splats.means = {0.3f, -0.4f, -3};
+    scene.splats.log_scales = {-2, -2, -2};
+    scene.splats.logits = {1};
+    Camera& camera = scene.view.camera;
+    camera.rotation = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    camera.translation = {-0.3f, 0.4f, 5};
+    camera.fx = camera.fy = 60;
+    std::vector<float> slopes(33 * 30 * kChannels);
+    for (size_t i = 0; i < slopes.size(); i++) slopes[i] = float(i % 33) - float(i % 7);
+    Rasteriser rasteriser = take(Rasteriser::create(test_device(), scene.options));
+    take(rasteriser.write(scene.splats));
+    take(rasteriser.draw(scene.view));
+    take(rasteriser.differentiate(slopes));
+    const std::vector<float> g = take(rasteriser.read_gradient()).parameters;
+    const float by_centre = g[rasteriser.sections().screen()];
+    CHECK(by_centre > 0.1f);
+    CHECK_THAT(std::hypot(g[0], g[1]) * 2 / 60, Catch::Matchers::WithinRel(by_centre, 1e-4f));
+}
+
 TEST_CASE("splats that are not drawn have no gradient", "[gpu]") {
     Scene scene = random_scene(40, 2, 33, 30, 26);
     for (size_t i = 0; i < 40; i += 2) scene.splats.logits[i] = i % 4 ? NAN : -20.0f;
