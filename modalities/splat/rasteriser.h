@@ -3,9 +3,9 @@
 // Field Rendering. 2023, sections 4 to 6.
 //
 // A splat that is nearer than 0.01, fainter than 1/255, outside the picture, not finite or beyond
-// 1e18 is not drawn and has no gradient. Each pixel composites its splats by the depth of their means; a
-// splat's alpha is at most 0.99 and what is below 1/255 counts as nothing; a ray ends before its
-// transmittance falls below 1e-4. Two runs give the same bits, gradients included.
+// 1e18 is not drawn and has no gradient. Each pixel composites its splats by the depth of their
+// means; a splat's alpha is at most 0.99 and what is below 1/255 counts as nothing; a ray ends
+// before its transmittance falls below 1e-4. Two runs give the same bits, gradients included.
 #pragma once
 #include <memory>
 #include <span>

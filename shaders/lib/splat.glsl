@@ -4,8 +4,6 @@
 #define KILN_SPLAT_GLSL
 #include "lib/spread.glsl"
 
-layout(local_size_x = 128) in;
-
 const uint kTile = 16u;                      // pixels a side
 const float kLeastAlpha = 1.0 / 255.0;       // less is not drawn
 const float kMostAlpha = 0.99;
@@ -35,6 +33,16 @@ float alpha_at(vec2 delta, vec3 conic, float opacity, out float unclamped) {
     precise float raw = opacity * exp(-sigma);
     unclamped = raw;
     return sigma >= 0.0 && raw >= kLeastAlpha ? min(raw, kMostAlpha) : 0.0;
+}
+
+// A tile has a workgroup of 32, each with eight pixels one below the other, two rows apart: what is
+// read of a splat serves eight, and values that are summed over the tile are few.
+const uint kLanes = 32u;
+const uint kOwn = 8u;
+#define EACH_PIXEL(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+
+uvec2 first_pixel(uint tile, uint across, uint lane) {
+    return uvec2(tile % across, tile / across) * kTile + uvec2(lane % kTile, lane / kTile);
 }
 
 #endif

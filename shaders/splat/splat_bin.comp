@@ -7,6 +7,7 @@
 // strongest must reach the least alpha that is drawn.
 #include "lib/splat.glsl"
 
+layout(local_size_x = 128) in;
 layout(constant_id = 0) const bool EMIT = false;
 
 layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };

@@ -1,11 +1,13 @@
 #version 450
 #extension GL_GOOGLE_include_directive : enable
-// Composites the splats of a tile front to back until nothing shines through. An invocation takes
-// two pixels, so that 128 cover 16 x 16. A pixel is (r, g, b, alpha), (depth, normal), all of them
-// weighted sums; behind the pixels follow for each what the backward pass needs: the transmittance
-// left and how many of the tile's pairs were looked at up to the last that counts.
+// Composites the splats of a tile front to back until nothing shines through. A pixel is
+// (r, g, b, alpha), (depth, normal), all of them weighted sums; behind the pixels follow for each
+// what the backward pass needs: the transmittance left and how many of the tile's pairs were looked
+// at up to the last that counts.
 // Source: Kerbl et al. 3D Gaussian Splatting. 2023, equation 3 and section 6.
 #include "lib/splat.glsl"
+
+layout(local_size_x = 32) in;
 
 layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };
 layout(set = 0, binding = 1) readonly buffer Records { vec4 records[]; };
@@ -14,36 +16,37 @@ layout(set = 0, binding = 3) readonly buffer Slots { uint pair_slots[]; };
 layout(set = 0, binding = 4) readonly buffer Owners { uint owners[]; };
 layout(set = 0, binding = 5) writeonly buffer Image { vec4 image[]; };
 
+const uint kBatch = 128u;
+
 struct Ray {
-    vec2 pixel;
-    float transmittance;
+    float y, transmittance;
     vec4 colour;   // and depth
     vec3 normal;
     uint last;
     bool live;
 };
 
-shared vec4 staged[128 * kRecord];
+shared vec4 staged[kBatch * kRecord];
 shared uint unfinished;   // the last batch that left a ray alive, counted from 1
 
 Ray begin_ray(uvec2 pixel) {
     bool inside = all(lessThan(pixel, view.size.xy));
-    return Ray(vec2(pixel) + 0.5, 1.0, vec4(0.0), vec3(0.0), 0u, inside);
+    return Ray(float(pixel.y) + 0.5, 1.0, vec4(0.0), vec3(0.0), 0u, inside);
 }
 
-void pass(inout Ray ray, uint at, uint count) {
-    vec4 r0 = staged[at], r2 = staged[at + 2u];
+// Without branches: CPU drivers go through all of them anyway.
+void pass(inout Ray ray, vec2 delta, vec4 r0, vec4 r1, vec4 r2, vec4 r3, uint count) {
     float unclamped;
-    float alpha = alpha_at(r0.xy - ray.pixel, staged[at + 1u].xyz, r0.z, unclamped);
-    if (alpha == 0.0 || !ray.live) return;
+    float alpha = alpha_at(delta, r1.xyz, r0.z, unclamped);
     precise float next = ray.transmittance * (1.0 - alpha);
-    ray.live = next >= kLeastTransmittance;
-    if (!ray.live) return;
-    float weight = alpha * ray.transmittance;
+    bool ends = next < kLeastTransmittance;
+    bool counts = ray.live && alpha > 0.0 && !ends;
+    ray.live = ray.live && !ends;
+    float weight = counts ? alpha * ray.transmittance : 0.0;
     ray.colour += weight * vec4(r2.rgb, r0.w);
-    ray.normal += weight * staged[at + 3u].xyz;
-    ray.transmittance = next;
-    ray.last = count;
+    ray.normal += weight * r3.xyz;
+    ray.transmittance = counts ? next : ray.transmittance;
+    ray.last = counts ? count : ray.last;
 }
 
 void finish(Ray ray, uvec2 pixel) {
@@ -59,27 +62,33 @@ void main() {
     uvec2 tiles = tiles_of(view.size);
     uint tile = workgroup(), i = gl_LocalInvocationID.x;
     if (tile >= tiles.x * tiles.y) return;
-    uvec2 a = uvec2(tile % tiles.x, tile / tiles.x) * kTile + uvec2(i % kTile, i / kTile);
-    uvec2 b = a + uvec2(0u, kTile / 2u);
-    Ray first = begin_ray(a), second = begin_ray(b);
+    uvec2 pixel = first_pixel(tile, tiles.x, i);
+    float x = float(pixel.x) + 0.5;
+    Ray rays[kOwn];
+#define BEGIN(k) rays[k] = begin_ray(pixel + uvec2(0u, 2u * k));
+    EACH_PIXEL(BEGIN)
     uvec2 range = ranges[tile];
     if (i == 0u) unfinished = 0u;
-    for (uint begin = range.x, batch = 1u; begin < range.y; begin += 128u, batch++) {
+    for (uint begin = range.x, batch = 1u; begin < range.y; begin += kBatch, batch++) {
+        uint count = min(kBatch, range.y - begin), before = begin - range.x;
         barrier();
-        if (begin + i < range.y) {
-            uint from = kRecord * owners[pair_slots[begin + i]];
-            for (uint k = 0u; k < kRecord; k++) staged[kRecord * i + k] = records[from + k];
-        }
+        for (uint j = i; j < count * kRecord; j += kLanes)
+            staged[j] = records[kRecord * owners[pair_slots[begin + j / kRecord]] + j % kRecord];
         barrier();
-        uint count = min(128u, range.y - begin), before = begin - range.x;
-        for (uint j = 0u; j < count && (first.live || second.live); j++) {
-            pass(first, kRecord * j, before + j + 1u);
-            pass(second, kRecord * j, before + j + 1u);
+        bool live = true;
+        for (uint j = 0u; j < count && live; j++) {
+            vec4 r0 = staged[kRecord * j], r1 = staged[kRecord * j + 1u];
+            vec4 r2 = staged[kRecord * j + 2u], r3 = staged[kRecord * j + 3u];
+            live = false;
+#define PASS(k) \
+    pass(rays[k], r0.xy - vec2(x, rays[k].y), r0, r1, r2, r3, before + j + 1u); \
+    live = live || rays[k].live;
+            EACH_PIXEL(PASS)
         }
-        if (first.live || second.live) atomicMax(unfinished, batch);
+        if (live) atomicMax(unfinished, batch);
         barrier();
         if (unfinished != batch) break;
     }
-    finish(first, a);
-    finish(second, b);
+#define FINISH(k) finish(rays[k], pixel + uvec2(0u, 2u * k));
+    EACH_PIXEL(FINISH)
 }

@@ -2,12 +2,14 @@
 #extension GL_GOOGLE_include_directive : enable
 // Gradients of a tile's pairs from those of its pixels. The forward pass is replayed, so that
 // transmittances are its own; of what lies behind a splat only the product with the pixel's slopes
-// is needed, one number a pixel: what is left of the whole picture's. Four splats at a time: each
-// invocation leaves their weights and slopes at its two pixels in shared memory, then sums one
-// splat over eight pixels. Each pair has one writer: no atomics, and the sums have one order.
+// is needed, one number a pixel: what is left of the whole picture's. Each invocation sums a splat
+// over its eight pixels, and eight splats at a time are summed over the invocations. Each pair has
+// one writer: no atomics, and the sums have one order.
 // Source: Kerbl et al. 3D Gaussian Splatting. 2023, appendix A, and its equation 3 differentiated.
 #include "lib/splat.glsl"
 #include "lib/splat_gradient.glsl"
+
+layout(local_size_x = 32) in;
 
 layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };
 layout(set = 0, binding = 1) readonly buffer Records { vec4 records[]; };
@@ -18,29 +20,29 @@ layout(set = 0, binding = 5) readonly buffer Image { vec4 image[]; };
 layout(set = 0, binding = 6) readonly buffer Slopes { vec4 slopes[]; };   // of the loss, as image
 layout(set = 0, binding = 7) writeonly buffer Sums { float sums[]; };     // kSums a slot
 
-const uint kRound = 4u;    // splats
-const uint kOwn = 8u;      // pixels that an invocation sums over
+const uint kRound = 8u;   // splats
 
 shared vec4 staged[kRound * kRecord];
 shared uint staged_slots[kRound];
-shared vec2 effects[kRound * 256u];   // weight and slope by the exponent, by splat and pixel
-shared float partials[kSums * 128u];
-shared uint reach;                    // pairs that some ray got to
-
-vec4 own_colour[kOwn];   // slopes of the pixels that this invocation sums over
-vec3 own_normal[kOwn];
+shared float partials[kRound * kSums * kLanes];
+shared uint reach;   // pairs that some ray got to
 
 struct Ray {
-    vec2 pixel;
+    float y, transmittance;
     vec4 colour;          // slopes by r, g, b and depth
     vec3 normal;
-    float transmittance;
     float behind;         // slope by what is behind the pairs passed so far
     uint last;
 };
 
+struct Totals {
+    vec3 moment, form;   // of the slope by the exponent: 1, x, y; xx, xy, yy
+    vec4 colour;
+    vec3 normal;
+};
+
 Ray begin_ray(uvec2 pixel) {
-    Ray ray = Ray(vec2(pixel) + 0.5, vec4(0.0), vec3(0.0), 1.0, 0.0, 0u);
+    Ray ray = Ray(float(pixel.y) + 0.5, 1.0, vec4(0.0), vec3(0.0), 0.0, 0u);
     if (any(greaterThanEqual(pixel, view.size.xy))) return ray;
     uint at = pixel.y * view.size.x + pixel.x, pixels = view.size.x * view.size.y;
     vec4 colour = image[2u * at], rest = image[2u * at + 1u];
@@ -55,46 +57,44 @@ Ray begin_ray(uvec2 pixel) {
     return ray;
 }
 
-// The weight of a splat in a pixel and the slope of the loss by its exponent.
-vec2 pass(inout Ray ray, uint at, uint index) {
-    if (index >= ray.last) return vec2(0.0);
-    vec4 r0 = staged[at], r2 = staged[at + 2u];
+// Without branches: CPU drivers go through all of them anyway.
+void pass(inout Ray ray, inout Totals sum, vec2 delta, vec4 r0, vec4 r1, vec4 r2, vec4 r3,
+          uint index) {
     float unclamped;
-    float alpha = alpha_at(r0.xy - ray.pixel, staged[at + 1u].xyz, r0.z, unclamped);
-    if (alpha == 0.0) return vec2(0.0);
+    float alpha = alpha_at(delta, r1.xyz, r0.z, unclamped);
+    alpha = index < ray.last ? alpha : 0.0;
     float weight = alpha * ray.transmittance;
-    float feature = dot(vec4(r2.rgb, r0.w), ray.colour) + dot(staged[at + 3u].xyz, ray.normal);
+    float feature = dot(vec4(r2.rgb, r0.w), ray.colour) + dot(r3.xyz, ray.normal);
     ray.behind -= weight * feature;
     float by_alpha = ray.transmittance * feature - ray.behind / (1.0 - alpha);
     precise float next = ray.transmittance * (1.0 - alpha);
     ray.transmittance = next;
-    return vec2(weight, unclamped > kMostAlpha ? 0.0 : -unclamped * by_alpha);
+    float slope = alpha > 0.0 && unclamped <= kMostAlpha ? -unclamped * by_alpha : 0.0;
+    vec2 along = slope * delta;
+    sum.moment += vec3(slope, along);
+    sum.form += vec3(along.x * delta, along.y * delta.y);
+    sum.colour += weight * ray.colour;
+    sum.normal += weight * ray.normal;
 }
 
-// Partial sums of splat i / 32 over pixels i % 32, i % 32 + 32, ...
-void sum_pixels(uint i, uvec2 corner) {
-    uint s = i / 32u, lane = i % 32u;
-    vec2 centre = staged[s * kRecord].xy;
-    vec2 first = centre - (vec2(corner + uvec2(lane % kTile, lane / kTile)) + 0.5);
-    vec3 moment = vec3(0.0), form = vec3(0.0), by_normal = vec3(0.0);
-    vec4 by_colour = vec4(0.0);
-    for (uint k = 0u; k < kOwn; k++) {
-        vec2 effect = effects[s * 256u + lane + 32u * k];
-        vec2 delta = first - vec2(0.0, 2.0 * float(k));
-        vec2 slope = effect.y * delta;
-        moment += vec3(effect.y, slope);
-        form += vec3(slope.x * delta, slope.y * delta.y);
-        by_colour += effect.x * own_colour[k];
-        by_normal += effect.x * own_normal[k];
-    }
-    float all_[kSums] = float[kSums](moment.x, moment.y, moment.z, form.x, form.y, form.z,
-                                     by_colour.x, by_colour.y, by_colour.z, by_colour.w,
-                                     by_normal.x, by_normal.y, by_normal.z);
-    for (uint v = 0u; v < kSums; v++) partials[v * 128u + i] = all_[v];
+void leave(Totals sum, uint at) {
+    partials[at] = sum.moment.x;
+    partials[at + kLanes] = sum.moment.y;
+    partials[at + 2u * kLanes] = sum.moment.z;
+    partials[at + 3u * kLanes] = sum.form.x;
+    partials[at + 4u * kLanes] = sum.form.y;
+    partials[at + 5u * kLanes] = sum.form.z;
+    partials[at + 6u * kLanes] = sum.colour.r;
+    partials[at + 7u * kLanes] = sum.colour.g;
+    partials[at + 8u * kLanes] = sum.colour.b;
+    partials[at + 9u * kLanes] = sum.colour.a;
+    partials[at + 10u * kLanes] = sum.normal.x;
+    partials[at + 11u * kLanes] = sum.normal.y;
+    partials[at + 12u * kLanes] = sum.normal.z;
 }
 
 void write_zeros(uint begin, uint end, uint i) {
-    for (uint j = begin * kSums + i; j < end * kSums; j += 128u)
+    for (uint j = begin * kSums + i; j < end * kSums; j += kLanes)
         sums[pair_slots[j / kSums] * kSums + j % kSums] = 0.0;
 }
 
@@ -107,40 +107,38 @@ void main() {
         write_zeros(range.x, range.y, i);
         return;
     }
-    uvec2 corner = uvec2(tile % tiles.x, tile / tiles.x) * kTile;
-    uvec2 a = corner + uvec2(i % kTile, i / kTile);
-    Ray first = begin_ray(a), second = begin_ray(a + uvec2(0u, kTile / 2u));
-    for (uint k = 0u; k < kOwn; k++) {
-        Ray ray = begin_ray(corner + uvec2(i % kTile, i % 32u / kTile + 2u * k));
-        own_colour[k] = ray.colour, own_normal[k] = ray.normal;
-    }
+    uvec2 pixel = first_pixel(tile, tiles.x, i);
+    float x = float(pixel.x) + 0.5;
+    Ray rays[kOwn];
+    uint last = 0u;
+#define BEGIN(k) rays[k] = begin_ray(pixel + uvec2(0u, 2u * k)), last = max(last, rays[k].last);
+    EACH_PIXEL(BEGIN)
     if (i == 0u) reach = 0u;
     barrier();
-    atomicMax(reach, max(first.last, second.last));
+    atomicMax(reach, last);
     barrier();
     uint end = min(range.x + reach, range.y);
     for (uint begin = range.x; begin < end; begin += kRound) {
         uint count = min(kRound, end - begin);
-        if (i < kRound * kRecord) {
-            uint slot = i / kRecord < count ? pair_slots[begin + i / kRecord] : 0u;
-            staged[i] = i / kRecord < count ? records[kRecord * owners[slot] + i % kRecord]
-                                            : vec4(0.0);
-            staged_slots[i / kRecord] = slot;
+        if (i < count) staged_slots[i] = pair_slots[begin + i];
+        if (i < count * kRecord)
+            staged[i] = records[kRecord * owners[pair_slots[begin + i / kRecord]] + i % kRecord];
+        barrier();
+        for (uint s = 0u; s < count; s++) {
+            vec4 r0 = staged[kRecord * s], r1 = staged[kRecord * s + 1u];
+            vec4 r2 = staged[kRecord * s + 2u], r3 = staged[kRecord * s + 3u];
+            uint index = begin - range.x + s;
+            Totals sum = Totals(vec3(0.0), vec3(0.0), vec4(0.0), vec3(0.0));
+#define PASS(k) pass(rays[k], sum, r0.xy - vec2(x, rays[k].y), r0, r1, r2, r3, index);
+            EACH_PIXEL(PASS)
+            leave(sum, s * kSums * kLanes + i);
         }
         barrier();
-        for (uint s = 0u; s < kRound; s++) {
-            uint index = s < count ? begin - range.x + s : 0xffffffffu;
-            effects[s * 256u + i] = pass(first, s * kRecord, index);
-            effects[s * 256u + 128u + i] = pass(second, s * kRecord, index);
-        }
-        barrier();
-        sum_pixels(i, corner);
-        barrier();
-        if (i < count * kSums) {
-            uint s = i / kSums, v = i % kSums;
+        for (uint v = i; v < count * kSums; v += kLanes) {
             float sum = 0.0;
-            for (uint k = 0u; k < 32u; k++) sum += partials[v * 128u + s * 32u + k];
-            sums[staged_slots[s] * kSums + v] = sum;
+            for (uint k = 0u; k < kLanes; k++)
+                sum += partials[v * kLanes + (k + i) % kLanes];
+            sums[staged_slots[v / kSums] * kSums + v % kSums] = sum;
         }
         barrier();
     }

@@ -6,6 +6,7 @@
 #include "lib/splat_project.glsl"
 #include "lib/harmonics.glsl"
 
+layout(local_size_x = 128) in;
 layout(constant_id = 0) const uint HARMONICS = 1u;   // stored a channel
 
 layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };

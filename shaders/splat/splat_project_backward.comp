@@ -7,6 +7,7 @@
 #include "lib/splat_project.glsl"
 #include "lib/splat_gradient.glsl"
 #include "lib/harmonics.glsl"
+layout(local_size_x = 128) in;
 #include "lib/group.glsl"
 
 layout(constant_id = 0) const uint HARMONICS = 1u;   // stored a channel

@@ -4,6 +4,7 @@
 // the picture has takes the slots that were left over.
 #include "lib/splat.glsl"
 
+layout(local_size_x = 128) in;
 layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };
 layout(set = 0, binding = 1) readonly buffer Tiles { uint pair_tiles[]; };
 layout(set = 0, binding = 2) readonly buffer Counts { uint counts[]; };
