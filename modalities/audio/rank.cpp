@@ -12,13 +12,14 @@ void sort_by_similarity(std::vector<RankedTake>& takes) {
 }
 
 Result<std::vector<RankedTake>> rank(Clap& clap, std::span<const float> target,
-                                     std::vector<AudioTake> takes, const AudioEvents& events) {
+                                     const std::vector<AudioTake>& takes,
+                                     const AudioEvents& events) {
     std::vector<RankedTake> ranked;
-    for (AudioTake& each : takes) {
+    for (const AudioTake& each : takes) {
         if (events.progress) events.progress("ranking", int(ranked.size()), int(takes.size()));
         const auto heard = clap.embed(each.sound, events.cancelled);
         if (!heard) return heard.error();
-        ranked.push_back({std::move(each), similarity(*heard, target)});
+        ranked.push_back({each, similarity(*heard, target)});
     }
     sort_by_similarity(ranked);
     return ranked;

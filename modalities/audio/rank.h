@@ -17,7 +17,8 @@ struct RankedTake {
 // The closest to `target`, a vector of Clap::embed(), first; equally close ones by their seeds. A
 // take that CLAP cannot hear is Status::usage.
 Result<std::vector<RankedTake>> rank(Clap& clap, std::span<const float> target,
-                                     std::vector<AudioTake> takes, const AudioEvents& events = {});
+                                     const std::vector<AudioTake>& takes,
+                                     const AudioEvents& events = {});
 void sort_by_similarity(std::vector<RankedTake>& takes);
 
 }   // namespace kiln

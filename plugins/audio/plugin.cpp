@@ -32,12 +32,12 @@ public:
                 sdk::find_model(session_.options(), "audio", json.value("model", ""));
             const std::optional<Ranking> ranking = ranking_of(json, request, model);
             Clap* clap = ranking ? &open_clap(ranking->clap, events) : nullptr;
-            AudioPipeline& pipeline = open(model, json, events);
-            AudioRequest whole = audio_request(json, request, pipeline.info());
-            check_high_band(json, pipeline.info().sample_rate);
+            const AudioInfo info = open(model, json, events).info();
+            AudioRequest whole = audio_request(json, request, info);
+            check_high_band(json, info.sample_rate);
             builtin::sign(json, model);
             const auto run = [&](const AudioRequest& r, const AudioEvents& e) {
-                return take(pipeline.run(r, e));
+                return take(open(model, json, events).run(r, e));
             };
             if (!ranking) {
                 builtin::in_batches(whole, [&](const AudioRequest& r, Batch batch) {
@@ -47,7 +47,7 @@ public:
                 return;
             }
             whole.count *= ranking->candidates;
-            Shortlist shortlist(*clap, *ranking, whole.prompt);
+            Shortlist shortlist(*clap, *ranking, whole.prompt, [&] { pipeline_.drop(); });
             builtin::in_batches(whole, [&](const AudioRequest& r, Batch batch) {
                 const AudioEvents e = listen(events, batch);
                 shortlist.add(run(r, e), e);

@@ -1,7 +1,5 @@
 #include "plugins/audio/ranking.h"
 
-#include <utility>
-
 namespace kiln::audio_plugin {
 
 std::optional<Ranking> ranking_of(const Json& r, const sdk::Request& blobs,
@@ -17,15 +15,28 @@ std::optional<Ranking> ranking_of(const Json& r, const sdk::Request& blobs,
     return ranking;
 }
 
+Result<std::vector<RankedTake>> Shortlist::ranked(const AudioEvents& events) {
+    if (target_.empty()) {
+        auto target = ranking_.like ? clap_.embed(*ranking_.like, events.cancelled)
+                                    : clap_.embed(prompt_, events.cancelled);
+        if (!target) return target.error();
+        target_ = *std::move(target);
+    }
+    return rank(clap_, target_, group_, events);
+}
+
 void Shortlist::add(std::vector<AudioTake> takes, const AudioEvents& events) {
     for (AudioTake& each : takes) {
         group_.push_back(std::move(each));
         if (int(group_.size()) < ranking_.candidates) continue;
-        if (target_.empty())
-            target_ = take(ranking_.like ? clap_.embed(*ranking_.like, events.cancelled)
-                                         : clap_.embed(prompt_, events.cancelled));
-        auto ranked = take(rank(clap_, target_, std::exchange(group_, {}), events));
-        best_.push_back(std::move(ranked.front()));
+        auto all = ranked(events);
+        if (!all && all.error().status == Status::out_of_memory) {
+            clap_.release();
+            make_room_();
+            all = ranked(events);
+        }
+        best_.push_back(std::move(take(std::move(all)).front()));
+        group_.clear();
     }
     clap_.release();
 }

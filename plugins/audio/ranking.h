@@ -20,17 +20,24 @@ std::optional<Ranking> ranking_of(const Json& request, const sdk::Request& blobs
 // The best of the candidates for each sound, which follow one another by their seeds.
 class Shortlist {
 public:
-    Shortlist(Clap& clap, Ranking ranking, std::string prompt)
-        : clap_(clap), ranking_(std::move(ranking)), prompt_(std::move(prompt)) {}
+    // `make_room` gives back the device memory of everything else, if CLAP finds too little.
+    Shortlist(Clap& clap, Ranking ranking, std::string prompt, std::function<void()> make_room)
+        : clap_(clap),
+          ranking_(std::move(ranking)),
+          prompt_(std::move(prompt)),
+          make_room_(std::move(make_room)) {}
 
     // Throws a ResultError. Leaves no device memory to CLAP, so that the next takes find it free.
     void add(std::vector<AudioTake> takes, const AudioEvents& events);
     std::vector<RankedTake> best() &&;   // the closest first
 
 private:
+    Result<std::vector<RankedTake>> ranked(const AudioEvents& events);
+
     Clap& clap_;
     Ranking ranking_;
     std::string prompt_;
+    std::function<void()> make_room_;
     std::vector<float> target_;
     std::vector<AudioTake> group_;   // of the sound that is being made
     std::vector<RankedTake> best_;

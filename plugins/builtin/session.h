@@ -45,6 +45,8 @@ public:
         return *slot_;
     }
 
+    void drop() { slot_.reset(); }
+
 private:
     std::optional<T> slot_;
     std::string key_;

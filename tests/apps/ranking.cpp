@@ -21,6 +21,7 @@ struct Jury {
     Workplace place;
     TemporaryFolder model{"apps-ranking"}, clap{"apps-ranking-clap"};
     const bool brought;
+    std::string seconds = "0.2";
 
     // AudioLDM 2, which brings a CLAP that hears, or AudioLDM and a folder with one.
     explicit Jury(bool brought = false) : brought(brought) {
@@ -37,7 +38,7 @@ struct Jury {
     }
     Finished run(const Names& more, bool ranks = true) const {
         Names all = {"audio", "rain on a roof", "--model", model.path.string(), "--steps",
-                     "2",     "--seconds",      "0.2",     "--no-tuning",       "--bits",
+                     "2",     "--seconds",      seconds,   "--no-tuning",       "--bits",
                      "32"};
         if (ranks && !brought) all.insert(all.end(), {"--ranking-model", clap.path.string()});
         all.insert(all.end(), more.begin(), more.end());
@@ -51,6 +52,19 @@ struct Jury {
         return {};
     }
 };
+
+// Gives the text tower a vocabulary of so many words.
+void enlarge_table(const fs::path& clap, int64_t rows) {
+    Json config = take(read_json((clap / "config.json").string()));
+    const int64_t width = config["text_config"]["hidden_size"];
+    config["text_config"]["vocab_size"] = rows;
+    take(write_file((clap / "config.json").string(), as_bytes(config.dump())));
+    Tensors tensors;
+    collect(audio_golden("clap_similarity").at("tensors"), "", tensors);
+    tensors.at("text_model.embeddings.word_embeddings.weight").first = {rows, width};
+    fill_clap(tensors);
+    write_tensors(clap / "model.safetensors", tensors);
+}
 
 }   // namespace
 
@@ -118,6 +132,30 @@ TEST_CASE("ranked sounds come the closest first, whatever the batches are", "[gp
     const bool here = first["seed"] < 8;   // the first three candidates are those above
     CHECK((here ? first : second)["seed"] == closest->first);
     CHECK((here ? second : first)["seed"] >= 8);
+}
+
+TEST_CASE("where CLAP does not fit beside the model, it takes its place", "[gpu]") {
+    Jury jury;
+    jury.seconds = "1.2";               // for which the model holds some memory
+    constexpr int64_t kRows = 160000;   // of the table of words, which cannot be streamed in parts
+    enlarge_table(jury.clap.path, kRows);
+    const auto within = [&](const char* file, const char* memory) {
+        return jury.run({"--count", "2", "--seed", "5", "--json", "-o", file, "--memory", memory});
+    };
+    const auto loaded = [](const Finished& f) {
+        int count = 0;
+        for (size_t at = 0; (at = f.out.find("\"loading\"", at)) != f.out.npos; at++) count++;
+        return count;
+    };
+    const Finished free = within("free.wav", "1G"), tight = within("tight.wav", "35M");
+    CAPTURE(tight.err);
+    REQUIRE(free.status == 0);
+    REQUIRE(tight.status == 0);
+    CHECK(loaded(tight) > loaded(free));   // the model again, for the second sound
+    CHECK(jury.heard("tight.wav").samples == jury.heard("free.wav").samples);
+    CHECK(jury.heard("tight-2.wav").samples == jury.heard("free-2.wav").samples);
+    CHECK(within("none.wav", "24M").status == 5);
+    CHECK(!fs::exists(jury.place.path("none.wav")));
 }
 
 TEST_CASE("without a CLAP that hears, ranking is refused before anything is made", "[gpu]") {
