@@ -1,6 +1,7 @@
 """Writes seed inputs and dictionaries for the fuzz targets: seeds.py FOLDER."""
 
 import base64
+import gzip
 import json
 import struct
 import sys
@@ -198,6 +199,48 @@ def sounds():
     ) + b"\x40\x0b\xfa\0\0\0\0\0\0\0" + b"SSND" + struct.pack(">III", 16, 0, 0) + bytes(8)
 
 
+def splats(pattern):
+    for path in sorted((GOLDEN / "assets").glob(pattern)):
+        yield path.read_bytes()
+
+
+def plys():
+    yield from splats("*.ply")
+    names = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "scale_1"]
+    names += ["scale_2", "rot_0", "rot_1", "rot_2", "rot_3"]
+    properties = "".join(f"property float {name}\n" for name in names)
+    for kind, data in (("ascii", b"1 " * 28), ("binary_big_endian", b"?\x80\0\0" * 28)):
+        header = f"ply\nformat {kind} 1.0\ncomment c\nelement before 0\nproperty uchar a\n"
+        header += f"element vertex 2\n{properties}end_header\n"
+        yield header.encode() + data
+
+
+
+def spzs():
+    for file in splats("*.spz"):
+        yield file
+        yield gzip.decompress(file)
+    yield struct.pack("<4sIIBBBB", b"NGSP", 2, 1, 0, 12, 2, 0) + bytes(30)
+
+
+def dot_splats():
+    one = struct.pack("<6f8B", 1, 2, 3, 0.1, 0.2, 0.3, 1, 2, 3, 255, 255, 128, 128, 128)
+    yield one
+    yield one + struct.pack("<6f8B", 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 128, 128, 128, 128)
+
+
+def glbs():
+    yield from splats("*.glb")
+    for file in splats("*0.glb"):   # small again, with a node that turns
+        length = struct.unpack("<I", file[12:16])[0]
+        document = json.loads(file[20 : 20 + length])
+        document["nodes"] = [{"mesh": 0, "rotation": [0, 0, 1, 0], "translation": [1, 2, 3]}]
+        text = json.dumps(document, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 4)
+        body = struct.pack("<I4s", len(text), b"JSON") + text + file[20 + length :]
+        yield struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
+
+
 WORDS = {
     "safetensors": [
         "dtype",
@@ -244,6 +287,14 @@ WORDS = {
     "png_text": ["tEXt", "zTXt", "iTXt", "IEND", "IHDR"],
     "sound": ["RIFF", "WAVE", "fmt ", "data", "LIST", "INFO", "ICMT", "RF64", "ds64", "fLaC",
               "OggS", "FORM", "AIFC", "COMM", "SSND", "vorbis", "OpusHead"],
+    "ply": ["element vertex ", "property float ", "property list uchar int ", "format ascii 1.0",
+            "format binary_big_endian 1.0", "comment ", "end_header", "f_rest_0", "rot_3", "double",
+            "nan", "inf", "-inf", "1e999"],
+    "dot_splat": ["\\x00\\x00\\xc0\\x7f", "\\x00\\x00\\x80\\x7f", "\\x80\\x80\\x80\\x80"],
+    "spz": ["NGSP", "\\x1f\\x8b"],
+    "glb": ["bufferView", "byteOffset", "byteStride", "byteLength", "componentType", "count",
+            "accessors", "nodes", "children", "matrix", "rotation", "scale", "translation", "scene",
+            "normalized", "KHR_gaussian_splatting:", "SH_DEGREE_1_COEF_0", "5121", "1e999"],
 }
 
 
@@ -257,6 +308,10 @@ def main():
         "json": documents,
         "png_text": pictures,
         "sound": sounds,
+        "ply": plys,
+        "dot_splat": dot_splats,
+        "spz": spzs,
+        "glb": glbs,
     }.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds()):

@@ -5,7 +5,7 @@
 //   splat   no harmonics but the constant; 8 bits but  RDF   github.com/antimatter15/splat
 //           for means and scales; sorted by weight
 //   spz     everything, quantised and gzipped          RUB   github.com/nianticlabs/spz
-//   glb     everything, f32                            RUB   KHR_gaussian_splatting, glTF 2.0
+//   glb     all but Splats::antialiased, f32           RUB   KHR_gaussian_splatting, glTF 2.0
 //
 // Files do not say which way their axes point; the table has what their fields agree on. A file
 // made with other ones can be read and written by naming them.
@@ -65,7 +65,8 @@ Result<std::vector<std::byte>> encode_splats(const Splats& splats, SplatFormat f
 Result<void> write_splats(const std::string& path, const Splats& splats,
                           const SplatWriteOptions& options = {});
 
-// Status::not_finite, naming the splat, unless all is finite and every quaternion has a length.
+// Status::not_finite, naming the splat, unless all is finite, no log-scale is above kMaxLogScale
+// and every quaternion has a length.
 Result<void> check_splats(const Splats& splats);
 
 }   // namespace kiln

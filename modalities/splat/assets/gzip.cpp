@@ -62,7 +62,8 @@ Result<std::vector<std::byte>> inflate_up_to(std::span<const std::byte> bytes,
 }   // namespace
 
 bool is_gzip(std::span<const std::byte> bytes) {
-    return bytes.size() >= 2 && bytes[0] == std::byte{0x1f} && bytes[1] == std::byte{0x8b};
+    return bytes.size() >= 4 && bytes[0] == std::byte{0x1f} && bytes[1] == std::byte{0x8b} &&
+           bytes[2] == std::byte{Z_DEFLATED} && (bytes[3] & std::byte{0xe0}) == std::byte{0};
 }
 
 Result<std::vector<std::byte>> gunzip_head(std::span<const std::byte> bytes,

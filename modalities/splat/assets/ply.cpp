@@ -199,8 +199,9 @@ Result<Splats> parse_ply(std::span<const std::byte> bytes, const std::string& wh
                    " bytes after its header: it is cut short");
     const size_t n = size_t(vertex->count);
     splats = make_splats(n, degree);
-    bind_all(properties, splats);
     splats.antialiased = is_antialiased(*header);
+    if (n == 0) return splats;
+    bind_all(properties, splats);
     if (!ascii) {
         const bool big = header->format == PlyHeader::Format::big_endian;
         fill_binary(rows->data(), big, properties.columns, n);
