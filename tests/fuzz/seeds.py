@@ -215,7 +215,6 @@ def plys():
         yield header.encode() + data
 
 
-
 def spzs():
     for file in splats("*.spz"):
         yield file
