@@ -51,6 +51,7 @@ Result<AudioCheckpoint> open_audio_checkpoint(const std::string& path,
 AudioRequest checked(AudioRequest r, const AudioInfo& info, const SchedulerConfig& scheduler) {
     if (r.seconds == 0) r.seconds = r.init ? r.init->seconds() : info.seconds;
     if (r.sampler.empty()) r.sampler = info.sampler;
+    if (!r.steps) r.steps = info.steps;
     if (!r.cfg) r.cfg = info.cfg;
     if (!r.window) r.window = info.window;
     if (!(r.seconds > 0 && r.seconds <= info.longest))

@@ -125,6 +125,7 @@ AudioLdm open_audioldm_folder(const std::string& path, const AudioLdmOptions& op
     m.scheduler = folder.scheduler();
     m.guidance = folder.own_number("_guidance_scale", 1, 100);
     if (m.guidance == 0) m.guidance = second ? 3.5 : 2.5;   // of diffusers' pipelines
+    if (second) m.steps = 200;
     if (!m.vocoder.normalised) m.expected_unused = {"mean", "scale"};
     if (second) read_language(folder, options, m);
     return m;

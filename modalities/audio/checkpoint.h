@@ -43,7 +43,8 @@ struct AudioLdm {
     CheckpointPart unet_part, vae_part, vocoder_part, text_part;
     std::optional<AudioLdm2Language> language;   // of AudioLDM 2
     int sample_size = 128;                       // latents along the time that it was trained on
-    double guidance = 0;                         // what the model is best run with
+    double guidance = 0;                         // what the model is best run with,
+    int steps = 25;                              // and for how long
     std::vector<std::string> expected_unused;    // in the files, though no network asks for it
 
     int hop() const { return vae.factor() * vocoder.hop(); }    // samples a latent

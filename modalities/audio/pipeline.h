@@ -36,12 +36,12 @@ struct AudioRequest {
     std::string prompt;
     std::optional<std::string> negative;   // none: the empty prompt
     double seconds = 0;                    // 0: of the sound to start from, else AudioInfo::seconds
-    int steps = 25;
-    std::optional<double> cfg;          // 1 and less: no guidance; none: AudioInfo::cfg
-    std::string sampler;                // one of AudioInfo::samplers; empty: the model's own
-    std::string schedule = "default";   // one of schedule_names()
-    std::optional<double> eta;          // stochasticity of the samplers that have it
-    uint64_t seed = 0;                  // of the first sound; the others have the next ones
+    int steps = 0;                         // 0: AudioInfo::steps
+    std::optional<double> cfg;             // 1 and less: no guidance; none: AudioInfo::cfg
+    std::string sampler;                   // one of AudioInfo::samplers; empty: the model's own
+    std::string schedule = "default";      // one of schedule_names()
+    std::optional<double> eta;             // stochasticity of the samplers that have it
+    uint64_t seed = 0;                     // of the first sound; the others have the next ones
     int count = 1;
     int batch = 1;   // sounds computed together; does not change them
     double guidance_rescale = 0;
@@ -82,7 +82,8 @@ struct AudioInfo {
     double window;         // longer sounds are made in windows of so many seconds; 0: they are not
     std::string sampler;   // the model's own
     std::vector<std::string> samplers;   // that it can be run with
-    double cfg;                          // what suits it
+    int steps;                           // of denoising and
+    double cfg;                          // guidance that suit it
 };
 
 class AudioModel;

@@ -86,6 +86,7 @@ SpectrogramPipeline::SpectrogramPipeline(std::shared_ptr<Device> d, AudioLdm m,
              .window = 2 * model_.sample_size * latent,
              .sampler = take(default_sampler(model_.scheduler)),
              .samplers = sampler_names(),
+             .steps = model_.steps,
              .cfg = model_.guidance};
     std::vector<std::shared_ptr<const TensorFiles>> files = {
         model_.unet_part.files, model_.vae_part.files, model_.vocoder_part.files,

@@ -8,6 +8,7 @@ namespace kiln {
 namespace {
 
 constexpr int kAtOnce = 128;   // latents that are decoded at a time
+constexpr int kSteps = 100;    // of diffusers' pipeline, as is the guidance
 constexpr double kGuidance = 7;
 
 // Those that step over any noise levels, as the model has no trained timesteps.
@@ -71,6 +72,7 @@ StableAudioPipeline::StableAudioPipeline(std::shared_ptr<Device> d, StableAudio 
              .window = 0,
              .sampler = take(default_sampler(model_.scheduler)),
              .samplers = samplers_of(model_.scheduler),
+             .steps = kSteps,
              .cfg = model_.guidance > 0 ? model_.guidance : kGuidance};
     warn_unclaimed({model_.text_part.files, model_.projection_part.files,
                     model_.transformer_part.files, model_.vae_part.files},

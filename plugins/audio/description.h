@@ -27,7 +27,7 @@ inline constexpr const char* kDescription = R"json({
 "count": {"group": "Sound", "description": "How many sounds, each with the next seed"},
 "batch": {"group": "Sound"},
 
-"steps": {"default": 25},
+"steps": {"description": "Denoising steps (default: what suits the model)"},
 "cfg": {},
 "sampler": {"description": "How to get from noise to sound"},
 "schedule": {},

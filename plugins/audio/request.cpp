@@ -20,6 +20,7 @@ AudioRequest audio_request(Json& r, const sdk::Request& blobs, const AudioInfo& 
     AudioRequest a;
     a.init = sound_of(r, "init", blobs);
     r["seconds"] = r.value("seconds", a.init ? a.init->seconds() : info.seconds);
+    r["steps"] = r.value("steps", info.steps);
     builtin::read_diffusion(r, info, a);
     a.seconds = r["seconds"], a.loop = r.value("loop", a.loop);
     if (r.contains("window")) a.window = r["window"];

@@ -91,6 +91,7 @@ TEST_CASE("a seed gives the sound of AudioLDM 2 in diffusers", "[gpu]") {
     const std::string name = GENERATE(from_range(names_of(cases())));
     CAPTURE(name);
     CHECK(audioldm2().info().cfg == 3.5);
+    CHECK(audioldm2().info().steps == 200);
     check_sound(audioldm2(), name, cases().at(name));
     check_silent(*test_device());
 }

@@ -61,7 +61,7 @@ TEST_CASE("requests that cannot be met are refused with what could", "[gpu]") {
     SECTION("no length") { r.seconds = -1, refused("seconds: expected more than 0"); }
     SECTION("not a number") { r.seconds = NAN, refused("seconds"); }
     SECTION("a day") { r.seconds = 86400, refused("at most 3600"); }
-    SECTION("steps") { r.steps = 0, refused("steps"); }
+    SECTION("steps") { r.steps = -1, refused("steps"); }
     SECTION("sampler") { r.sampler = "guess", refused("expected one of ddim"); }
     SECTION("window") { r.window = -1, refused("window"); }
     SECTION("a part of nothing") { r.repaint = AudioSpan{0, 1}, refused("needs the sound"); }

@@ -77,6 +77,7 @@ TEST_CASE("a seed gives the stereo sound of diffusers' pipeline", "[gpu]") {
 
 TEST_CASE("what a model of waveforms is and can is told") {
     const AudioInfo& info = stable_audio().info();
+    CHECK(info.steps == 100);
     CHECK(info.family == "Stable Audio Open (folder)");
     CHECK(info.sample_rate == kRate);
     CHECK(info.channels == 2);
