@@ -57,13 +57,13 @@ TEST_CASE("every attention variant takes heads of odd fours and of many", "[gpu]
     CHECK(check_variants(device, {"wide", 1, 67, 77, 2, width}, DType::f16) > 1);
 }
 
-TEST_CASE("every attention variant takes every size of heads", "[gpu][nightly]") {
+TEST_CASE("every attention variant takes every size of heads", "[gpu][.nightly]") {
     auto device = test_device(GENERATE("", "minimal", "mobile"));
     auto width = GENERATE(40, 64, 80, 128);
     CHECK(check_variants(device, {"wide", 1, 67, 77, 2, width}, DType::f16) > 1);
 }
 
-TEST_CASE("every attention variant takes heads of 512", "[gpu][nightly]") {
+TEST_CASE("every attention variant takes heads of 512", "[gpu][.nightly]") {
     auto device = test_device(GENERATE("", "minimal", "mobile"));
     CHECK(check_variants(device, {"512", 1, 20, 35, 1, 512}, DType::f32) > 0);
 }
@@ -90,7 +90,7 @@ TEST_CASE("attention of few queries splits the keys into parts", "[gpu]") {
                                                    {})) < (dtype == DType::f32 ? 2e-6 : 1e-3));
 }
 
-TEST_CASE("attention over 16,384 tokens keeps no scores", "[gpu][nightly]") {
+TEST_CASE("attention over 16,384 tokens keeps no scores", "[gpu][.nightly]") {
     auto device = test_device();
     constexpr int64_t kTokens = 16384;
     Case c{"16,384 tokens", 1, kTokens, kTokens, 1, 64};

@@ -103,7 +103,7 @@ TEST_CASE("attention on matrices of few queries splits the keys into parts", "[g
     each_variant(check, true);
 }
 
-TEST_CASE("attention on matrices sums 16,384 keys", "[gpu][nightly]") {
+TEST_CASE("attention on matrices sums 16,384 keys", "[gpu][.nightly]") {
     each_variant([](const std::shared_ptr<Device>& device) {
         const Case c{"many keys", 1, 40, 16384, 1, 40};
         Inputs in(c);
