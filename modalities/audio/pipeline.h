@@ -47,6 +47,9 @@ struct AudioRequest {
     double guidance_rescale = 0;
     bool two_passes = false;     // guidance in two passes instead of one batch: less memory
     std::string rng = "torch";   // or "philox"
+    // "model": its own network; "griffin-lim": none, which models of spectrograms alone have a use
+    // for (modalities/audio/griffin_lim.h).
+    std::string vocoder = "model";
     // The end goes over into the beginning. The length becomes a whole number of latents.
     bool loop = false;
     // Longer sounds are made in overlapping windows of so many seconds; 0: never; none: of

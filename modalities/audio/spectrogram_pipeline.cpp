@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "modalities/audio/griffin_lim.h"
 #include "modalities/latent/sampling.h"
 
 namespace kiln {
 namespace {
 
-constexpr double kLongest = 3600;   // seconds
-constexpr int kAround = 16;         // latents of a loop that its ends are decoded with
+constexpr double kLongest = 3600;            // seconds
+constexpr double kGriffinLimBytes = 3.4e6;   // a second
+constexpr int kAround = 16;                  // latents of a loop that its ends are decoded with
 
 // How the model's spectrograms are made; where the vocoder's file is silent, as AudioLDM's.
 MelOptions mel_options(const HifiGanConfig& c) {
@@ -199,18 +201,27 @@ std::vector<float> SpectrogramPipeline::decode(std::span<const float> latent, co
                              mel.begin() + (int64_t(more) * factor + frames) * mels);
     const int64_t halo = r.loop ? model_.vocoder.halo() : 0;
     std::vector<float> waveform =
-        speak(around(mel, 1, frames, mels, -halo, frames + 2 * halo), events);
+        speak(around(mel, 1, frames, mels, -halo, frames + 2 * halo), r.vocoder, events);
     waveform.erase(waveform.begin(), waveform.begin() + halo * model_.vocoder.hop());
     waveform.resize(size_t(l.samples), 0.0f);
     return waveform;
 }
 
-std::vector<float> SpectrogramPipeline::speak(std::span<const float> mel,
+std::vector<float> SpectrogramPipeline::speak(std::span<const float> mel, const std::string& how,
                                               const AudioEvents& events) {
-    Vocoder::Events told{.progress = {}, .cancelled = events.cancelled};
-    told.progress = [&](int64_t done, int64_t total) {
+    const auto progress = [&](int64_t done, int64_t total) {
         if (events.progress) events.progress("vocoding", int(done), int(total));
     };
+    if (how == "griffin-lim") {
+        const GriffinLimEvents told{.progress = progress, .cancelled = events.cancelled};
+        const MelOptions front_end = mel_options(model_.vocoder);
+        const double seconds =
+            double(mel.size()) / front_end.bands * front_end.hop / front_end.sample_rate;
+        return networks_.with_room(
+            vocoder_, "Griffin-Lim", [&] { return uint64_t(seconds * kGriffinLimBytes); },
+            [&] { return take(griffin_lim_of_mel(device_, mel, front_end, {}, told)); });
+    }
+    const Vocoder::Events told{.progress = progress, .cancelled = events.cancelled};
     return networks_.with_room(
         vocoder_, "the vocoder", [&] { return vocoder_.least_memory(); },
         [&] { return take(vocoder_.run(mel, told)); });

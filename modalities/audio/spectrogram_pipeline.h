@@ -37,7 +37,8 @@ private:
                    int first, std::optional<InitSound>& init, const AudioEvents& events);
     std::vector<float> decode(std::span<const float> latent, const AudioRequest& request,
                               const SoundLayout& layout, DType dtype, const AudioEvents& events);
-    std::vector<float> speak(std::span<const float> mel, const AudioEvents& events);
+    std::vector<float> speak(std::span<const float> mel, const std::string& how,
+                             const AudioEvents& events);
     std::vector<AudioTake> make(const AudioRequest& request, const SoundLayout& layout,
                                 const AudioEvents& events);
 

@@ -23,6 +23,7 @@ AudioRequest audio_request(Json& r, const sdk::Request& blobs, const AudioInfo& 
     r["steps"] = r.value("steps", info.steps);
     builtin::read_diffusion(r, info, a);
     a.seconds = r["seconds"], a.loop = r.value("loop", a.loop);
+    a.vocoder = r.value("vocoder", a.vocoder);
     if (r.contains("window")) a.window = r["window"];
     if (r.contains("strength")) a.strength = r["strength"];
     if (r.contains("repaint_from") || r.contains("repaint_to"))

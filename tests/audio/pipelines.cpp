@@ -63,6 +63,7 @@ TEST_CASE("requests that cannot be met are refused with what could", "[gpu]") {
     SECTION("a day") { r.seconds = 86400, refused("at most 3600"); }
     SECTION("steps") { r.steps = -1, refused("steps"); }
     SECTION("sampler") { r.sampler = "guess", refused("expected one of ddim"); }
+    SECTION("vocoder") { r.vocoder = "speaker", refused("griffin-lim"); }
     SECTION("window") { r.window = -1, refused("window"); }
     SECTION("a part of nothing") { r.repaint = AudioSpan{0, 1}, refused("needs the sound"); }
     SECTION("an empty sound") {
@@ -80,6 +81,24 @@ TEST_CASE("requests that cannot be met are refused with what could", "[gpu]") {
         r.strength = GENERATE(0.0, 1.5, -1.0);
         refused("strength");
     }
+}
+
+TEST_CASE("a sound needs no vocoder", "[gpu]") {
+    AudioRequest r = short_request();
+    const std::vector<float> spoken = samples_of(r);
+    r.vocoder = "griffin-lim";
+    r.loop = GENERATE(false, true);
+    const std::vector<float> sound = samples_of(r);
+    CHECK(sound.size() >= spoken.size());
+    CHECK(sound != spoken);
+    CHECK(sound == samples_of(r));
+    for (float v : sound) REQUIRE(std::isfinite(v));
+    const auto size = [](const std::vector<float>& x) {
+        double squares = 0;
+        for (float v : x) squares += double(v) * double(v);
+        return std::sqrt(squares / double(x.size()));
+    };
+    CHECK(size(sound) > 1e-4);
 }
 
 TEST_CASE("a run that is cancelled makes nothing", "[gpu]") {

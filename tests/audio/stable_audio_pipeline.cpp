@@ -154,6 +154,7 @@ TEST_CASE("requests that a model of waveforms cannot meet are refused", "[gpu]")
     };
     SECTION("longer than it makes") { r.seconds = 0.2, refused("at most 0.192 s"); }
     SECTION("not a number") { r.seconds = NAN, refused("seconds"); }
+    SECTION("a vocoder") { r.vocoder = "griffin-lim", refused("vocoder"); }
     SECTION("a loop") { r.loop = true, refused("loop"); }
     SECTION("a sampler over timesteps") { r.sampler = "ddim", refused("expected one of"); }
     SECTION("a part of nothing") { r.repaint = AudioSpan{0, 1}, refused("needs the sound"); }
