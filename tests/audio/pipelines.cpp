@@ -283,16 +283,8 @@ TEST_CASE("a file that is not AudioLDM's is refused with what was seen", "[gpu]"
 TEST_CASE("a folder whose parts do not fit is refused with what differs", "[gpu]") {
     const auto refused = [](const char* file, const char* key, const nlohmann::json& value,
                             const char* fact) {
-        const TemporaryFolder folder("audioldm-misfit");
-        write_audioldm(folder.path);
-        const std::string path = (folder.path / file).string();
-        nlohmann::json config = take(read_json(path));
-        config[key] = value;
-        take(write_file(path, as_bytes(config.dump())));
-        const auto opened = AudioPipeline::open(test_device(), folder.path.string());
-        REQUIRE(!opened);
-        CHECK(opened.error().status == Status::bad_file);
-        CHECK_THAT(opened.error().message, ContainsSubstring(fact));
+        refused_with([](const fs::path& folder) { write_audioldm(folder); }, file, key, value,
+                     fact);
     };
     refused("model_index.json", "_class_name", "StableDiffusionPipeline", "AudioLDMPipeline");
     refused("unet/config.json", "cross_attention_dim", {32, 64, 96, 100}, "a context of 100");

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
 #include <memory>
 
@@ -97,6 +98,24 @@ inline Sound chirp(double seconds, int rate, int channels, float level = 0.4f) {
             sound.samples.push_back(level * float(std::sin(2 * 3.14159265 * (400 + 900 * t) * t)));
     }
     return sound;
+}
+
+// A model's folder, written by `write`, in which one key of a file has another value, is bad_file
+// and says what it was.
+inline void refused_with(const std::function<void(const fs::path&)>& write, const char* file,
+                         const char* key, const nlohmann::json& value, const char* fact) {
+    const TemporaryFolder folder("audio-misfit");
+    write(folder.path);
+    const std::string path = (folder.path / file).string();
+    nlohmann::json config = take(read_json(path));
+    config[key] = value;
+    const std::string text = config.dump();
+    take(write_file(path, as_bytes(text)));
+    const auto opened = AudioPipeline::open(test_device(), folder.path.string());
+    CAPTURE(file, key);
+    REQUIRE(!opened);
+    CHECK(opened.error().status == Status::bad_file);
+    CHECK_THAT(opened.error().message, Catch::Matchers::ContainsSubstring(fact));
 }
 
 }   // namespace kiln::test

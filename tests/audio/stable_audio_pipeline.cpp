@@ -208,16 +208,8 @@ TEST_CASE("weights of Stable Audio that are not finite are named, and end the ru
 TEST_CASE("a folder of Stable Audio whose parts do not fit is refused with what differs") {
     const auto refused = [](const char* file, const char* key, const nlohmann::json& value,
                             const char* fact) {
-        const TemporaryFolder folder("stable-audio-misfit");
-        write_stable_audio(folder.path);
-        const std::string path = (folder.path / file).string();
-        nlohmann::json config = take(read_json(path));
-        config[key] = value;
-        take(write_file(path, as_bytes(config.dump())));
-        const auto opened = AudioPipeline::open(test_device(), folder.path.string());
-        REQUIRE(!opened);
-        CHECK(opened.error().status == Status::bad_file);
-        CHECK_THAT(opened.error().message, ContainsSubstring(fact));
+        refused_with([](const fs::path& folder) { write_stable_audio(folder); }, file, key, value,
+                     fact);
     };
     refused("model_index.json", "transformer", nlohmann::json(), "StableAudioDiTModel");
     refused("model_index.json", "vae", {"diffusers", "AutoencoderKL"}, "AutoencoderOobleck");
