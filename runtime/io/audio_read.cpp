@@ -6,7 +6,7 @@
 #include "runtime/io/audio_stream.h"
 #include "runtime/io/file.h"
 #include "runtime/io/magic.h"
-#include "runtime/io/wav_tags.h"
+#include "runtime/io/wav.h"
 
 namespace kiln {
 namespace {
@@ -15,13 +15,9 @@ constexpr int kMostChannels = 32, kMostRate = 768000;
 constexpr sf_count_t kBlock = 1 << 14;   // frames at a time
 
 // How many bytes a file says that it should have, where it says so and has fewer; else 0.
-// libsndfile reads what is there of a WAV file without a word.
 size_t wav_end(std::span<const std::byte> bytes) {
-    const auto data = find_chunk(bytes, "data");
-    // A program that writes to a pipe cannot know the size and leaves 0 or all ones.
-    if (!data || data->size == 0 || data->size == 0xffffffff) return 0;
-    const size_t end = data->begin + data->size;
-    return end > bytes.size() ? end : 0;
+    const auto data = find_samples(bytes);
+    return data && data->size > bytes.size() - data->begin ? data->begin + data->size : 0;
 }
 
 // Ogg is a chain of pages, each with a table of the sizes of its parts (RFC 3533, section 6).
@@ -54,7 +50,7 @@ bool looks_like_sound(std::span<const std::byte> bytes) {
 }
 
 struct Opened {
-    std::vector<std::byte> plain;   // of WAV files: what libsndfile is to see
+    std::string plain;   // of WAV files: what libsndfile is to see
     SoundMemory memory;
     SF_INFO info{};
     SoundFile file;
@@ -68,15 +64,16 @@ Result<void> open(Opened& opened, std::span<const std::byte> bytes, const std::s
                               std::string(kind.empty() ? "none of them" : kind));
     }
     const std::string_view head = as_text(bytes.first(4));
-    const size_t end = head == "RIFF" ? wav_end(bytes) : head == "OggS" ? ogg_end(bytes) : 0;
+    const bool is_wav = head == "RIFF" || head == "RF64";
+    const size_t end = is_wav ? wav_end(bytes) : head == "OggS" ? ogg_end(bytes) : 0;
     if (end)
         return bad(where, "a sound that is cut short: at least " + std::to_string(end) +
                               " bytes were expected, there are " + std::to_string(bytes.size()));
-    if (head == "RIFF" || head == "RF64") {
-        opened.plain = wav_without_lists(bytes);
+    if (is_wav) {
+        opened.plain = plain_wav(bytes);
         if (opened.plain.empty())
             return bad(where, "a damaged sound: a WAV file needs fmt and data");
-        bytes = opened.plain;
+        bytes = as_bytes(opened.plain);
     }
     opened.memory.source = bytes;
     opened.file = open_sound(opened.memory, opened.info);

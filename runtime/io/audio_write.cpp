@@ -6,7 +6,7 @@
 #include "runtime/io/audio_stream.h"
 #include "runtime/io/file.h"
 #include "runtime/io/magic.h"
-#include "runtime/io/wav_tags.h"
+#include "runtime/io/wav.h"
 
 namespace kiln {
 namespace {

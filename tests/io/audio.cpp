@@ -204,6 +204,28 @@ TEST_CASE("a list whose parts lie about their size is passed over") {
         CHECK(take(read_sound_tags(as_bytes(hostile), "sound")).empty());
     }
     fails_with(decode(wav.substr(0, 36)), "needs fmt and data");
+
+    // Where the size is left open, what looks like a list is sound.
+    const std::string list("INFO\6\0\0\xff", 8), open(60, '\xff');
+    std::string unsized = Wav{.samples = list + open}.bytes();
+    unsized.replace(40, 4, 4, '\0');
+    CHECK(take(decode(unsized)).frames() == 34);
+}
+
+TEST_CASE("an RF64 file keeps the size of its samples apart") {
+    const std::string samples(64, '\1'), list("LIST\4\0\0\0INFO", 12);
+    std::string wav = Wav{.riff = 0xffffffff, .data = 0xffffffff, .samples = samples}.bytes() + list;
+    wav.replace(0, 4, "RF64");
+    const auto with_size = [&](uint64_t size) {
+        const uint64_t sizes[] = {wav.size(), size, size / 2};
+        std::string chunk("ds64\x1c\0\0\0", 8);
+        chunk.append(reinterpret_cast<const char*>(sizes), sizeof sizes).append(4, '\0');
+        return std::string(wav).insert(12, chunk);
+    };
+    CHECK(take(decode(with_size(64))).frames() == 32);
+    fails_with(decode(with_size(64 + list.size() + 2)), "cut short");
+    fails_with(decode(with_size(~uint64_t(0))), "cut short");
+    CHECK(take(decode(wav)).frames() == 32 + 6);   // no table of sizes
 }
 
 TEST_CASE("what a format cannot hold is refused") {

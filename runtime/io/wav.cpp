@@ -1,4 +1,4 @@
-#include "runtime/io/wav_tags.h"
+#include "runtime/io/wav.h"
 
 #include <algorithm>
 
@@ -8,6 +8,8 @@
 
 namespace kiln {
 namespace {
+
+constexpr size_t kOpen = 0xffffffff;   // in place of a size that is elsewhere or not known
 
 uint32_t read_u32(std::span<const std::byte> bytes, size_t at) {
     uint32_t value = 0;
@@ -39,22 +41,29 @@ std::optional<RiffChunk> find_chunk(std::span<const std::byte> riff, std::string
     return {};
 }
 
-std::vector<std::byte> wav_without_lists(std::span<const std::byte> wav) {
-    std::vector<std::byte> plain(wav.begin(), wav.begin() + 12);
-    for (const char* id : {"ds64", "fmt ", "fact", "data"}) {
-        const auto chunk = find_chunk(wav, id);
-        const bool needed = id == std::string_view("fmt ") || id == std::string_view("data");
-        if (!chunk && needed) return {};
+std::optional<RiffChunk> find_samples(std::span<const std::byte> wav) {
+    auto data = find_chunk(wav, "data");
+    if (!data) return {};
+    if (data->size == kOpen && as_text(wav).starts_with("RF64"))
+        if (const auto sizes = find_chunk(wav, "ds64"); sizes && sizes->begin + 16 <= wav.size()) {
+            const uint64_t high = read_u32(wav, sizes->begin + 12);
+            data->size = std::min<size_t>(high, 0xffff) << 32 | read_u32(wav, sizes->begin + 8);
+            return data;
+        }
+    if (data->size == 0 || data->size == kOpen) data->size = wav.size() - data->begin;
+    return data;
+}
+
+std::string plain_wav(std::span<const std::byte> wav) {
+    const auto format = find_chunk(wav, "fmt "), data = find_samples(wav);
+    if (!format || !data) return {};
+    std::string plain = "RIFF....WAVE";
+    for (const auto& chunk : {format, find_chunk(wav, "fact"), data}) {
         if (!chunk) continue;
-        // Programs that write to a pipe say 0 or all ones of samples that go on to the end.
-        const bool open = chunk->id == "data" && (chunk->size == 0 || chunk->size == 0xffffffff);
-        const size_t left = wav.size() - chunk->begin;
-        const auto part =
-            wav.subspan(chunk->begin - 8, 8 + (open ? left : std::min(chunk->size, left)));
-        plain.insert(plain.end(), part.begin(), part.end());
-        if (plain.size() % 2) plain.push_back(std::byte{0});
+        const size_t size = std::min(chunk->size, wav.size() - chunk->begin);
+        append_chunk(plain, chunk->id, as_text(wav.subspan(chunk->begin, size)));
     }
-    write_u32(plain.data() + 4, std::min<size_t>(plain.size() - 8, 0xffffffff));
+    write_u32(reinterpret_cast<std::byte*>(plain.data()) + 4, plain.size() - 8);
     return plain;
 }
 
