@@ -34,19 +34,24 @@ CONFIG = dict(sample_size=52, in_channels=8, out_channels=8, layers_per_block=1,
 
 
 class Latents:
-    """Moments of the encoded sounds, and their labels."""
+    """Moments of the encoded sounds, and their labels. sequences: how often one of two sounds in
+    sequence is drawn, against any other."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, sequences):
         names = sorted(glob.glob(f"{folder}/train_*_latents.npy"))
-        self.shards = [(np.load(n), np.load(n.replace("latents", "labels"))) for n in names]
+        self.moments = [np.load(n) for n in names]
+        self.labels = [np.load(n.replace("latents", "labels")) for n in names]
+        self.places = [(s, i) for s, labels in enumerate(self.labels) for i in range(len(labels))]
+        ordered = np.concatenate(self.labels)["arrangement"] == scenes.ARRANGEMENTS.index("sequence")
+        self.limits = np.cumsum(np.where(ordered, sequences, 1))
 
     def batch(self, rng, count):
         """A sample of the latents, and labels."""
-        places = [(s, rng.integers(len(s[0]))) for s in
-                  (self.shards[rng.integers(len(self.shards))] for _ in range(count))]
-        moments = np.stack([s[0][i] for s, i in places]).astype(np.float32)
+        drawn = np.searchsorted(self.limits, rng.random(count) * self.limits[-1], side="right")
+        places = [self.places[i] for i in drawn]
+        moments = np.stack([self.moments[s][i] for s, i in places]).astype(np.float32)
         mean, std = torch.from_numpy(moments).chunk(2, 1)
-        return mean + std * torch.randn_like(mean), [s[1][i] for s, i in places]
+        return mean + std * torch.randn_like(mean), [self.labels[s][i] for s, i in places]
 
 
 def make_model(tokenizer):
@@ -101,13 +106,14 @@ def main():
     args.add_argument("--minutes", type=float, default=100)
     args.add_argument("--samples", type=int, default=400000, help="of the whole training")
     args.add_argument("--batch", type=int, default=48, help="sounds a step and process")
+    args.add_argument("--sequences", type=float, default=2, help="weight of two sounds in sequence")
     args.add_argument("--rate", type=float, default=8e-4)
     args.add_argument("--seed", type=int, default=0)
     args.add_argument("--processes", type=int, default=os.cpu_count())
     args = args.parse_args()
     torch.manual_seed(args.seed)
     tokenizer = words.load_tokenizer(args.tokenizer)
-    model, latents = make_model(tokenizer), Latents(args.data)
+    model, latents = make_model(tokenizer), Latents(args.data, args.sequences)
     stored = checkpoint.read_unet(args.resume, "") if args.resume else {
         "scaling": float(1 / latents.batch(np.random.default_rng(0), 512)[0].std())}
     stored.setdefault("seen", args.seen)
