@@ -23,9 +23,9 @@ struct RiffChunk {
 std::optional<RiffChunk> find_chunk(std::span<const std::byte> riff, std::string_view id,
                                     size_t from = 12);
 
-// The samples of a RIFF or RF64 file, with the size that counts: an RF64 file keeps it elsewhere, and
-// programs that write to a pipe say 0 or all ones of samples that go on to the end. It may be more
-// than there is.
+// The samples of a RIFF or RF64 file, with the size that counts: an RF64 file keeps it elsewhere,
+// and programs that write to a pipe say 0 or all ones of samples that go on to the end. It may be
+// more than there is.
 std::optional<RiffChunk> find_samples(std::span<const std::byte> wav);
 
 // The same sound as a RIFF file of nothing but what says how its samples lie and they themselves,

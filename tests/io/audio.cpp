@@ -214,7 +214,8 @@ TEST_CASE("a list whose parts lie about their size is passed over") {
 
 TEST_CASE("an RF64 file keeps the size of its samples apart") {
     const std::string samples(64, '\1'), list("LIST\4\0\0\0INFO", 12);
-    std::string wav = Wav{.riff = 0xffffffff, .data = 0xffffffff, .samples = samples}.bytes() + list;
+    std::string wav = Wav{.riff = 0xffffffff, .data = 0xffffffff, .samples = samples}.bytes();
+    wav += list;
     wav.replace(0, 4, "RF64");
     const auto with_size = [&](uint64_t size) {
         const uint64_t sizes[] = {wav.size(), size, size / 2};

@@ -42,7 +42,8 @@ class Latents:
         self.moments = [np.load(n) for n in names]
         self.labels = [np.load(n.replace("latents", "labels")) for n in names]
         self.places = [(s, i) for s, labels in enumerate(self.labels) for i in range(len(labels))]
-        ordered = np.concatenate(self.labels)["arrangement"] == scenes.ARRANGEMENTS.index("sequence")
+        arrangements = np.concatenate(self.labels)["arrangement"]
+        ordered = arrangements == scenes.ARRANGEMENTS.index("sequence")
         self.limits = np.cumsum(np.where(ordered, sequences, 1))
 
     def batch(self, rng, count):
