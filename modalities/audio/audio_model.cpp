@@ -59,7 +59,7 @@ AudioRequest checked(AudioRequest r, const AudioInfo& info, const SchedulerConfi
               "; found " + std::to_string(r.seconds));
     check(sampling_of(r), scheduler, info.samplers);
     check_range("window", *r.window, 0, info.longest);
-    check_one_of("vocoder", r.vocoder, {"model", "griffin-lim"});
+    check_one_of("vocoder", r.vocoder, {"auto", "model", "griffin-lim"});
     if (r.repaint && !r.init) usage("a part to make anew needs the sound that it is a part of");
     return r;
 }

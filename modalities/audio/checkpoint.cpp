@@ -124,6 +124,7 @@ AudioLdm open_audioldm_folder(const std::string& path, const AudioLdmOptions& op
     m.vocoder_part.files = folder.weights("vocoder", options.variant);
     m.scheduler = folder.scheduler();
     m.guidance = folder.own_number("_guidance_scale", 1, 100);
+    m.griffin_lim = folder.own_choice("_vocoder", {"model", "griffin-lim"}) == "griffin-lim";
     if (m.guidance == 0) m.guidance = second ? 3.5 : 2.5;   // of diffusers' pipelines
     if (second) m.steps = 200;
     if (!m.vocoder.normalised) m.expected_unused = {"mean", "scale"};

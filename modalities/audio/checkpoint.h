@@ -45,6 +45,7 @@ struct AudioLdm {
     int sample_size = 128;                       // latents along the time that it was trained on
     double guidance = 0;                         // what the model is best run with,
     int steps = 25;                              // and for how long
+    bool griffin_lim = false;                    // speaks by it, unless asked otherwise
     std::vector<std::string> expected_unused;    // in the files, though no network asks for it
 
     int hop() const { return vae.factor() * vocoder.hop(); }    // samples a latent

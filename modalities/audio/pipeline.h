@@ -48,8 +48,9 @@ struct AudioRequest {
     bool two_passes = false;     // guidance in two passes instead of one batch: less memory
     std::string rng = "torch";   // or "philox"
     // "model": its own network; "griffin-lim": none, which models of spectrograms alone have a use
-    // for (modalities/audio/griffin_lim.h).
-    std::string vocoder = "model";
+    // for (modalities/audio/griffin_lim.h); "auto": what the model asks for, which is its network
+    // unless its folder says otherwise.
+    std::string vocoder = "auto";
     // The end goes over into the beginning. The length becomes a whole number of latents.
     bool loop = false;
     // Longer sounds are made in overlapping windows of so many seconds; 0: never; none: of

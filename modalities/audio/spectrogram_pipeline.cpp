@@ -212,7 +212,7 @@ std::vector<float> SpectrogramPipeline::speak(std::span<const float> mel, const 
     const auto progress = [&](int64_t done, int64_t total) {
         if (events.progress) events.progress("vocoding", int(done), int(total));
     };
-    if (how == "griffin-lim") {
+    if (how == "griffin-lim" || (how == "auto" && model_.griffin_lim)) {
         const GriffinLimEvents told{.progress = progress, .cancelled = events.cancelled};
         const MelOptions front_end = mel_options(model_.vocoder);
         const double seconds =

@@ -164,7 +164,7 @@ Sound StableAudioPipeline::decode(std::span<const float> latent, const SoundLayo
 std::vector<AudioTake> StableAudioPipeline::run(const AudioRequest& request,
                                                 const AudioEvents& events) {
     const AudioRequest r = checked(request, info_, model_.scheduler);
-    if (r.vocoder != "model") usage("vocoder: this model's latents become sound without one");
+    if (r.vocoder == "griffin-lim") usage("vocoder: this model's latents become sound without one");
     if (r.loop) usage("loop: a model that always makes its whole length makes no loops");
     const SoundLayout l = layout(r);
     const CompilingWatch watch(*device_, events.progress);

@@ -1,5 +1,6 @@
 #include "modalities/latent/model_folder.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "runtime/io/file.h"
@@ -86,6 +87,18 @@ double ModelFolder::own_number(const std::string& key, double low, double high) 
     if (value != 0 && !(value >= low && value <= high))
         throw ResultError(index().error(key, "expected a number from " + describe(low) + " to " +
                                                  describe(high) + "; found " + describe(value)));
+    return value;
+}
+
+std::string ModelFolder::own_choice(const std::string& key,
+                                    const std::vector<std::string>& choices) const {
+    const std::string value = take(index().string(key, choices.front()));
+    if (std::find(choices.begin(), choices.end(), value) == choices.end()) {
+        std::string expected;
+        for (const std::string& choice : choices)
+            expected += (expected.empty() ? "" : " or ") + ("\"" + choice + "\"");
+        throw ResultError(index().error(key, "expected " + expected + "; found \"" + value + "\""));
+    }
     return value;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "modalities/diffusion/config.h"
 #include "runtime/io/json.h"
@@ -47,6 +48,8 @@ public:
     // Kiln's own keys in model_index.json, over which diffusers passes as they begin with an
     // underscore: `key` within [low, high], or 0 where the model does not say.
     double own_number(const std::string& key, double low, double high) const;
+    // One of `choices`, the first where the model does not say.
+    std::string own_choice(const std::string& key, const std::vector<std::string>& choices) const;
 
 private:
     std::filesystem::path root_;

@@ -72,9 +72,9 @@ inline constexpr const char* kDescription = R"json({
 "spectrogram": {"type": "boolean", "title": "Spectrogram", "group": "File", "default": false,
   "description": "Draw it, as a picture beside the file"},
 
-"vocoder": {"type": "string", "title": "Vocoder", "group": "Model", "default": "model",
-  "enum": ["model", "griffin-lim"],
-  "description": "From a spectrogram to a sound by the model's network, or without one"},
+"vocoder": {"type": "string", "title": "Vocoder", "group": "Model", "default": "auto",
+  "enum": ["auto", "model", "griffin-lim"],
+  "description": "How a spectrogram becomes sound: by the model's network, or without one"},
 "variant": {},
 "tokenizer": {"description": "A folder with RoBERTa's vocabulary, for models in one file"},
 "precision": {},

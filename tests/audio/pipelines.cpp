@@ -101,6 +101,29 @@ TEST_CASE("a sound needs no vocoder", "[gpu]") {
     CHECK(size(sound) > 1e-4);
 }
 
+TEST_CASE("a model can name how its spectrograms become sound", "[gpu]") {
+    const TemporaryFolder folder("vocoder-named");
+    write_audioldm(folder.path);
+    const auto opened = [&](const char* vocoder) {
+        nlohmann::json index = audio_golden("audioldm").at("files").at("model_index.json");
+        index["_vocoder"] = vocoder;
+        take(write_file((folder.path / "model_index.json").string(), as_bytes(index.dump())));
+        return AudioPipeline::open(test_device(), folder.path.string());
+    };
+    const auto refused = opened("speaker");
+    REQUIRE(!refused);
+    CHECK(refused.error().status == Status::bad_file);
+    CHECK_THAT(refused.error().message, ContainsSubstring("\"model\" or \"griffin-lim\""));
+
+    AudioRequest r = short_request();
+    AudioPipeline model = take(opened("griffin-lim"));
+    const std::vector<float> unasked = take(model.run(r)).at(0).sound.samples;
+    r.vocoder = "model";
+    CHECK(take(model.run(r)).at(0).sound.samples == samples_of(r));
+    r.vocoder = "griffin-lim";
+    CHECK(unasked == samples_of(r));
+}
+
 TEST_CASE("a run that is cancelled makes nothing", "[gpu]") {
     AudioRequest r = short_request();
     int asked = 0;

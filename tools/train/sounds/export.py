@@ -39,6 +39,7 @@ def main():
     DDIMScheduler(**diffusion.SCHEDULER).save_pretrained(out / "scheduler")
     checkpoint.finish(out, {
         "_class_name": "AudioLDMPipeline", "_diffusers_version": "0.42.1", "_guidance_scale": 3.0,
+        "_vocoder": "griffin-lim",
         "scheduler": ["diffusers", "DDIMScheduler"],
         "text_encoder": ["transformers", "ClapTextModelWithProjection"],
         "tokenizer": ["transformers", "RobertaTokenizer"],
