@@ -3,11 +3,12 @@
 
 inline constexpr const char* kDescription = R"json({
 "name": "convert",
-"summary": "Gaussian splats from one file format into another",
+"summary": "Gaussian splats from one file format into another, or a picture of them",
 "outputs": [{"media_type": "model/x-ply", "extension": "ply"},
             {"media_type": "model/x-spz", "extension": "spz"},
             {"media_type": "model/x-splat", "extension": "splat"},
-            {"media_type": "model/gltf-binary", "extension": "glb"}],
+            {"media_type": "model/gltf-binary", "extension": "glb"},
+            {"media_type": "image/png", "extension": "png"}],
 "request": {
 "type": "object",
 "required": ["input"],
@@ -24,5 +25,16 @@ inline constexpr const char* kDescription = R"json({
   "description": "Where x, y and z point: right, left, up, down, back, front (default: as below)"},
 "axes": {"type": "string", "title": "Axes", "group": "Axes", "metavar": "AXES",
   "enum": ["RUB", "LUB", "RDB", "LDB", "RUF", "LUF", "RDF", "LDF"],
-  "description": "Of the result (default: RDF of .ply and .splat, RUB of .spz and .glb)"}
+  "description": "Of the result (default: RDF of .ply and .splat, RUB of .spz and .glb)"},
+
+"views": {"type": "integer", "title": "Views", "group": "Contact sheet (.png)",
+  "default": 24, "minimum": 1, "maximum": 360,
+  "description": "From all around, the front first, row by row"},
+"size": {"type": "integer", "title": "Size", "group": "Contact sheet (.png)",
+  "default": 256, "minimum": 16, "maximum": 4080, "description": "Pixels of a view's side"},
+"elevation": {"type": "number", "title": "Elevation", "group": "Contact sheet (.png)",
+  "default": 15, "minimum": -90, "maximum": 90,
+  "description": "Degrees above the horizon to look from"},
+"background": {"type": "string", "title": "Background", "group": "Contact sheet (.png)",
+  "default": "white", "enum": ["white", "grey", "black"]}
 }}})json";

@@ -1,4 +1,5 @@
 // kiln convert: files of splats through modalities/splat/assets.
+#include <algorithm>
 #include <filesystem>
 
 #include "modalities/splat/assets/asset.h"
@@ -7,6 +8,7 @@
 #include "plugins/builtin/request.h"
 #include "plugins/builtin/session.h"
 #include "plugins/convert/description.h"
+#include "plugins/convert/sheet.h"
 
 namespace kiln::convert_plugin {
 
@@ -14,7 +16,7 @@ using builtin::Json;
 
 class ConvertPlugin {
 public:
-    explicit ConvertPlugin(const sdk::Options& options) : options_(options) {}
+    explicit ConvertPlugin(const sdk::Options& options) : session_(options) {}
 
     static const char* describe() {
         static const std::string text = builtin::described(kDescription);
@@ -40,30 +42,36 @@ private:
         Splats splats = take(decode_splats(file->data, std::string(file->file_name),
                                            {.axes = axes_of(json, "input_axes")}));
         events.stop_if_cancelled();
-        SplatFormat format = SplatFormat::ply;
-        for (const SplatFormat f : kSplatFormats)
-            if (request.media_type == media_type(f)) format = f;
         const int degree = splats.sh_degree;
         limit_degree(splats, json.value("degree", kMaxShDegree));
-        options_.log(KILN_LOG_INFO, std::to_string(splats.size()) + " splats of degree " +
-                                        std::to_string(splats.sh_degree));
-        if (format == SplatFormat::splat && splats.sh_degree > 0)
-            options_.log(KILN_LOG_WARNING,
-                         ".splat has no place for spherical harmonics: colours "
-                         "no longer change with the view");
-        events.progress(1, 2, 0.5, "writing");
-        const auto bytes = take(encode_splats(
-            splats, format, {.axes = axes_of(json, "axes"), .spz_version = json["spz_version"]}));
-        events.stop_if_cancelled();
+        session_.options().log(KILN_LOG_INFO, std::to_string(splats.size()) + " splats of degree " +
+                                                  std::to_string(splats.sh_degree));
         const std::filesystem::path name(file->file_name);
         json["input"] = name.filename().string();
         json["splats"] = splats.size(), json["input_degree"] = degree;
         json["version"] = builtin::version();
-        events.artifact({0, std::string(media_type(format)), name.stem().string(),
-                         builtin::text_of(json), bytes});
+        std::string media(request.media_type);
+        if (media.empty()) media = media_type(SplatFormat::ply);
+        const auto bytes = media == "image/png" ? sheet_of(splats, session_, json, events)
+                                                : cloud_of(splats, media, json, events);
+        events.stop_if_cancelled();
+        events.artifact({0, media, name.stem().string(), builtin::text_of(json), bytes});
     }
 
-    sdk::Options options_;
+    std::vector<std::byte> cloud_of(const Splats& splats, const std::string& media,
+                                    const Json& json, const sdk::Events& events) {
+        const auto format = *std::find_if(std::begin(kSplatFormats), std::end(kSplatFormats),
+                                          [&](SplatFormat f) { return media_type(f) == media; });
+        if (format == SplatFormat::splat && splats.sh_degree > 0)
+            session_.options().log(KILN_LOG_WARNING,
+                                   ".splat has no place for spherical harmonics: colours "
+                                   "no longer change with the view");
+        events.progress(1, 2, 0.5, "writing");
+        return take(encode_splats(
+            splats, format, {.axes = axes_of(json, "axes"), .spz_version = json["spz_version"]}));
+    }
+
+    builtin::Session session_;
 };
 
 }   // namespace kiln::convert_plugin

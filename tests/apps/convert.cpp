@@ -3,6 +3,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "runtime/io/file.h"
+#include "runtime/io/image.h"
 #include "tests/apps/command.h"
 
 using namespace kiln;
@@ -72,6 +73,23 @@ TEST_CASE("axes, degree and version of the result are as asked for") {
     CHECK(w.convert({"out.ply", "-o", "two.spz", "--spz-version", "2"}).status == 0);
     CHECK(w.convert({"in.ply"}).status == 0);
     CHECK(w.files().size() == 4);
+}
+
+TEST_CASE("a .png is a contact sheet that says what it was made of") {
+    Place w;
+    const Finished f = w.convert(
+        {"in.ply", "-o", "a.png", "--views", "6", "--size", "32", "--background", "grey"});
+    if (f.status == 4) SKIP(f.err);
+    INFO(f.err);
+    REQUIRE(f.status == 0);
+    const Image sheet = take(read_image(w.path("a.png").string()));
+    CHECK(sheet.width == 3 * 32);
+    CHECK(sheet.height == 2 * 32);
+    CHECK(sheet.pixels[0] == 128);
+    CHECK_THAT(contents(w.path("a.png")), ContainsSubstring("\"views\":6"));
+    const Finished wide = w.convert({"in.ply", "-o", "b.png", "--views", "360", "--size", "4000"});
+    CHECK(wide.status == 2);
+    CHECK_THAT(wide.err, ContainsSubstring("at most 67108864 pixels"));
 }
 
 TEST_CASE("files that hold no splats are refused and leave nothing behind") {

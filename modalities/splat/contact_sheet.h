@@ -1,0 +1,35 @@
+// A cloud of splats seen from all around, as one picture: the quickest way to look at it.
+#pragma once
+#include <array>
+#include <functional>
+#include <memory>
+
+#include "modalities/splat/splats.h"
+#include "runtime/base/result.h"
+#include "runtime/io/image.h"
+#include "runtime/vk/device.h"
+
+namespace kiln {
+
+struct ContactSheet {
+    int views = 24;          // at equal steps of azimuth, from the front on, row by row
+    int size = 256;          // pixels of the side of a view
+    double elevation = 15;   // degrees above the horizon
+    std::array<float, 3> background = {1, 1, 1};
+    std::function<void(int done, int total)> progress;
+    std::function<bool()> cancelled;   // asked between views
+};
+
+// Where an object is, for cameras: the middle and the radius of a ball that holds it, apart from
+// faint splats and the farthest hundredth. The radius is above 0. There has to be a splat.
+struct Ball {
+    std::array<double, 3> middle;
+    double radius;
+};
+Ball ball_around(const Splats& splats);
+
+// RGB. An empty cloud, no view, or more than 2^26 pixels: Status::usage.
+Result<Image> contact_sheet(const std::shared_ptr<Device>& device, const Splats& splats,
+                            const ContactSheet& sheet = {});
+
+}   // namespace kiln
