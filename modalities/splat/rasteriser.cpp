@@ -84,6 +84,7 @@ Result<void> Rasteriser::State::allocate() {
             return Error{Status::out_of_memory, "splats: " + std::to_string(n) + " of them, " +
                                                     std::to_string(pixels) +
                                                     " pixels: more than a kernel here can bind"};
+        if (*wanted.buffer) continue;
         auto buffer = words(*device, wanted.words);
         if (!buffer) return buffer.error();
         *wanted.buffer = *buffer;
@@ -268,6 +269,9 @@ Result<Rasteriser> Rasteriser::create(std::shared_ptr<Device> device,
     state->device = std::move(device);
     state->options = options;
     state->sections = {options.splats, options.sh_degree};
+    state->parameters = options.parameters;
+    if (options.parameters && options.parameters.size() < state->sections.end() * 4)
+        return Error{Status::usage, "splats: parameters for fewer splats than are to be drawn"};
     state->tiles = uint32_t(across * down);
     if (auto done = state->allocate(); !done) return done.error();
     const uint64_t guess = options.pairs ? options.pairs : uint64_t(options.splats) * 4;
@@ -282,27 +286,27 @@ Rasteriser::~Rasteriser() = default;
 
 Result<void> Rasteriser::write(const Splats& splats) {
     const SplatSections& to = state_->sections;
-    const size_t n = splats.size(), own = size_t(sh_count(to.sh_degree)) * 3,
-                 theirs = size_t(sh_count(splats.sh_degree)) * 3;
-    if (n > to.capacity)
-        return Error{Status::usage, "splats: " + std::to_string(n) + " of them, room for " +
-                                        std::to_string(to.capacity)};
-    if (splats.means.size() != n * 3 || splats.log_scales.size() != n * 3 ||
-        splats.quaternions.size() != n * 4 || splats.sh.size() != n * theirs)
+    if (splats.size() > to.capacity)
+        return Error{Status::usage, "splats: " + std::to_string(splats.size()) +
+                                        " of them, room for " + std::to_string(to.capacity)};
+    if (!consistent(splats))
         return Error{Status::usage, "splats: arrays that do not hold as many splats"};
-    std::vector<float> values(to.end());
-    std::copy(splats.means.begin(), splats.means.end(), values.begin() + int64_t(to.means()));
-    std::copy(splats.log_scales.begin(), splats.log_scales.end(),
-              values.begin() + int64_t(to.log_scales()));
-    std::copy(splats.quaternions.begin(), splats.quaternions.end(),
-              values.begin() + int64_t(to.quaternions()));
-    std::copy(splats.logits.begin(), splats.logits.end(), values.begin() + int64_t(to.logits()));
-    for (size_t i = 0; i < n; i++)
-        std::copy_n(splats.sh.begin() + int64_t(i * theirs), std::min(own, theirs),
-                    values.begin() + int64_t(to.sh() + i * own));
-    state_->count = uint32_t(n);
+    const std::vector<float> values = pack(splats, to);
+    state_->count = uint32_t(splats.size());
     return state_->device->write(state_->parameters, values.data(), values.size() * 4);
 }
+
+Result<Splats> Rasteriser::read() const {
+    std::vector<float> values(state_->sections.end());
+    const Buffer from = state_->parameters.slice(0, values.size() * 4);
+    if (auto done = state_->device->read(from, values.data(), values.size() * 4); !done)
+        return done.error();
+    Splats splats = unpack(values, state_->sections, state_->count);
+    splats.antialiased = state_->options.antialiased;
+    return splats;
+}
+
+uint32_t Rasteriser::count() const { return state_->count; }
 
 void Rasteriser::set_count(uint32_t count) {
     ensure(count <= state_->options.splats, "more splats than there is room for");

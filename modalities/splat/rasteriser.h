@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "modalities/splat/camera.h"
+#include "modalities/splat/sections.h"
 #include "modalities/splat/splats.h"
 #include "runtime/vk/device.h"
 
@@ -25,6 +26,7 @@ struct RasterOptions {
     float low_pass = 0.3f;     // square pixels added to what a splat covers
     uint32_t pairs = 0;        // of a tile and a splat, to begin with; 0: a guess
     bool timed = false;        // keep what times() tells
+    Buffer parameters = {};    // draws these, which others may draw too; else makes its own
 };
 
 struct View {
@@ -37,25 +39,10 @@ struct View {
 enum class Channel : uint8_t { red, green, blue, alpha, depth, normal_x, normal_y, normal_z };
 inline constexpr size_t kChannels = 8;
 
-// Where the parameters lie in a buffer of f32, and their gradients in another: sections for
-// `capacity` splats each, of which the first ones are used.
-struct SplatSections {
-    uint64_t capacity;
-    int sh_degree;
-    uint64_t means() const { return 0; }
-    uint64_t log_scales() const { return 3 * capacity; }
-    uint64_t quaternions() const { return 6 * capacity; }
-    uint64_t logits() const { return 10 * capacity; }
-    uint64_t sh() const { return 11 * capacity; }
-    uint64_t screen() const {   // of gradients only: lengths of those by the centre, a pixel
-        return end();
-    }
-    uint64_t end() const { return sh() + 3 * uint64_t(sh_count(sh_degree)) * capacity; }
-};
-
 class Rasteriser {
 public:
-    // Status::usage for sizes that cannot be drawn: no pixel, or more than 65535 tiles of 16 x 16.
+    // Status::usage for sizes that cannot be drawn: no pixel, or more than 65535 tiles of 16 x 16;
+    // and for given parameters that do not hold sections() for as many splats.
     static Result<Rasteriser> create(std::shared_ptr<Device> device, const RasterOptions& options);
     Rasteriser(Rasteriser&&) noexcept;
     Rasteriser& operator=(Rasteriser&&) noexcept;
@@ -63,8 +50,10 @@ public:
 
     // Harmonics beyond the degree here are dropped, those missing are 0.
     Result<void> write(const Splats& splats);
+    Result<Splats> read() const;   // what parameters() holds, of the degree here
     // For whoever changes parameters() on the device: how many of them are splats.
     void set_count(uint32_t count);
+    uint32_t count() const;
 
     // Draws into image(). Lists that turn out too short grow and the picture is drawn again;
     // Status::out_of_memory when the device has no more.

@@ -4,6 +4,7 @@
 // (offset, 0, i, 0), which is what torch draws on NVIDIA devices for small tensors.
 // Salmon et al. Parallel Random Numbers: As Easy as 1, 2, 3. 2011.
 #define SCALAR
+#include "lib/philox.glsl"
 #include "lib/special.glsl"
 #include "lib/spread.glsl"
 
@@ -11,17 +12,6 @@ layout(local_size_x_id = 0) in;
 layout(set = 0, binding = 0) readonly buffer Seed { uint seed[]; };   // low, high, offset
 layout(set = 0, binding = 1) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Args { uint count; uint chunk; } args;
-
-uvec4 philox(uvec4 counter, uvec2 key) {
-    for (int round_ = 0; round_ < 10; round_++) {
-        uint high0, low0, high1, low1;
-        umulExtended(0xD2511F53u, counter.x, high0, low0);
-        umulExtended(0xCD9E8D57u, counter.z, high1, low1);
-        counter = uvec4(high1 ^ counter.y ^ key.x, low1, high0 ^ counter.w ^ key.y, low0);
-        key += uvec2(0x9E3779B9u, 0xBB67AE85u);
-    }
-    return counter;
-}
 
 void main() {
     uint end = end_unit(args.chunk, args.count);
