@@ -134,16 +134,25 @@ bool Autoencoder::release() {
     return evict(weights_) || held;
 }
 
+const VaeEncoder& Autoencoder::encoder() {
+    if (encoder_) return *encoder_;
+    Weights source(device_, part_.files, options_);
+    encoder_.emplace(source, config_);
+    weights_.insert(weights_.end(), source.deferred().begin(), source.deferred().end());
+    return *encoder_;
+}
+
+EncoderGradient Autoencoder::encoder_gradient(int images, int height, int width, DType dtype) {
+    if (config_.force_upcast) dtype = DType::f32;
+    return {device_, workspace_, encoder(), config_, images, height, width, dtype};
+}
+
 LatentDistribution Autoencoder::encode(std::span<const float> values, int height, int width,
                                        int tile, const std::function<bool()>& cancelled) {
-    if (!encoder_) {
-        Weights source(device_, part_.files, options_);
-        encoder_.emplace(source, config_);
-        weights_.insert(weights_.end(), source.deferred().begin(), source.deferred().end());
-    }
+    const VaeEncoder& network = encoder();
     const auto run = [&](std::span<const float> part, int64_t h, int64_t w) {
         const Shape shape{1, h, w, config_.in_channels};
-        return pass(encoding_, *encoder_, part, shape, DType::f32, tile, cancelled);
+        return pass(encoding_, network, part, shape, DType::f32, tile, cancelled);
     };
     const std::vector<float> moments = tile
                                            ? in_tiles(values, height, width,

@@ -11,6 +11,7 @@
 #include "modalities/latent/checkpoint_part.h"
 #include "modalities/latent/codec.h"
 #include "modalities/latent/config.h"
+#include "modalities/latent/encoder_gradient.h"
 #include "modalities/latent/vae.h"
 #include "runtime/base/log.h"
 
@@ -34,6 +35,10 @@ public:
     // A sample [h, w, in_channels], without the denoiser's scale.
     LatentDistribution encode(std::span<const float> values, int height, int width, int tile = 0,
                               const std::function<bool()>& cancelled = {}) override;
+
+    // The encoder with its gradient, for `images` pictures of this size at a time. It uses the
+    // autoencoder's weights and workspace, and is to go before release() can free memory.
+    EncoderGradient encoder_gradient(int images, int height, int width, DType dtype = DType::f32);
 
     Factors factors() const override { return {config_.factor(), config_.factor()}; }
     GraphNeeds needs(int height, int width) override;
@@ -60,6 +65,7 @@ private:
     std::vector<float> decode_raw(std::span<const float> z, int height, int width, DType dtype,
                                   int tile, const std::function<bool()>& cancelled);
     void from_model(std::span<float> z) const;
+    const VaeEncoder& encoder();   // loads it
 
     std::shared_ptr<Device> device_;
     std::shared_ptr<Workspace> workspace_;

@@ -44,10 +44,11 @@ struct Graph::State {
     Result<uint32_t> input_slot(const Tensor& input, size_t count) const;
 };
 
-// Memory that outlives a run: parameters have theirs, inputs, constants and outputs get it here.
+// Memory that outlives a run: parameters have theirs, and so may outputs; the other outputs, inputs
+// and constants get it here.
 Result<void> Graph::State::own_memory(uint32_t index) {
     const Slot& slot = program.slots[index];
-    if (slot.kind == Slot::Kind::parameter) {
+    if (slot.kind == Slot::Kind::parameter || slot.tensor.value().storage) {
         buffers[index] = slot.tensor.value().storage;
         return {};
     }

@@ -1,0 +1,178 @@
+// Gradients through the encoder against PyTorch's in double, and against differences of the encoder
+// itself.
+#include "modalities/latent/encoder_gradient.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "modalities/latent/layout.h"
+#include "runtime/io/file.h"
+#include "tests/support/device.h"
+#include "tests/support/full_size.h"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+constexpr double kTolerance = 1e-4;   // relative L2
+
+const fs::path kSource = KILN_SOURCE_DIR, kGoldens = KILN_GOLDEN_DIR;
+
+// An autoencoder's files, which go with it.
+struct Files {
+    TemporaryFolder folder{"encoder-gradient"};
+    VaeConfig config;
+    std::string weights;
+
+    // The small one of tests/golden/image/NAME.json, or the one that comes with Kiln.
+    explicit Files(const std::string& name) {
+        if (name == "trained") {
+            read(kSource / "modalities/image/default/vae");
+            return;
+        }
+        const auto document = take(read_json((kGoldens / "image" / (name + ".json")).string()));
+        const std::string stem = "vae/diffusion_pytorch_model.safetensors";
+        Tensors tensors;
+        collect(document.at("tensors").at(stem), "", tensors);
+        for (auto& [name, tensor] : tensors) tensor.second = weight(name, tensor.first);
+        write_tensors(folder.path / "diffusion_pytorch_model.safetensors", tensors, DType::f32);
+        const std::string text = document.at("files").at("vae/config.json").dump();
+        take(write_file((folder.path / "config.json").string(), as_bytes(text)));
+        read(folder.path);
+    }
+    VaeEncoder encoder(const std::shared_ptr<Device>& device) const {
+        Weights source(device, std::make_shared<TensorFiles>(take(TensorFiles::open(weights))));
+        return {source, config};
+    }
+
+private:
+    void read(const fs::path& from) {
+        const auto json = take(read_json((from / "config.json").string()));
+        config = take(parse_vae_config({json, "config.json"}));
+        weights = (from / "diffusion_pytorch_model.safetensors").string();
+    }
+};
+
+std::vector<float> channels_last(const std::vector<float>& x, int64_t n, int64_t c) {
+    std::vector<float> result(x.size());
+    to_channels_last(x, result.data(), n, c, int64_t(x.size()) / n / c, c);
+    return result;
+}
+
+std::vector<float> channels_first(const std::vector<float>& x, int64_t n, int64_t c) {
+    std::vector<float> result(x.size());
+    to_channels_first(x, result.data(), n, c, int64_t(x.size()) / n / c);
+    return result;
+}
+
+// The gradient by noise of noise times the mean, [n, 3, h, w], as in the goldens.
+std::vector<float> gradient_of(EncoderGradient& encoder, const VaeConfig& config, int images,
+                               int height, int width) {
+    const int64_t area = int64_t(height) * width, factor = config.factor();
+    encoder.encode(channels_last(noise("picture", images * 3 * area), images, 3));
+    std::vector<float> cotangent =
+        noise("cotangent", images * config.latent_channels * area / (factor * factor));
+    for (float& v : cotangent) v /= config.scale;
+    return channels_first(encoder.gradient(cotangent), images, 3);
+}
+
+std::vector<float> expected(const std::string& name) {
+    const auto goldens =
+        take(Safetensors::open((kGoldens / "latent/encoder_gradient.safetensors").string()));
+    return test::expected(goldens, name);
+}
+
+}   // namespace
+
+TEST_CASE("gradients by the picture agree with PyTorch's", "[gpu]") {
+    struct Case {
+        std::string name;
+        int images, height, width;
+        std::string profile;
+    };
+    const Case c =
+        GENERATE(Case{"sd1", 2, 16, 24, kProfiles[0]}, Case{"sd1", 2, 16, 24, kProfiles[1]},
+                 Case{"sd1", 2, 16, 24, kProfiles[2]}, Case{"sd1", 2, 16, 24, kProfiles[3]},
+                 Case{"sdxl", 1, 24, 40, ""}, Case{"trained", 1, 40, 48, ""});
+    CAPTURE(c.name, c.profile);
+    const auto device = test_device(c.profile);
+    const Files files(c.name);
+    EncoderGradient encoder(device, std::make_shared<Workspace>(device), files.encoder(device),
+                            files.config, c.images, c.height, c.width);
+    const double error = relative_l2(
+        gradient_of(encoder, files.config, c.images, c.height, c.width), expected(c.name));
+    CAPTURE(error);
+    CHECK(error < kTolerance);
+    check_silent(*device);
+}
+
+TEST_CASE("gradients by the picture are those that differences show", "[gpu]") {
+    const auto device = test_device();
+    const Files files("sd1");
+    EncoderGradient encoder(device, std::make_shared<Workspace>(device), files.encoder(device),
+                            files.config, 1, 16, 16);
+    const std::vector<float> picture = noise("a", 768), direction = noise("b", 768),
+                             cotangent = noise("c", 16);
+    const auto along = [&](float step) {
+        std::vector<float> moved = picture;
+        for (size_t i = 0; i < moved.size(); i++) moved[i] += step * direction[i];
+        const std::vector<float> latents = encoder.encode(moved);
+        double sum = 0;
+        for (size_t i = 0; i < latents.size(); i++) sum += double(latents[i]) * cotangent[i];
+        return sum;
+    };
+    const double slope = (along(0.01f) - along(-0.01f)) / 0.02;
+    along(0);
+    const std::vector<float> gradient = encoder.gradient(cotangent);
+    double found = 0;
+    for (size_t i = 0; i < gradient.size(); i++) found += double(gradient[i]) * direction[i];
+    CHECK(std::abs(found - slope) < 1e-3 * std::abs(slope));
+}
+
+TEST_CASE("a gradient is linear in its cotangent and stays until the next picture", "[gpu]") {
+    const auto device = test_device();
+    const Files files("sd1");
+    const auto workspace = std::make_shared<Workspace>(device);
+    EncoderGradient encoder(device, workspace, files.encoder(device), files.config, 1, 16, 16),
+        other(device, workspace, files.encoder(device), files.config, 1, 24, 32);
+    encoder.encode(noise("a", 768));
+    std::vector<float> cotangent = noise("c", 16);
+    const std::vector<float> once = encoder.gradient(cotangent);
+    other.encode(noise("d", 3 * 24 * 32));   // in the same workspace
+    other.gradient(noise("e", 48));
+    CHECK(encoder.gradient(cotangent) == once);
+    for (float& v : cotangent) v *= -2;
+    std::vector<float> twice = encoder.gradient(cotangent);
+    for (float& v : twice) v *= -0.5f;
+    CHECK(twice == once);
+    CHECK(encoder.kept_bytes() > 0);
+}
+
+TEST_CASE("what cannot be differentiated is said", "[gpu]") {
+    const auto device = test_device();
+    const Files files("sd1");
+    const auto workspace = std::make_shared<Workspace>(device);
+    const VaeEncoder network = files.encoder(device);
+    CHECK_THROWS_AS(EncoderGradient(device, workspace, network, files.config, 1, 16, 20),
+                    ResultError);
+    EncoderGradient encoder(device, workspace, network, files.config, 1, 16, 16);
+    CHECK_THROWS_AS(encoder.gradient(noise("c", 16)), InvariantError);
+    std::vector<float> picture = noise("a", 768);
+    encoder.encode(picture);
+    CHECK_THROWS_AS(encoder.gradient(noise("c", 17)), ResultError);
+    CHECK_THROWS_AS(encoder.encode(noise("a", 767)), ResultError);
+    picture[5] = NAN;
+    CHECK_THROWS_AS(encoder.encode(picture), ResultError);
+}
+
+TEST_CASE("the full-size encoder's gradient agrees with PyTorch's", "[gpu]") {
+    const FullSize full("image", "vae");
+    const VaeConfig config = take(parse_vae_config(full.config()));
+    Weights weights = full.weights();
+    EncoderGradient encoder(full.device, std::make_shared<Workspace>(full.device),
+                            VaeEncoder(weights, config), config, 1, 32, 48);
+    const double error = relative_l2(gradient_of(encoder, config, 1, 32, 48), expected("full"));
+    CAPTURE(error);
+    CHECK(error < kTolerance);
+}
