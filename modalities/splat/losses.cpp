@@ -1,0 +1,147 @@
+#include "modalities/splat/losses.h"
+
+#include <cmath>
+#include <optional>
+
+#include "kernels/picture_loss.h"
+#include "kernels/ssim_map.h"
+#include "kernels/ssim_rows.h"
+#include "kernels/ssim_rows_backward.h"
+#include "modalities/splat/launch_list.h"
+#include "runtime/base/check.h"
+#include "runtime/ops/spread.h"
+
+namespace kiln {
+namespace {
+
+constexpr uint32_t kLocal = 128;
+
+// As in shaders/lib/splat_loss.glsl.
+struct LossBlock {
+    float background[4], weights[4];
+};
+
+}   // namespace
+
+struct PictureLoss::State {
+    std::shared_ptr<Device> device;
+    uint32_t width = 0, pixels = 0;
+    LossOptions options;
+    Buffer block, target, means, slopes, sums, losses;
+    Buffer drawn, sloped;   // of the rasteriser that `list` is for
+    std::optional<LaunchList> list;
+
+    Result<void> allocate();
+    Result<void> record(const Buffer& image, const Buffer& to);
+};
+
+Result<void> PictureLoss::State::allocate() {
+    const uint64_t groups = div_up(pixels, kLocal);
+    for (auto [buffer, words] : {std::pair{&target, uint64_t(pixels) * 4},
+                                 {&means, uint64_t(pixels) * 20},
+                                 {&slopes, uint64_t(pixels) * 12},
+                                 {&sums, uint64_t(pixels) * 12},
+                                 {&losses, groups * 3}}) {
+        if (words * 4 > device->caps().binding_range)
+            return Error{Status::out_of_memory,
+                         "splats: a loss over " + std::to_string(pixels) +
+                             " pixels needs more than a kernel here can bind"};
+        auto made = device->allocate(words * 4, Intent::device);
+        if (!made) return made.error();
+        *buffer = *made;
+    }
+    auto made = device->allocate(sizeof(LossBlock), Intent::upload);
+    if (!made) return made.error();
+    block = *made;
+    return {};
+}
+
+Result<void> PictureLoss::State::record(const Buffer& image, const Buffer& to) {
+    LaunchList& l = list.emplace(device);
+    drawn = image, sloped = to;
+    const Grid grid = fold(device->caps(), div_up(pixels, kLocal));
+    l.add(kernels::ssim_rows::launch(kernels::ssim_rows::Variant::main,
+                                     {.block = l.operand(block),
+                                      .image = l.operand(image),
+                                      .target = l.operand(target),
+                                      .means = l.operand(means)},
+                                     {.width = width, .pixels = pixels}, grid));
+    l.add(kernels::ssim_map::launch(kernels::ssim_map::Variant::main,
+                                    {.means = l.operand(means), .slopes = l.operand(slopes)},
+                                    {.width = width, .pixels = pixels}, grid));
+    l.add(
+        kernels::ssim_rows_backward::launch(kernels::ssim_rows_backward::Variant::main,
+                                            {.slopes = l.operand(slopes), .sums = l.operand(sums)},
+                                            {.width = width, .pixels = pixels}, grid));
+    l.add(kernels::picture_loss::launch(kernels::picture_loss::Variant::main,
+                                        {.block = l.operand(block),
+                                         .image = l.operand(image),
+                                         .target = l.operand(target),
+                                         .similar = l.operand(slopes),
+                                         .sums = l.operand(sums),
+                                         .slopes = l.operand(to),
+                                         .losses = l.operand(losses)},
+                                        {.width = width, .pixels = pixels}, grid));
+    return l.record();
+}
+
+Result<PictureLoss> PictureLoss::create(std::shared_ptr<Device> device, int width, int height,
+                                        const LossOptions& options) {
+    const bool sensible = options.ssim >= 0 && options.ssim <= 1 && options.alpha >= 0 &&
+                          std::isfinite(options.alpha);
+    if (!sensible || width < 1 || height < 1 || int64_t(width) * height > (1 << 28))
+        return Error{Status::usage,
+                     "splats: a loss has a part of similarity from 0 to 1, a finite weight of "
+                     "alpha and a picture of some pixels"};
+    auto state = std::make_unique<State>();
+    state->device = std::move(device);
+    state->width = uint32_t(width);
+    state->pixels = uint32_t(width) * uint32_t(height);
+    state->options = options;
+    if (auto done = state->allocate(); !done) return done.error();
+    return PictureLoss(std::move(state));
+}
+
+PictureLoss::PictureLoss(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PictureLoss::PictureLoss(PictureLoss&&) noexcept = default;
+PictureLoss& PictureLoss::operator=(PictureLoss&&) noexcept = default;
+PictureLoss::~PictureLoss() = default;
+
+Result<void> PictureLoss::set_target(std::span<const float> rgba) {
+    if (rgba.size() != size_t(state_->pixels) * 4)
+        return Error{Status::usage, "splats: a target of " + std::to_string(rgba.size()) +
+                                        " values for a picture of " +
+                                        std::to_string(size_t(state_->pixels) * 4)};
+    return state_->device->write(state_->target, rgba.data(), rgba.size() * 4);
+}
+
+Result<void> PictureLoss::run(Rasteriser& rasteriser, const std::array<float, 3>& background) {
+    State& s = *state_;
+    const auto to = rasteriser.slopes();
+    if (!to) return to.error();
+    const Buffer image = rasteriser.image();
+    ensure(image.size() == uint64_t(s.pixels) * kChannels * 4, "a rasteriser of the loss's size");
+    if (!s.list || !(s.drawn == image) || !(s.sloped == *to))
+        if (auto done = s.record(image, *to); !done) return done;
+    const float share = s.options.ssim, by_value = 1 / (3.0f * float(s.pixels));
+    const LossBlock block{.background = {background[0], background[1], background[2], 0},
+                          .weights = {(1 - share) * by_value, share * by_value,
+                                      s.options.alpha / float(s.pixels), 0}};
+    if (auto done = s.device->write(s.block, &block, sizeof block); !done) return done;
+    return s.list->run();
+}
+
+Result<PictureLoss::Values> PictureLoss::values() const {
+    const State& s = *state_;
+    std::vector<float> parts(s.losses.size() / 4);
+    if (auto done = s.device->read(s.losses, parts.data(), s.losses.size()); !done)
+        return done.error();
+    double sums[3] = {};
+    for (size_t i = 0; i < parts.size(); i++) sums[i % 3] += double(parts[i]);
+    const double n = s.pixels, share = s.options.ssim;
+    Values v{sums[0] / (3 * n), sums[1] / (3 * n), sums[2] / n, 0};
+    v.total = (1 - share) * v.colour + share * v.dissimilarity + double(s.options.alpha) * v.alpha;
+    return v;
+}
+
+}   // namespace kiln

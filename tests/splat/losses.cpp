@@ -1,0 +1,154 @@
+// The loss of a picture and its slopes against a reference in double and its central differences.
+#include <catch2/generators/catch_generators_all.hpp>
+
+#include "modalities/splat/losses.h"
+#include "tests/splat/twin.h"
+#include "tests/support/device.h"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+struct Compared {
+    int width, height;
+    std::vector<double> x;       // [h, w, 8]
+    std::vector<float> target;   // [h, w, 4]
+    std::array<float, 3> background;
+};
+
+// Windows of 11 x 11 as they stand in the paper: not separated, each sum anew.
+double dissimilarity_at(const Compared& c, const std::vector<double>& y, int px, int py,
+                        size_t channel) {
+    double sums[5] = {}, norm = 0;
+    for (int k = -5; k <= 5; k++) norm += std::exp(-k * k / 4.5);
+    for (int dy = -5; dy <= 5; dy++)
+        for (int dx = -5; dx <= 5; dx++) {
+            const int qx = px + dx, qy = py + dy;
+            if (qx < 0 || qy < 0 || qx >= c.width || qy >= c.height) continue;
+            const double w = std::exp(-(dx * dx + dy * dy) / 4.5) / (norm * norm);
+            const size_t at = size_t(qy * c.width + qx);
+            const double a = c.x[at * kChannels + channel], b = y[at * 3 + channel];
+            const double values[5] = {a, b, a * a, b * b, a * b};
+            for (size_t k = 0; k < 5; k++) sums[k] += w * values[k];
+        }
+    const double aa = sums[2] - sums[0] * sums[0], bb = sums[3] - sums[1] * sums[1],
+                 ab = sums[4] - sums[0] * sums[1];
+    return 1 - (2 * sums[0] * sums[1] + 1e-4) * (2 * ab + 9e-4) /
+                   ((sums[0] * sums[0] + sums[1] * sums[1] + 1e-4) * (aa + bb + 9e-4));
+}
+
+// Over the pixels within `reach` of (x, y) only; all where reach is negative.
+double loss_of(const Compared& c, const LossOptions& o, int x = 0, int y = 0, int reach = -1) {
+    const size_t pixels = size_t(c.width) * size_t(c.height);
+    std::vector<double> wanted(pixels * 3);
+    for (size_t i = 0; i < wanted.size(); i++) {
+        const double a = double(c.target[i / 3 * 4 + 3]);
+        wanted[i] = a * double(c.target[i / 3 * 4 + i % 3]) + (1 - a) * double(c.background[i % 3]);
+    }
+    double total = 0;
+    for (int py = 0; py < c.height; py++)
+        for (int px = 0; px < c.width; px++) {
+            if (reach >= 0 && (std::abs(px - x) > reach || std::abs(py - y) > reach)) continue;
+            const size_t at = size_t(py * c.width + px);
+            for (size_t k = 0; k < 3; k++)
+                total +=
+                    ((1 - double(o.ssim)) * std::abs(c.x[at * kChannels + k] - wanted[at * 3 + k]) +
+                     double(o.ssim) * dissimilarity_at(c, wanted, px, py, k)) /
+                    double(3 * pixels);
+            total += double(o.alpha) *
+                     std::abs(c.x[at * kChannels + 3] - double(c.target[at * 4 + 3])) /
+                     double(pixels);
+        }
+    return total;
+}
+
+// What a scene looks like, and another picture beside it.
+Compared compared(const Scene& scene, const std::vector<float>& image, uint32_t seed) {
+    std::mt19937 random(seed);
+    Compared c{scene.options.width, scene.options.height, {image.begin(), image.end()}, {}, {}};
+    c.target.resize(image.size() / kChannels * 4);
+    for (size_t i = 0; i < c.target.size(); i++) {
+        const double noise = double(random()) / 4294967295.0;
+        const double near = c.x[i / 4 * kChannels + i % 4];
+        c.target[i] = float(i % 4 == 3 ? noise : 0.7 * near + 0.3 * noise);
+    }
+    c.background = {0.3f, 0.9f, 0.1f};
+    return c;
+}
+
+}   // namespace
+
+TEST_CASE("a loss is the reference's, and its slopes are central differences of it", "[gpu]") {
+    const LossOptions options =
+        GENERATE(LossOptions{}, LossOptions{.ssim = 1, .alpha = 0.4f}, LossOptions{.ssim = 0});
+    const std::string profile = GENERATE("", "minimal");
+    INFO("similarity " << options.ssim << ", " << profile);
+    const Scene scene = random_scene(60, 0, 37, 23, 31);
+    auto device = test_device(profile);
+    Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+    take(rasteriser.write(scene.splats));
+    take(rasteriser.draw(scene.view));
+    Compared c = compared(scene, take(rasteriser.read_image()), 5);
+    PictureLoss loss = take(PictureLoss::create(device, c.width, c.height, options));
+    take(loss.set_target(c.target));
+    take(loss.run(rasteriser, c.background));
+    const double value = take(loss.values()).total, want = loss_of(c, options);
+    CHECK(std::abs(value - want) < 1e-5 * want);
+    const std::vector<float> slopes = download<float>(*device, take(rasteriser.slopes()));
+    std::mt19937 random(6);
+    double error = 0, norm = 0;
+    for (int trial = 0; trial < 120; trial++) {
+        const size_t at = random() % (slopes.size() / kChannels), channel = random() % 4;
+        double& x = c.x[at * kChannels + channel];
+        const int px = int(at) % c.width, py = int(at) / c.width;
+        const double was = x, step = 1e-6;
+        x = was + step;
+        const double above = loss_of(c, options, px, py, 5);
+        x = was - step;
+        const double slope = (above - loss_of(c, options, px, py, 5)) / (2 * step);
+        x = was;
+        const double difference = double(slopes[at * kChannels + channel]) - slope;
+        error += difference * difference, norm += slope * slope;
+    }
+    INFO(std::sqrt(error) << " of " << std::sqrt(norm));
+    CHECK(std::sqrt(error) < 1e-4 * std::sqrt(norm));
+    for (size_t i = 0; i < slopes.size(); i++)
+        if (i % kChannels > 3) REQUIRE(slopes[i] == 0);
+    check_silent(*device);
+}
+
+TEST_CASE("a picture that is its target has no loss and no slope", "[gpu]") {
+    const Scene scene = random_scene(60, 0, 50, 40, 31);
+    auto device = test_device();
+    Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+    take(rasteriser.write(scene.splats));
+    take(rasteriser.draw(scene.view));
+    const std::vector<float> image = take(rasteriser.read_image());
+    std::vector<float> target(50 * 40 * 4, 1);
+    for (size_t i = 0; i < target.size(); i++)
+        if (i % 4 < 3) target[i] = image[i / 4 * kChannels + i % 4];
+    PictureLoss loss = take(PictureLoss::create(device, 50, 40));
+    take(loss.set_target(target));
+    take(loss.run(rasteriser, {}));
+    const PictureLoss::Values values = take(loss.values());
+    CHECK(values.colour == 0);
+    CHECK(std::abs(values.dissimilarity) < 1e-5);
+    CHECK(values.alpha > 0);
+    float most = 0;
+    for (const float v : download<float>(*device, take(rasteriser.slopes())))
+        most = std::max(most, std::abs(v));
+    CHECK(most < 1e-6f);
+}
+
+TEST_CASE("losses of no picture or with strange weights are errors", "[gpu]") {
+    auto device = test_device();
+    const auto status = [&](int width, const LossOptions& options) {
+        return PictureLoss::create(device, width, 8, options).error().status;
+    };
+    CHECK(status(0, {}) == Status::usage);
+    CHECK(status(8, {.ssim = 1.5f}) == Status::usage);
+    CHECK(status(8, {.alpha = NAN}) == Status::usage);
+    PictureLoss loss = take(PictureLoss::create(device, 8, 8));
+    CHECK(loss.set_target(std::vector<float>(8 * 8 * 3)).error().status == Status::usage);
+}
