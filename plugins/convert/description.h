@@ -8,6 +8,7 @@ inline constexpr const char* kDescription = R"json({
             {"media_type": "model/x-spz", "extension": "spz"},
             {"media_type": "model/x-splat", "extension": "splat"},
             {"media_type": "model/gltf-binary", "extension": "glb"},
+            {"media_type": "text/html", "extension": "html"},
             {"media_type": "image/png", "extension": "png"}],
 "request": {
 "type": "object",
@@ -25,7 +26,7 @@ inline constexpr const char* kDescription = R"json({
   "description": "Where x, y and z point: right, left, up, down, back, front (default: as below)"},
 "axes": {"type": "string", "title": "Axes", "group": "Axes", "metavar": "AXES",
   "enum": ["RUB", "LUB", "RDB", "LDB", "RUF", "LUF", "RDF", "LDF"],
-  "description": "Of the result (default: RDF of .ply and .splat, RUB of .spz and .glb)"},
+  "description": "Of the result (default: RDF of .ply and .splat, RUB of .spz, .glb and .html)"},
 
 "views": {"type": "integer", "title": "Views", "group": "Contact sheet (.png)",
   "default": 24, "minimum": 1, "maximum": 360,

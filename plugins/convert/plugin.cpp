@@ -4,11 +4,13 @@
 
 #include "modalities/splat/assets/asset.h"
 #include "modalities/splat/assets/transform.h"
+#include "modalities/splat/viewer/page.h"
 #include "plugins/builtin/fields.h"
 #include "plugins/builtin/request.h"
 #include "plugins/builtin/session.h"
 #include "plugins/convert/description.h"
 #include "plugins/convert/sheet.h"
+#include "runtime/io/file.h"
 
 namespace kiln::convert_plugin {
 
@@ -52,10 +54,21 @@ private:
         json["version"] = builtin::version();
         std::string media(request.media_type);
         if (media.empty()) media = media_type(SplatFormat::ply);
-        const auto bytes = media == "image/png" ? sheet_of(splats, session_, json, events)
-                                                : cloud_of(splats, media, json, events);
+        const auto bytes = media == "image/png"   ? sheet_of(splats, session_, json, events)
+                           : media == "text/html" ? page_of(splats, name, json, events)
+                                                  : cloud_of(splats, media, json, events);
         events.stop_if_cancelled();
         events.artifact({0, media, name.stem().string(), builtin::text_of(json), bytes});
+    }
+
+    // The viewer with a .spz inside.
+    std::vector<std::byte> page_of(const Splats& splats, const std::filesystem::path& name,
+                                   const Json& json, const sdk::Events& events) {
+        const std::string media(media_type(SplatFormat::spz));
+        const std::string page =
+            viewer_page(cloud_of(splats, media, json, events), name.stem().string() + ".spz");
+        const std::span<const std::byte> bytes = as_bytes(page);
+        return {bytes.begin(), bytes.end()};
     }
 
     std::vector<std::byte> cloud_of(const Splats& splats, const std::string& media,

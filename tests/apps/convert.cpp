@@ -92,6 +92,20 @@ TEST_CASE("a .png is a contact sheet that says what it was made of") {
     CHECK_THAT(wide.err, ContainsSubstring("at most 67108864 pixels"));
 }
 
+TEST_CASE("splats become a page that holds them") {
+    Place w;
+    const Finished f = w.convert({"in.ply", "-o", "a \"page\".html"});
+    INFO(f.err);
+    REQUIRE(f.status == 0);
+    CHECK(w.convert({"in.ply", "-o", "a.spz"}).status == 0);
+    const std::string page = contents(w.path("a \"page\".html"));
+    CHECK(page.starts_with("<!doctype html>"));
+    // A .spz begins as gzip does, and no byte of it is left out.
+    const size_t at = page.find("data-name=\"in.spz\">H4sI"), begin = page.find('>', at) + 1;
+    REQUIRE(at != page.npos);
+    CHECK(page.find('<', begin) - begin == (contents(w.path("a.spz")).size() + 2) / 3 * 4);
+}
+
 TEST_CASE("files that hold no splats are refused and leave nothing behind") {
     Place w;
     w.write("text.txt", "no splats at all");
