@@ -3,6 +3,7 @@
 // (fx t_x / t_z + cx, fy t_y / t_z + cy).
 #pragma once
 #include <array>
+#include <cstddef>
 
 namespace kiln {
 
