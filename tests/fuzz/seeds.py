@@ -240,6 +240,42 @@ def glbs():
         yield struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
 
 
+def colmap(cameras, images, points):
+    return struct.pack("<HH", len(cameras), len(images)) + cameras + images + points
+
+
+def colmap_binaries():
+    """A camera of each model that is read."""
+    for model, count in enumerate((3, 4, 4, 5, 8)):
+        lens = (struct.pack("<4d", 30, 31, 10, 8) if count in (4, 8) else
+                struct.pack("<3d", 30, 10, 8))
+        lens = (lens + struct.pack("<5d", .01, .02, .03, .04, 0))[: 8 * count]
+        images = struct.pack("<QI7dI", 1, 1, .9, .1, .2, .3, 0, 0, 4, 7) + b"a.png\0"
+        yield colmap(struct.pack("<QIiQQ", 1, 7, model, 20, 16) + lens,
+                     images + struct.pack("<Q", 1) + bytes(24),
+                     struct.pack("<QQ3d3BdQII", 1, 1, 1, 2, 3, 4, 5, 6, .5, 1, 1, 0))
+    yield colmap(struct.pack("<Q", 1 << 62), bytes(8), bytes(8))
+
+
+def colmap_texts():
+    for lens in ("PINHOLE 20 16 30 31 10 8", "OPENCV 20 16 30 31 10 8 .01 .02 .03 .04",
+                 "SIMPLE_RADIAL 20 16 30 10 8 -.1", "FOV 20 16 30 31 10 8 .1"):
+        yield colmap(f"# remark\n7 {lens}\n".encode(),
+                     b"1 .9 .1 .2 .3 0 0 4 7 a b.png\n1 2 -1\n2 1 0 0 0 1 1 3 7 c.png\r\n\n",
+                     b"1 1 2 3 4 5 6 .5 1 0\n2 -1e2 0 nan 255 256 0 1\n")
+
+
+def transforms():
+    matrix = [[0, 0, 1, 4], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
+    frames = [{"file_path": "./a", "transform_matrix": matrix},
+              {"file_path": "b.png", "transform_matrix": matrix[:3], "fl_x": 20, "w": 9, "h": 8}]
+    for lens in ({"camera_angle_x": .7}, {"w": 20, "h": 16, "fl_x": 25, "fl_y": 24, "cx": 9,
+                                          "cy": 8, "k1": .1, "k2": .2, "p1": .01, "p2": .02,
+                                          "camera_model": "OPENCV", "is_fisheye": False}):
+        yield json.dumps({**lens, "frames": frames}).encode()
+    yield b'{"frames": []}'
+
+
 WORDS = {
     "safetensors": [
         "dtype",
@@ -294,6 +330,11 @@ WORDS = {
     "glb": ["bufferView", "byteOffset", "byteStride", "byteLength", "componentType", "count",
             "accessors", "nodes", "children", "matrix", "rotation", "scale", "translation", "scene",
             "normalized", "KHR_gaussian_splatting:", "SH_DEGREE_1_COEF_0", "5121", "1e999"],
+    "colmap_binary": ["a.png\\x00", "\\x00\\x00\\xf8\\x7f", "\\xff\\xff\\xff\\x7f"],
+    "colmap_text": ["PINHOLE", "SIMPLE_PINHOLE", "RADIAL", "SIMPLE_RADIAL", "OPENCV", "FOV",
+                    "nan", "inf", "1e999", "-1"],
+    "transforms": ["camera_angle_x", "fl_x", "fl_y", "cx", "k1", "k3", "camera_model", "OPENCV",
+                   "is_fisheye", "frames", "file_path", "transform_matrix", "1e999"],
 }
 
 
@@ -311,6 +352,9 @@ def main():
         "dot_splat": dot_splats,
         "spz": spzs,
         "glb": glbs,
+        "colmap_binary": colmap_binaries,
+        "colmap_text": colmap_texts,
+        "transforms": transforms,
     }.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds()):
