@@ -295,6 +295,8 @@ struct Camera {
     }
 };
 
+uint8_t encoded(float c) { return uint8_t(255 * std::pow(std::max(0.f, c), 1 / 2.2f) + .5f); }
+
 void draw(const SceneRow& row, int size, uint8_t* out) {
     const Scene scene = make_scene(row);
     const Camera camera(row);
@@ -307,10 +309,7 @@ void draw(const SceneRow& row, int size, uint8_t* out) {
                 const Vec c = radiance(scene, camera.ray(u, v), s);
                 sum = sum + Vec{std::min(c.x, 1.f), std::min(c.y, 1.f), std::min(c.z, 1.f)};
             }
-            const float rgb[3] = {sum.x, sum.y, sum.z};
-            for (int i = 0; i < 3; ++i)
-                *out++ =
-                    static_cast<uint8_t>(255 * std::pow(std::max(0.f, rgb[i] / 4), 1 / 2.2f) + .5f);
+            for (const float c : {sum.x, sum.y, sum.z}) *out++ = encoded(c / 4);
         }
     }
 }
@@ -322,6 +321,40 @@ extern "C" void render(const float* rows, int count, int size, uint8_t* out) {
     for (int i = 0; i < count; ++i)
         world::draw(reinterpret_cast<const world::SceneRow*>(rows)[i], size,
                     out + static_cast<size_t>(i) * size * size * 3);
+}
+
+// One scene from anywhere, as RGBA: 12 floats a camera, its axes to the right, up and back and its
+// place. The ground ends `disc` from the origin. distance: to what a pixel's middle shows.
+extern "C" void views(const float* row, const float* cameras, int count, int size, float disc,
+                      uint8_t* out, float* distance) {
+    using namespace world;
+    const auto& scene_row = *reinterpret_cast<const SceneRow*>(row);
+    const Scene scene = make_scene(scene_row);
+    for (int i = 0; i < count * size * size; ++i) {
+        const Vec* axes = reinterpret_cast<const Vec*>(cameras) + i / (size * size) * 4;
+        const auto ray = [&](float x, float y) {
+            const float u = (2 * (i % size + x) / size - 1) * scene_row.tan_half_fov;
+            const float v = (1 - 2 * (i / size % size + y) / size) * scene_row.tan_half_fov;
+            return Ray{axes[3], normalize(axes[0] * u + axes[1] * v - axes[2])};
+        };
+        const auto reach = [&](const Ray& r) {
+            const float t = r.d.y < -1e-4f ? -r.o.y / r.d.y : kFar;
+            const Vec p = r.o + r.d * t;
+            return std::min(trace(scene, r).t, p.x * p.x + p.z * p.z > disc * disc ? kFar : t);
+        };
+        Vec sum;
+        int hits = 0;
+        for (int s = 0; s < 4; ++s) {
+            const Ray r = ray(.25f + .5f * (s & 1), .25f + .5f * (s >> 1));
+            if (reach(r) >= kFar) continue;
+            const Vec c = radiance(scene, r, s);
+            sum = sum + Vec{std::min(c.x, 1.f), std::min(c.y, 1.f), std::min(c.z, 1.f)};
+            ++hits;
+        }
+        for (const float c : {sum.x, sum.y, sum.z}) *out++ = encoded(c / std::max(hits, 1));
+        *out++ = uint8_t(hits * 255 / 4);
+        *distance++ = reach(ray(.5f, .5f));
+    }
 }
 
 // How much of each of cells x cells tiles the objects cover, 0 to 255: `render` without its light.
