@@ -132,6 +132,19 @@ Result<std::string> default_sampler(const SchedulerConfig& config) {
                                        "\"; choose a sampler: " + known_samplers()};
 }
 
+Result<NoiseSchedule> training_schedule(const SchedulerConfig& config) {
+    if (config.prediction == Prediction::flow || config.cosine || config.use_flow_sigmas)
+        return Error{Status::bad_file,
+                     "scheduler_config.json: a model of continuous noise levels, where those of "
+                     "whole timesteps are needed"};
+    const auto entry = std::find_if(std::begin(kEntries), std::end(kEntries), [&](const Entry& e) {
+        return e.scheduler && e.scheduler == config.class_name;
+    });
+    ScheduleRules rules = entry == std::end(kEntries) ? kGrid : entry->rules;
+    rules.family = Family::grid;   // a last level of zero stays zero
+    return NoiseSchedule::make(config, rules);
+}
+
 Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, const SchedulerConfig& config,
                                               const SamplerRequest& request, NoiseSource& noise) {
     const auto entry = std::find_if(std::begin(kEntries), std::end(kEntries),

@@ -146,6 +146,10 @@ std::vector<std::string> sampler_names();
 // for a multistep solver it also depends on algorithm_type.
 Result<std::string> default_sampler(const SchedulerConfig& config);
 
+// The levels of all timesteps that a model was trained at, with the defaults of its scheduler's
+// class. bad_file: levels that are not those of a table.
+Result<NoiseSchedule> training_schedule(const SchedulerConfig& config);
+
 // `noise` is drawn from while sampling (after the initial noise, where both share a generator).
 Result<std::unique_ptr<Sampler>> make_sampler(std::string_view name, const SchedulerConfig& config,
                                               const SamplerRequest& request, NoiseSource& noise);
