@@ -103,6 +103,7 @@ def main():
     args.add_argument("--tokenizer", default="tokenizer")
     args.add_argument("--out", default="unet.pt")
     args.add_argument("--resume", default="", help="unet.pt or an exported folder to go on from")
+    args.add_argument("--text", default="", help="text.pt, whose text encoder is taken")
     args.add_argument("--seen", type=int, default=0, help="the samples that a folder has seen")
     args.add_argument("--minutes", type=float, default=100)
     args.add_argument("--samples", type=int, default=400000, help="of the whole training")
@@ -120,6 +121,8 @@ def main():
     stored.setdefault("seen", args.seen)
     if args.resume:
         model.load_state_dict(stored["weights"])
+    if args.text:
+        model["text"].load_state_dict(checkpoint.part(torch.load(args.text), "text."))
     print(f"scaling_factor {stored['scaling']:.5f}, parameters",
           {k: sum(p.numel() for p in m.parameters()) for k, m in model.items()}, flush=True)
     team = Team(model, args.processes, diffusion.is_matrix)
