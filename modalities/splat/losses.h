@@ -29,7 +29,7 @@ public:
     PictureLoss& operator=(PictureLoss&&) noexcept;
     ~PictureLoss();
 
-    // f32 [height, width, 4]: r g b, not multiplied by alpha, and alpha. Status::usage for another
+    // f32 [height, width, 4]: r g b, multiplied by alpha, and alpha. Status::usage for another
     // number of values.
     Result<void> set_target(std::span<const float> rgba);
     // Compares what the rasteriser, of this size, drew last on `background` and leaves the slopes

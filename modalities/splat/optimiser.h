@@ -32,7 +32,8 @@ struct OptimiserOptions {
     float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-15f;
     // Added to the loss: these times the mean of all opacities, and of all scales.
     float opacity_weight = 0, scale_weight = 0;
-    // After each step, noise on the means of what is nearly transparent; 5e5 is usual. 0: none.
+    // After each step, noise on the means of what is nearly transparent, times their rate; 5e5 is
+    // usual with the rate above. 0: none.
     float noise = 0;
     uint64_t seed = 0;   // of the noise
     float box = 0;       // means stay in [-box, box]^3; 0: anywhere

@@ -27,7 +27,7 @@ void main() {
             for (uint v = 0u; v < 3u; v++)
                 s[v] += window_at(k) * sums[3u * uint(int(at) + k * int(w)) + v].rgb;
         vec4 drawn = image[2u * at], wanted = target[at];
-        vec3 y = mix(block.background.rgb, wanted.rgb, wanted.a), x = drawn.rgb;
+        vec3 y = wanted.rgb + (1.0 - wanted.a) * block.background.rgb, x = drawn.rgb;
         vec3 by_similarity = s[0] + 2.0 * x * s[1] + y * s[2];
         float by_alpha = block.weights.z * sign(drawn.a - wanted.a);
         slopes[2u * at] = vec4(block.weights.x * sign(x - y) - block.weights.y * by_similarity,

@@ -10,9 +10,11 @@ layout(local_size_x = 128) in;
 
 layout(set = 0, binding = 0) readonly buffer Block { LossBlock block; };
 layout(set = 0, binding = 1) readonly buffer Image { vec4 image[]; };     // two a pixel
-layout(set = 0, binding = 2) readonly buffer Target { vec4 target[]; };   // straight alpha
+layout(set = 0, binding = 2) readonly buffer Target { vec4 target[]; };   // times alpha
 layout(set = 0, binding = 3) writeonly buffer Means { vec4 means[]; };
 layout(push_constant) uniform Args { uint width; uint pixels; } args;
+
+vec3 over(vec4 wanted) { return wanted.rgb + (1.0 - wanted.a) * block.background.rgb; }
 
 void main() {
     uint at = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
@@ -23,7 +25,7 @@ void main() {
         uint i = uint(int(at) + k);
         float w = window_at(k);
         vec4 wanted = target[i];
-        vec3 x = image[2u * i].rgb, y = mix(block.background.rgb, wanted.rgb, wanted.a);
+        vec3 x = image[2u * i].rgb, y = over(wanted);
         sums[0] += w * x;
         sums[1] += w * y;
         sums[2] += w * x * x;

@@ -44,7 +44,7 @@ double loss_of(const Compared& c, const LossOptions& o, int x = 0, int y = 0, in
     std::vector<double> wanted(pixels * 3);
     for (size_t i = 0; i < wanted.size(); i++) {
         const double a = double(c.target[i / 3 * 4 + 3]);
-        wanted[i] = a * double(c.target[i / 3 * 4 + i % 3]) + (1 - a) * double(c.background[i % 3]);
+        wanted[i] = double(c.target[i / 3 * 4 + i % 3]) + (1 - a) * double(c.background[i % 3]);
     }
     double total = 0;
     for (int py = 0; py < c.height; py++)
