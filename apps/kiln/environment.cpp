@@ -1,6 +1,8 @@
 #include "apps/kiln/environment.h"
 
 #include <cstdlib>
+#include <fcntl.h>
+#include <spawn.h>
 #include <unistd.h>
 
 namespace kiln::app {
@@ -32,7 +34,22 @@ Environment read_environment() {
     e.cache = cache_folder();
     e.no_tuning = !variable("KILN_NO_TUNING").empty();
     e.terminal = isatty(STDERR_FILENO) && variable("TERM") != "dumb";
+    e.desktop = !variable("DISPLAY").empty() || !variable("WAYLAND_DISPLAY").empty();
     return e;
+}
+
+bool open_on_desktop(const std::string& path) {
+    posix_spawn_file_actions_t streams;
+    posix_spawn_file_actions_init(&streams);
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        posix_spawn_file_actions_addopen(&streams, stream, "/dev/null", O_RDWR, 0);
+    // Not what begins with a dash, which would be an option.
+    std::string file = std::filesystem::absolute(path).string(), program = "xdg-open";
+    char* arguments[] = {program.data(), file.data(), nullptr};
+    pid_t child = 0;
+    const int failed = posix_spawnp(&child, program.c_str(), &streams, nullptr, arguments, environ);
+    posix_spawn_file_actions_destroy(&streams);
+    return failed == 0;
 }
 
 }   // namespace kiln::app

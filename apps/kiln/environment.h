@@ -20,9 +20,14 @@ struct Environment {
     std::string cache;   // "" if there is no home to put it in
     bool no_tuning = false;
     bool terminal = false;   // stderr is one that can redraw a line
+    bool desktop = false;    // there is one (DISPLAY or WAYLAND_DISPLAY), to open results with
 };
 
 Environment read_environment();
+
+// Opens a file with the program that the desktop has for it (xdg-open), without waiting for that;
+// false if there is no such command.
+bool open_on_desktop(const std::string& path);
 
 std::filesystem::path executable();   // of this process; one .cpp for each family of systems
 

@@ -24,7 +24,14 @@ int generate(const Global& global, const sdk::Plugin& plugin, const Filled& fill
         sdk::HostEvents events;
         events.progress = [&](const kiln_progress& p) { reporter.progress(p); };
         events.preview = [&](const sdk::ArtifactView& a) { reporter.preview(a); };
-        events.artifact = [&](const sdk::ArtifactView& a) { reporter.written(target.store(a), a); };
+        events.artifact = [&](const sdk::ArtifactView& a) {
+            const std::string path = target.store(a);
+            reporter.written(path, a);
+            const auto open = a.metadata.find("open");
+            if (open != a.metadata.end() && *open == true && global.environment.desktop &&
+                !global.json)
+                open_on_desktop(path);
+        };
         events.cancelled = interrupted;
         session.run(filled.request, filled.blobs, events, target.media_type());
         reporter.finished();

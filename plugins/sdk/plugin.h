@@ -120,7 +120,8 @@ typedef struct kiln_artifact {
     const void* data;       /* the whole file as it shall stand on disk */
     uint64_t data_size;
     const char* metadata; /* JSON object: what makes the same again; its integer "seed" becomes
-                           * part of the file's name; may be NULL */
+                           * part of the file's name, "open": true asks a host with a desktop
+                           * to show the file; may be NULL */
 } kiln_artifact;
 
 /* What the host wants to hear. Any function may be NULL. */
