@@ -1,6 +1,6 @@
 #include "kernels/conv_grouped.h"
 #include "runtime/ops/checks.h"
-#include "runtime/ops/conv_shape.h"
+#include "runtime/ops/conv_gradient.h"
 #include "runtime/ops/epilogue.h"
 #include "runtime/ops/spread.h"
 
@@ -54,14 +54,7 @@ public:
                             const Tensor& d_out) const override {
         if (composition(node)) return Op::vjp(node, out, d_out);
         const Tensor &x = node.inputs[0], &w = node.inputs[1];
-        ConvTransposeOptions back{
-            shape_.stride, shape_.pad_before, shape_.pad_after, shape_.dilation, {}, groups_};
-        for (int i = 0; i < shape_.axes(); i++) {
-            int64_t reached = (out[1 + i] - 1) * shape_.stride[i] + shape_.reach(w, i);
-            back.output_padding.push_back(
-                int(x[1 + i] + shape_.pad_before[i] + shape_.pad_after[i] - reached));
-        }
-        Tensor d_x = conv_transpose(d_out, transpose(w), {}, back);
+        const Tensor d_x = conv_input_gradient(d_out, w, x.shape(), shape_, groups_);
         if (groups_ == 1)
             return {d_x, cast(weight_gradient(x, d_out, w.shape(), shape_), w.dtype()), {}, {}};
         std::vector<Tensor> parts, xs = split(x, groups_), ds = split(d_out, groups_);

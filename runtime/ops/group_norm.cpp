@@ -3,52 +3,15 @@
 // 2018.
 #include "kernels/group_norm.h"
 
-#include <algorithm>
-
-#include "kernels/group_norm_scale.h"
-#include "kernels/group_norm_stats.h"
 #include "runtime/ops/checks.h"
+#include "runtime/ops/epilogue.h"
+#include "runtime/ops/gradient.h"
+#include "runtime/ops/group_norm_factors.h"
+#include "runtime/ops/group_norm_gradient.h"
 #include "runtime/ops/pointwise.h"
-#include "runtime/ops/spread.h"
 
 namespace kiln {
 namespace {
-
-// x as [images, rows, units of channels], and its cutting into chunks of rows.
-struct Layout {
-    Unit unit;
-    uint64_t images, rows, width;
-
-    explicit Layout(const Tensor& x)
-        : unit(unit_of(x.dtype(), x[-1] % 4 == 0)),
-          images(uint64_t(x[0])),
-          rows(uint64_t(x.shape().count() / x[0] / x[-1])),
-          width(uint64_t(x[-1]) / width_of(unit)) {}
-    uint64_t row_bytes() const { return width * bytes_of(unit); }
-
-    // Rows an invocation takes so that about `lanes` of them have work.
-    uint64_t chunk(uint64_t lanes, uint64_t least) const {
-        uint64_t chunks = std::max<uint64_t>(1, lanes / (images * width));
-        return std::clamp<uint64_t>((rows + chunks - 1) / chunks, std::min(least, rows), 32768);
-    }
-};
-
-// Rows [begin, end) of every image from `image` on for `images`; only whole images come several at
-// once.
-struct Part {
-    uint64_t image, images, begin, end;
-};
-
-std::vector<Part> parts_of(const Caps& caps, const Layout& x, uint64_t chunk) {
-    uint64_t image_bytes = x.rows * x.row_bytes();
-    if (x.images * image_bytes <= caps.binding_range) return {{0, x.images, 0, x.rows}};
-    std::vector<Part> parts;
-    uint64_t steps = (x.rows + chunk - 1) / chunk, step_bytes = chunk * x.row_bytes();
-    for (uint64_t image = 0; image < x.images; image++)
-        for (Band band : bands(caps, steps, {{step_bytes, step_bytes}}))
-            parts.push_back({image, 1, band.begin * chunk, std::min(band.end * chunk, x.rows)});
-    return parts;
-}
 
 class GroupNormOp : public Op {
 public:
@@ -57,15 +20,13 @@ public:
     std::string_view name() const override { return "group_norm"; }
 
     void lower(Lowering& lowering, const Node& node, const Tensor& out) const override {
-        Layout x(out);
-        const bool cpu = lowering.caps().kind == DeviceKind::cpu;
-        std::vector<Statistics> statistics = lowering.statistics(node.inputs[0]);
-        if (!of_images(statistics, x)) statistics = {launch_all_stats(lowering, node, x)};
-        Operand scales = lowering.scratch(x.images * x.width * width_of(x.unit) * 3 * 4);
-        launch_scale(lowering, node, x, statistics, scales);
+        NormLayout x(out);
+        const std::vector<Statistics> statistics = norm_statistics(lowering, node.inputs[0], x);
+        Operand scales =
+            norm_factors(lowering, x, statistics, {groups_, eps_}, node.inputs[1], node.inputs[2]);
         const auto apply = [=, this, &lowering] {
-            const uint64_t chunk = x.chunk(cpu ? 8192 : 1048576, 2);
-            for (const Part& part : parts_of(lowering.caps(), x, chunk))
+            const uint64_t chunk = x.chunk_of_values(lowering.caps());
+            for (const NormPart& part : parts_of(lowering.caps(), x, chunk))
                 launch_apply(lowering, node, out, x, part, chunk, scales);
         };
         const bool usual =
@@ -89,18 +50,23 @@ public:
         Tensor normal = centred * rsqrt(mean(square(centred), {1, 3}) + eps_);
         Tensor y = reshape(normal, x.shape());
         if (node.inputs[1]) y = y * node.inputs[1] + node.inputs[2];
-        switch (activation_.activation) {
-            case Activation::none: return y;
-            case Activation::silu: return silu(y);
-            case Activation::gelu: return gelu(y);
-            case Activation::gelu_tanh: return gelu_tanh(y);
-            case Activation::quick_gelu: return quick_gelu(y);
-            case Activation::relu: return relu(y);
-            case Activation::tanh: return tanh(y);
-            case Activation::sigmoid: return sigmoid(y);
-            case Activation::leaky_relu: return leaky_relu(y, activation_.slope);
-        }
-        return y;
+        return activated(y);
+    }
+
+    std::vector<Tensor> vjp(const Node& node, const Tensor&, const Tensor& d) const override {
+        const Tensor &x = node.inputs[0], &weight = node.inputs[1], &bias = node.inputs[2];
+        if (!has_group_norm_gradient(activation_.activation)) return {};
+        std::vector<Tensor> grads{group_norm_gradient(
+            d, x, weight, bias, {groups_, eps_, activation_.activation == Activation::silu})};
+        if (!weight) return {grads[0], {}, {}};
+        const Tensor normal = group_norm(x, groups_, {}, {}, eps_), y = normal * weight + bias;
+        const Tensor d_y = gradient(activated(y), d, {y})[0];
+        std::vector<int> rows(size_t(x.rank() - 1));
+        for (size_t i = 0; i < rows.size(); i++) rows[i] = int(i);
+        const auto to_channels = [&](const Tensor& t) {
+            return cast(reshape(sum(t, rows), weight.shape()), weight.dtype());
+        };
+        return {grads[0], to_channels(d_y * normal), to_channels(d_y)};
     }
 
     std::shared_ptr<const Node> absorb(const Node& self, const Tensor&, const Node& consumer,
@@ -112,90 +78,23 @@ public:
     }
 
 private:
-    // Whether they are all there, in chunks none of which spans two images.
-    static bool of_images(const std::vector<Statistics>& statistics, const Layout& x) {
-        uint64_t channels = 0;
-        for (const Statistics& s : statistics) {
-            if (x.images > 1 && x.rows % s.chunk) return false;
-            channels += s.channels;
-        }
-        return channels == x.width * width_of(x.unit) && statistics.size() <= 2;
+    Tensor activated(const Tensor& y) const {
+        return activation_.activation == Activation::leaky_relu
+                   ? leaky_relu(y, activation_.slope)
+                   : kiln::apply(activation_.activation, y);
     }
 
-    Statistics launch_all_stats(Lowering& lowering, const Node& node, const Layout& x) const {
-        const bool cpu = lowering.caps().kind == DeviceKind::cpu;
-        const uint64_t chunk = x.chunk(cpu ? 1024 : 131072, 8),
-                       chunks = (x.rows + chunk - 1) / chunk, channels = x.width * width_of(x.unit);
-        Statistics made{lowering.scratch(x.images * chunks * channels * 2 * 4), channels, chunk};
-        for (const Part& part : parts_of(lowering.caps(), x, chunk))
-            launch_stats(lowering, node, x, part, chunk, made.partials);
-        return made;
-    }
-
-    void launch_stats(Lowering& lowering, const Node& node, const Layout& x, const Part& part,
-                      uint64_t chunk, const Operand& partials) const {
-        using namespace kernels::group_norm_stats;
-        uint64_t rows = part.end - part.begin, chunks = (rows + chunk - 1) / chunk;
-        uint64_t all = (x.rows + chunk - 1) / chunk, count = part.images * chunks * x.width;
-        uint64_t from = (part.image * x.rows + part.begin) * x.row_bytes();
-        Window w = window(lowering.caps(), lowering.operand(node.inputs[0]), from,
-                          part.images * rows * x.row_bytes(), bytes_of(x.unit));
-        lowering.launch(launch(variant<Variant>(x.unit), {.x = w.operand, .partials = partials},
-                               {.count = uint32_t(count),
-                                .width = uint32_t(x.width),
-                                .rows = uint32_t(rows),
-                                .chunk = uint32_t(chunk),
-                                .chunks = uint32_t(chunks),
-                                .x_base = w.base,
-                                .first = uint32_t(part.image * all + part.begin / chunk)},
-                               {.local_x = 64}, fold(lowering.caps(), (count + 63) / 64)));
-    }
-
-    void launch_scale(Lowering& lowering, const Node& node, const Layout& x,
-                      const std::vector<Statistics>& statistics, const Operand& scales) const {
-        using namespace kernels::group_norm_scale;
-        bool affine = bool(node.inputs[1]);
-        Args args{.groups = uint32_t(groups_),
-                  .group_channels = uint32_t(x.width * width_of(x.unit)) / uint32_t(groups_),
-                  .rows = uint32_t(x.rows),
-                  .eps = eps_};
-        for (size_t i = 0; i < statistics.size(); i++) {
-            args.channels[i] = uint32_t(statistics[i].channels);
-            args.chunk[i] = uint32_t(statistics[i].chunk);
-            args.chunks[i] = div_up(int64_t(x.rows), int64_t(statistics[i].chunk));
-        }
-        const Operand &partials = statistics.front().partials, &others = statistics.back().partials;
-        RowGroup group = row_group(lowering.caps(), x.images * groups_,
-                                   uint64_t(args.chunks[0]) * args.group_channels / 4);
-        Launch scale =
-            launch(group.subgroup ? Variant::subgroup : Variant::shared,
-                   {.partials = partials,
-                    .weight = affine ? lowering.operand(node.inputs[1]) : partials,
-                    .bias = affine ? lowering.operand(node.inputs[2]) : partials,
-                    .scales = scales,
-                    .others = others},
-                   args, {.local_x = group.local, .affine = affine, .unit_width = width_of(x.unit)},
-                   {uint32_t(groups_), uint32_t(x.images), 1});
-        scale.subgroup_size = group.required_size;
-        lowering.launch(std::move(scale));
-    }
-
-    void launch_apply(Lowering& lowering, const Node& node, const Tensor& out, const Layout& x,
-                      const Part& part, uint64_t chunk, const Operand& scales) const {
+    void launch_apply(Lowering& lowering, const Node& node, const Tensor& out, const NormLayout& x,
+                      const NormPart& part, uint64_t chunk, const Operand& scales) const {
         using namespace kernels::group_norm;
-        uint64_t rows = part.end - part.begin, chunks = (rows + chunk - 1) / chunk;
-        uint64_t count = part.images * chunks * x.width,
-                 from = (part.image * x.rows + part.begin) * x.row_bytes();
-        auto part_of = [&](const Tensor& t) {
-            return window(lowering.caps(), lowering.operand(t), from,
-                          part.images * rows * x.row_bytes(), bytes_of(x.unit));
-        };
-        Window in = part_of(node.inputs[0]), to = part_of(out);
+        uint64_t chunks = part.chunks(chunk), count = part.images * chunks * x.width;
+        Window in = part.window(lowering.caps(), lowering.operand(node.inputs[0]), x),
+               to = part.window(lowering.caps(), lowering.operand(out), x);
         lowering.launch(launch(variant<Variant>(x.unit),
                                {.x = in.operand, .scales = scales, .y = to.operand},
                                {.count = uint32_t(count),
                                 .width = uint32_t(x.width),
-                                .rows = uint32_t(rows),
+                                .rows = uint32_t(part.rows()),
                                 .chunk = uint32_t(chunk),
                                 .chunks = uint32_t(chunks),
                                 .base = in.base,

@@ -1,5 +1,8 @@
 // Convolutions of 3x3 pixels as 36 products over tiles of 4x4 results instead of 144: Lavin and
-// Gray. Fast Algorithms for Convolutional Neural Networks. 2016.
+// Gray. Fast Algorithms for Convolutional Neural Networks. 2016. Kernels that are walked backwards,
+// as gradients and transposed convolutions do, are turned first.
+#include <cstdlib>
+
 #include "kernels/winograd_input.h"
 #include "kernels/winograd_output.h"
 #include "kernels/winograd_weight.h"
@@ -11,7 +14,14 @@ namespace {
 bool fits(const Product& p) {
     const PixelMap& map = p.map;
     return map.taps == std::array<int64_t, 3>{1, 3, 3} && map.in[0] == 1 && map.out[0] == 1 &&
-           map.dilation == std::array{1, 1, 1};
+           map.dilation[1] == map.dilation[2] && std::abs(map.dilation[1]) == 1;
+}
+
+bool backwards(const Product& p) { return p.map.dilation[1] < 0; }
+
+// Of the kernel turned round, whose last tap comes first.
+int32_t pad(const Product& p, int axis) {
+    return int32_t(p.map.pad[axis]) + (backwards(p) ? 2 : 0);
 }
 
 // Across and down an image.
@@ -33,7 +43,7 @@ void weights(const WinogradBand& band, const Operand& u) {
                                  .first = uint32_t(band.column / 4),
                                  .columns = uint32_t(band.columns / 4),
                                  .pitch = uint32_t(p.pitch_b / 4)},
-                                {.local_x = band.local()},
+                                {.local_x = band.local(), .backwards = backwards(p)},
                                 band.grid(p.channels * band.columns / 4)));
 }
 
@@ -48,8 +58,8 @@ void inputs(const WinogradBand& band, const Operand& v) {
                                  .tiles_y = uint32_t(tiles_y(p)),
                                  .width = int32_t(p.map.in[2]),
                                  .height = int32_t(p.map.in[1]),
-                                 .pad_x = int32_t(p.map.pad[2]),
-                                 .pad_y = int32_t(p.map.pad[1])},
+                                 .pad_x = pad(p, 2),
+                                 .pad_y = pad(p, 1)},
                                 {.local_x = band.local(), .normalised = p.normalised()},
                                 band.grid(band.tiles * p.channels / 4)));
 }

@@ -6,6 +6,7 @@
 #include "lib/winograd.glsl"
 
 layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const bool BACKWARDS = false;   // the last tap comes first
 layout(set = 0, binding = 0) uniform samplerBuffer w;
 layout(set = 0, binding = 1) writeonly buffer U { vec4 u[]; };
 layout(push_constant) uniform Args {
@@ -20,8 +21,10 @@ void main() {
     vec4 half_way[6][3];   // G g
     [[unroll]] for (uint j = 0; j < 3; j++) {
         vec4 g[3];
-        [[unroll]] for (uint i = 0; i < 3; i++)
-            g[i] = texelFetch(w, int(((3 * i + j) * channels + c) * pitch + first + column));
+        [[unroll]] for (uint i = 0; i < 3; i++) {
+            uint tap = BACKWARDS ? 8 - (3 * i + j) : 3 * i + j;
+            g[i] = texelFetch(w, int((tap * channels + c) * pitch + first + column));
+        }
         vec4 t[6] = of_weight(g);
         [[unroll]] for (uint i = 0; i < 6; i++) half_way[i][j] = t[i];
     }

@@ -13,6 +13,8 @@ const std::vector<ConvCase> kCases = {
     {"3x3 of a batch, odd channels", {2, 5, 6, 3}, {3, 3, 3, 5}, {}, {1, 1}, {1, 1}},
     {"stride 2, asymmetric padding", {2, 8, 10, 4}, {3, 3, 4, 9}, {2, 2}, {0, 0}, {1, 1}},
     {"stride 2, a column left over", {1, 8, 7, 4}, {3, 3, 4, 8}, {2, 2}, {1, 1}, {1, 1}},
+    {"strides 2 and 3, uneven padding", {1, 6, 9, 4}, {4, 3, 4, 8}, {2, 3}, {1, 2}, {2, 1}},
+    {"stride 4, pixels left over", {2, 12, 8, 4}, {5, 4, 4, 4}, {4, 4}},
     {"dilation", {1, 11, 9, 5}, {3, 2, 5, 4}, {1, 2}, {2, 0}, {2, 3}, {2, 3}},
     {"1x1", {2, 5, 7, 12}, {1, 1, 12, 20}},
     {"one dimension", {2, 23, 6}, {5, 6, 7}, {3}, {2}, {1}},

@@ -1,5 +1,6 @@
 // Launches that take too long for one submission are dispatched in parts: where submissions must be
 // short, every operator gives the bits that it gives where they need not.
+#include "runtime/ops/group_norm_gradient.h"
 #include "tests/ops/cases.h"
 #include "tests/support/device.h"
 #include "tests/support/reference.h"
@@ -45,6 +46,7 @@ TEST_CASE("operators give the same bits in parts as whole", "[gpu]") {
         {{m, n}, matmul(m, n), true},
         {{q, k}, attention(q, k, k, {.heads = 3}), true},
         {{x}, group_norm(x, 4, {}, {}, 1e-5f)},
+        {{x}, group_norm_gradient(x, x, {}, {}, {4, 1e-5f, true})},
         {{x}, layer_norm(x, {}, {}, 1e-5f)},
         {{m}, softmax(m)},
         {{x}, silu(x)},

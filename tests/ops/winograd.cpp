@@ -87,6 +87,22 @@ TEST_CASE("Winograd's convolutions come near the double reference", "[gpu]") {
     check_silent(*device);
 }
 
+TEST_CASE("Winograd's transposed convolutions come near the double reference", "[gpu]") {
+    auto device = test_device(GENERATE(from_range(kProfiles)));
+    const Filter& filter = kFilters[0];
+    Retuned retuned(device, Tuning::only(filter.name));
+    for (const ConvCase& c : filter.cases) {
+        if (c.x[1] < 3) continue;
+        INFO(c.name << " " << device->caps().profile);
+        const auto x = fractions(c.x.count(), 1), w = fractions(c.w.count(), 2);
+        const Tensor y = conv_transpose(operand(*device, c.x, x),
+                                        operand(*device, c.w, w, DType::f16), {}, c.transposed());
+        if (has_kernel(*device)) CHECK(goes_by(filter, device, y));
+        const Doubles expected = conv_transpose_reference(c, doubles(x), doubles(w), y.shape());
+        CHECK(difference(values_of(device, y), expected) < kTolerance);
+    }
+}
+
 TEST_CASE("Winograd's convolutions add a row to each image", "[gpu]") {
     auto device = test_device();
     const Filter& filter = GENERATE(from_range(kFilters));
