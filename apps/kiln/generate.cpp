@@ -33,7 +33,7 @@ int generate(const Global& global, const sdk::Plugin& plugin, const Filled& fill
                 open_on_desktop(path);
         };
         events.cancelled = interrupted;
-        session.run(filled.request, filled.blobs, events, target.media_type());
+        session.run(filled.request, filled.blobs, events, target.media_type(), target.stem());
         reporter.finished();
         return KILN_DONE;
     } catch (const sdk::Failure& failure) {

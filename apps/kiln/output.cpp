@@ -44,6 +44,8 @@ Output::Output(std::string wanted, const std::vector<sdk::Output>& kinds)
     file_ = path.filename().string();
 }
 
+std::string Output::stem() const { return fs::path(file_).stem().string(); }
+
 template <class T>
 static T kept(Result<T> result) {
     if (!result) throw Failure(kiln_status(int(result.error().status)), result.error().message);

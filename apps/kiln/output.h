@@ -17,6 +17,9 @@ public:
     // What the extension of -o asks for; "" where it asks for nothing.
     const std::string& media_type() const { return media_type_; }
 
+    // What the first file will be called, without its extension; "" until it is stored.
+    std::string stem() const;
+
     // Stores the artifact whole and returns its path. The first one takes the name that was wanted,
     // further ones NAME-2.EXT and so on; one of another kind has its own extension.
     std::string store(const sdk::ArtifactView& artifact);

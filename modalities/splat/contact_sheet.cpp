@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "modalities/splat/assets/ball.h"
 #include "modalities/splat/orbit.h"
 #include "modalities/splat/rasteriser.h"
 
@@ -10,23 +11,6 @@ namespace kiln {
 namespace {
 
 constexpr double kFieldOfView = 40, kDegree = 0.017453292519943295, kMargin = 1.1;
-constexpr float kFaintLogit = -3;   // 5 % opaque
-
-double quantile(std::vector<double>& values, double share) {
-    const auto at = values.begin() + std::ptrdiff_t(std::lround(double(values.size() - 1) * share));
-    std::nth_element(values.begin(), at, values.end());
-    return *at;
-}
-
-// The splats in a world whose ball has the radius 1 and its middle at the origin, so that no size
-// of an object is too near or too far for the rasteriser.
-Splats brought_near(Splats splats, const Ball& ball) {
-    for (size_t i = 0; i < splats.means.size(); i++) {
-        splats.means[i] = float((splats.means[i] - ball.middle[i % 3]) / ball.radius);
-        splats.log_scales[i] -= float(std::log(ball.radius));
-    }
-    return splats;
-}
 
 // The divisor of n nearest above its square root, if it gives no long strip.
 int columns_of(int n) {
@@ -57,29 +41,6 @@ Result<void> check(const Splats& splats, const ContactSheet& s) {
 
 }   // namespace
 
-Ball ball_around(const Splats& splats) {
-    std::vector<size_t> seen;
-    const bool all_faint =
-        *std::max_element(splats.logits.begin(), splats.logits.end()) <= kFaintLogit;
-    for (size_t i = 0; i < splats.size(); i++)
-        if (all_faint || splats.logits[i] > kFaintLogit) seen.push_back(i);
-    Ball ball{};
-    std::vector<double> values(seen.size());
-    for (size_t axis = 0; axis < 3; axis++) {
-        for (size_t i = 0; i < seen.size(); i++) values[i] = splats.means[seen[i] * 3 + axis];
-        ball.middle[axis] = (quantile(values, 0.01) + quantile(values, 0.99)) / 2;
-    }
-    for (size_t i = 0; i < seen.size(); i++) {
-        const float* scale = &splats.log_scales[seen[i] * 3];
-        double square = 0;
-        for (size_t axis = 0; axis < 3; axis++)
-            square += std::pow(splats.means[seen[i] * 3 + axis] - ball.middle[axis], 2);
-        values[i] = std::sqrt(square) + 2 * std::exp(double(*std::max_element(scale, scale + 3)));
-    }
-    ball.radius = std::max(quantile(values, 0.99), 1e-12);
-    return ball;
-}
-
 Result<Image> contact_sheet(const std::shared_ptr<Device>& device, const Splats& splats,
                             const ContactSheet& s) {
     if (const Result<void> good = check(splats, s); !good) return good.error();
@@ -90,6 +51,7 @@ Result<Image> contact_sheet(const std::shared_ptr<Device>& device, const Splats&
                                                           .antialiased = splats.antialiased});
     if (!made) return made.error();
     Rasteriser& rasteriser = *made;
+    // No size of an object shall be too near or too far for the rasteriser.
     const Result<void> written = rasteriser.write(brought_near(splats, ball_around(splats)));
     if (!written) return written.error();
     const int columns = columns_of(s.views), rows = (s.views + columns - 1) / columns;

@@ -20,14 +20,6 @@ struct ContactSheet {
     std::function<bool()> cancelled;   // asked between views
 };
 
-// Where an object is, for cameras: the middle and the radius of a ball that holds it, apart from
-// faint splats and the farthest hundredth. The radius is above 0. There has to be a splat.
-struct Ball {
-    std::array<double, 3> middle;
-    double radius;
-};
-Ball ball_around(const Splats& splats);
-
 // RGB. An empty cloud, no view, or more than 2^26 pixels: Status::usage.
 Result<Image> contact_sheet(const std::shared_ptr<Device>& device, const Splats& splats,
                             const ContactSheet& sheet = {});

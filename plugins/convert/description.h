@@ -3,11 +3,13 @@
 
 inline constexpr const char* kDescription = R"json({
 "name": "convert",
-"summary": "Gaussian splats from one file format into another, or a picture of them",
+"summary": "Gaussian splats into another file format, a mesh, or pictures from all sides",
 "outputs": [{"media_type": "model/x-ply", "extension": "ply"},
             {"media_type": "model/x-spz", "extension": "spz"},
             {"media_type": "model/x-splat", "extension": "splat"},
             {"media_type": "model/gltf-binary", "extension": "glb"},
+            {"media_type": "model/obj", "extension": "obj"},
+            {"media_type": "model/mtl", "extension": "mtl"},
             {"media_type": "text/html", "extension": "html"},
             {"media_type": "image/png", "extension": "png"}],
 "request": {
@@ -27,6 +29,22 @@ inline constexpr const char* kDescription = R"json({
 "axes": {"type": "string", "title": "Axes", "group": "Axes", "metavar": "AXES",
   "enum": ["RUB", "LUB", "RDB", "LDB", "RUF", "LUF", "RDF", "LDF"],
   "description": "Of the result (default: RDF of .ply and .splat, RUB of .spz, .glb and .html)"},
+
+"mesh": {"type": "boolean", "title": "Mesh", "group": "Mesh (.obj, or --mesh with .glb or .html)",
+  "default": false,
+  "description": "A textured mesh instead of splats; with .obj at all times"},
+"grid": {"type": "integer", "title": "Grid", "group": "Mesh (.obj, or --mesh with .glb or .html)",
+  "default": 128, "minimum": 8, "maximum": 512,
+  "description": "Cells along the longest side: more keep finer shapes, fewer close gaps"},
+"threshold": {"type": "number", "title": "Threshold",
+  "group": "Mesh (.obj, or --mesh with .glb or .html)", "exclusiveMinimum": 0, "maximum": 100000,
+  "description": "Density, as a sum of opacities, at which the surface is (default: found)"},
+"faces": {"type": "integer", "title": "Faces",
+  "group": "Mesh (.obj, or --mesh with .glb or .html)", "default": 20000, "minimum": 4,
+  "maximum": 10000000, "description": "Triangles at most"},
+"texture": {"type": "integer", "title": "Texture",
+  "group": "Mesh (.obj, or --mesh with .glb or .html)", "default": 1024, "minimum": 16,
+  "maximum": 8192, "description": "Pixels of its side"},
 
 "views": {"type": "integer", "title": "Views", "group": "Contact sheet (.png)",
   "default": 24, "minimum": 1, "maximum": 360,

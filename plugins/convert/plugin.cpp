@@ -9,6 +9,7 @@
 #include "plugins/builtin/request.h"
 #include "plugins/builtin/session.h"
 #include "plugins/convert/description.h"
+#include "plugins/convert/mesh.h"
 #include "plugins/convert/sheet.h"
 #include "runtime/io/file.h"
 
@@ -52,13 +53,19 @@ private:
         json["input"] = name.filename().string();
         json["splats"] = splats.size(), json["input_degree"] = degree;
         json["version"] = builtin::version();
-        std::string media(request.media_type);
-        if (media.empty()) media = media_type(SplatFormat::ply);
-        const auto bytes = media == "image/png"   ? sheet_of(splats, session_, json, events)
-                           : media == "text/html" ? page_of(splats, name, json, events)
-                                                  : cloud_of(splats, media, json, events);
+        std::string media(request.media_type), stem(request.file_stem);
+        if (stem.empty()) stem = name.stem().string();
+        if (media.empty()) media = json["mesh"] ? kGlb : media_type(SplatFormat::ply);
+        std::vector<File> files;
+        if (wants_mesh(json, media))
+            files = mesh_of(splats, media, stem, session_, json, events);
+        else
+            files = {{media, media == kPng    ? sheet_of(splats, session_, json, events)
+                             : media == kHtml ? page_of(splats, name, json, events)
+                                              : cloud_of(splats, media, json, events)}};
         events.stop_if_cancelled();
-        events.artifact({0, media, name.stem().string(), builtin::text_of(json), bytes});
+        for (const File& made : files)
+            events.artifact({0, made.media, stem, builtin::text_of(json), made.bytes});
     }
 
     // The viewer with a .spz inside.

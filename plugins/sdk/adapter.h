@@ -60,10 +60,12 @@ struct Blob {
 struct Request {
     std::string_view json;
     std::string_view media_type;   // that the user asked for; "": the plugin's choice
+    std::string_view file_stem;    // of the first result's file; "": not settled
     std::vector<Blob> blobs;
 
     explicit Request(const kiln_request* r) : json(r->json ? r->json : "{}") {
         if (KILN_HAS(r, media_type) && r->media_type) media_type = r->media_type;
+        if (KILN_HAS(r, file_stem) && r->file_stem) file_stem = r->file_stem;
         for (uint32_t i = 0; i < r->blob_count; i++) {
             const kiln_blob& b = *r->blobs[i];
             blobs.push_back({b.name,

@@ -157,7 +157,7 @@ static kiln_events as_c(Running& running) {
 }
 
 void Session::run(const Json& request, std::span<const HostBlob> blobs, const HostEvents& events,
-                  const std::string& media_type) {
+                  const std::string& media_type, const std::string& file_stem) {
     std::vector<kiln_blob> each(blobs.size());
     std::vector<const kiln_blob*> pointers;
     for (size_t i = 0; i < blobs.size(); i++) {
@@ -167,8 +167,12 @@ void Session::run(const Json& request, std::span<const HostBlob> blobs, const Ho
         pointers.push_back(&each[i]);
     }
     std::string json = request.dump();
-    kiln_request c{sizeof(kiln_request), uint32_t(blobs.size()), json.c_str(), pointers.data(),
-                   media_type.empty() ? nullptr : media_type.c_str()};
+    kiln_request c{sizeof(kiln_request),
+                   uint32_t(blobs.size()),
+                   json.c_str(),
+                   pointers.data(),
+                   media_type.empty() ? nullptr : media_type.c_str(),
+                   file_stem.empty() ? nullptr : file_stem.c_str()};
     Running running{events, nullptr};
     kiln_events callbacks = as_c(running);
     kiln_status status = table_->run(instance_.get(), &c, &callbacks);

@@ -51,9 +51,10 @@ class Session {
 public:
     // The request is handed over as it is: check it first (schema.h). Returns when everything is
     // made; throws what the plugin, or a callback, reported. `media_type` is the one of the
-    // plugin's outputs that the user asked for; "": any.
+    // plugin's outputs that the user asked for; "": any. `file_stem` is what the first result's
+    // file will be called, without its extension; "": not settled.
     void run(const Json& request, std::span<const HostBlob> blobs, const HostEvents& events,
-             const std::string& media_type = {});
+             const std::string& media_type = {}, const std::string& file_stem = {});
 
 private:
     friend class Plugin;

@@ -99,6 +99,8 @@ typedef struct kiln_request {
     const kiln_blob* const* blobs; /* an array of pointers, so that kiln_blob can grow */
     const char* media_type; /* of the outputs that describe() names, the one that the user asked
                              * for, as by the extension of -o; NULL: the plugin's choice */
+    const char* file_stem;  /* what the first result's file will be called, without its extension,
+                             * for files of one result that name each other; NULL: not settled */
 } kiln_request;
 
 typedef struct kiln_progress {

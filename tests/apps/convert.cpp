@@ -75,6 +75,42 @@ TEST_CASE("axes, degree and version of the result are as asked for") {
     CHECK(w.files().size() == 4);
 }
 
+TEST_CASE("a mesh comes as one .glb, or as an .obj whose parts name each other") {
+    Place w;
+    std::string text = contents(w.path("in.ply"));
+    for (size_t at = 0; (at = text.find(" 3 0 -3 -3 -3", at)) != text.npos; at++)
+        text.replace(at, 13, " 3 4 -1 -1 -1");   // opaque, and large enough to see
+    w.write("in.ply", text);
+    const std::vector<std::string> small = {"--grid", "24", "--faces", "300", "--texture", "64"};
+    const auto mesh = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), small.begin(), small.end());
+        return w.convert(arguments);
+    };
+    const Finished glb = mesh({"in.ply", "--mesh", "-o", "a.glb"});
+    INFO(glb.err);
+    CHECK(glb.status == 0);
+    CHECK_THAT(contents(w.path("a.glb")), ContainsSubstring("baseColorTexture"));
+    CHECK_THAT(glb.err, ContainsSubstring("triangles"));
+    const Finished obj = mesh({"in.ply", "-o", "my thing.obj"});
+    CHECK(obj.status == 0);
+    CHECK(obj.out == "my thing.obj\nmy thing.mtl\nmy thing.png\n");
+    CHECK_THAT(contents(w.path("my thing.obj")), ContainsSubstring("mtllib my thing.mtl\n"));
+    CHECK_THAT(contents(w.path("my thing.mtl")), ContainsSubstring("map_Kd my thing.png\n"));
+    CHECK(take(read_image(w.path("my thing.png").string())).width == 64);
+    CHECK(mesh({"in.ply", "--mesh", "-o", "a.html"}).status == 0);
+    const auto refused = [&](std::vector<std::string> arguments, const char* words) {
+        const Finished f = mesh(arguments);
+        CHECK(f.status == 2);
+        CHECK_THAT(f.err, ContainsSubstring(words));
+    };
+    refused({"in.ply", "--mesh", "-o", "a.spz"}, "--mesh makes a .glb, an .obj or a .html");
+    refused({"in.ply", "-o", "a.mtl"}, "ask for its .obj");
+    refused({"in.ply", "-o", "a.obj", "--axes", "RDF"}, "meshes have y up");
+    refused({"in.ply", "-o", "a.obj", "--threshold", "9"}, "no place is as dense as 9");
+    CHECK(mesh({"a.glb", "-o", "b.ply"}).status == 3);   // no splats any more
+    CHECK(w.files().size() == 6);
+}
+
 TEST_CASE("a .png is a contact sheet that says what it was made of") {
     Place w;
     const Finished f = w.convert(
@@ -118,7 +154,7 @@ TEST_CASE("files that hold no splats are refused and leave nothing behind") {
     refused({"text.txt", "-o", "x.ply"}, 3, "expected splats");
     refused({"cut.ply", "-o", "x.ply"}, 3, "claims 2 splats");
     refused({"gone.ply", "-o", "x.ply"}, 3, "gone.ply");
-    refused({"in.ply", "-o", "x.obj"}, 2, ".obj");
+    refused({"in.ply", "-o", "x.fbx"}, 2, ".fbx");
     refused({"in.ply", "-o", "x.ply", "--axes", "UVW"}, 2, "--axes");
     refused({}, 2, "INPUT");
     CHECK(w.files().size() == 3);

@@ -57,6 +57,8 @@ struct Echo {
             events.artifact({1, "text/plain", std::string(blob->file_name), "", blob->data});
         if (!request.media_type.empty())
             events.artifact({2, std::string(request.media_type), "asked for", "", {}});
+        if (!request.file_stem.empty())
+            events.artifact({3, "text/plain", std::string(request.file_stem), "", {}});
     }
 };
 
@@ -135,6 +137,17 @@ TEST_CASE("a plugin hears what kind of file was asked for, if one was") {
     CHECK(kinds == std::vector<std::string>{"text/plain"});
     session.run(Json::object(), {}, events, "text/html");
     CHECK(kinds.back() == "text/html");
+}
+
+TEST_CASE("a plugin hears what its first result will be called, if that is settled") {
+    Session session = Plugin::from_table(table<Echo>(), "echo.so").create({});
+    std::vector<std::string> names;
+    HostEvents events;
+    events.artifact = [&](const ArtifactView& a) { names.push_back(a.name); };
+    session.run(Json::object(), {}, events);
+    CHECK(names == std::vector<std::string>{"echo"});
+    session.run(Json::object(), {}, events, "", "thing");
+    CHECK(names.back() == "thing");
 }
 
 TEST_CASE("each way to fail keeps its status and its words") {

@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
+#include "modalities/splat/assets/ball.h"
 #include "modalities/splat/contact_sheet.h"
 #include "modalities/splat/orbit.h"
 #include "tests/support/device.h"

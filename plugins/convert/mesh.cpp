@@ -1,0 +1,58 @@
+#include "plugins/convert/mesh.h"
+
+#include "modalities/splat/mesh/mesh_files.h"
+#include "modalities/splat/viewer/page.h"
+#include "runtime/io/file.h"
+
+namespace kiln::convert_plugin {
+namespace {
+
+TexturedMesh extracted(const Splats& splats, const builtin::Json& request,
+                       const sdk::Events& events) {
+    MeshOptions o{
+        .resolution = request["grid"], .faces = request["faces"], .texture = request["texture"]};
+    if (request.contains("threshold")) o.threshold = request["threshold"];
+    o.progress = [&](std::string_view stage, int done, int total) {
+        events.progress(uint32_t(done), uint32_t(total), double(done) / total,
+                        std::string(stage).c_str());
+    };
+    o.cancelled = [&] { return events.cancelled(); };
+    return take(extract_mesh(splats, o));
+}
+
+}   // namespace
+
+bool wants_mesh(const builtin::Json& request, const std::string& media) {
+    if (media == kMtl)
+        throw sdk::Failure(KILN_USAGE, "a .mtl is the material of a mesh: ask for its .obj");
+    const bool mesh = media == kObj || request.value("mesh", false);
+    if (mesh && media != kObj && media != kGlb && media != kHtml)
+        throw sdk::Failure(KILN_USAGE,
+                           "--mesh makes a .glb, an .obj or a .html; this is to be " + media);
+    if (mesh && request.contains("axes"))
+        throw sdk::Failure(KILN_USAGE, "--axes is of splats: meshes have y up (RUB)");
+    return mesh;
+}
+
+std::vector<File> mesh_of(const Splats& splats, const std::string& media, const std::string& stem,
+                          builtin::Session& session, const builtin::Json& request,
+                          const sdk::Events& events) {
+    const TexturedMesh mesh = extracted(splats, request, events);
+    session.options().log(KILN_LOG_INFO, std::to_string(mesh.mesh.triangles.size()) +
+                                             " triangles, " + std::to_string(mesh.charts) +
+                                             " charts, where the density is " +
+                                             std::to_string(mesh.threshold));
+    if (media == kObj) {
+        ObjFiles files = take(obj_files(mesh, stem));
+        return {{kObj, std::move(files.obj)},
+                {kMtl, std::move(files.mtl)},
+                {kPng, std::move(files.png)}};
+    }
+    std::vector<std::byte> glb = take(mesh_glb_bytes(mesh));
+    if (media == kGlb) return {{kGlb, std::move(glb)}};
+    const std::string page = viewer_page(glb, stem + ".glb");
+    const std::span<const std::byte> bytes = as_bytes(page);
+    return {{kHtml, {bytes.begin(), bytes.end()}}};
+}
+
+}   // namespace kiln::convert_plugin
