@@ -28,6 +28,7 @@ export class Stage {
     this.controls = new OrbitControls(this.camera, canvas);
     this.controls.enableDamping = true;
     this.controls.dampingFactor = 0.12;
+    this.controls.listenToKeyEvents(canvas);
     this.controls.addEventListener('change', () => this.change());
     this.shown = null;
     this.waiting = [];
@@ -170,7 +171,7 @@ function boundsOf(mesh) {
 
 function sphereOf(box) {
   const size = box.getSize(new Vector3());
-  const radius = Math.max(size.length() * 0.42, size.x / 2, size.y / 2, size.z / 2);
+  const radius = Math.max(size.length() * 0.45, size.x / 2, size.y / 2, size.z / 2);
   return { center: box.getCenter(new Vector3()), radius: radius > 0 ? radius : 1 };
 }
 
