@@ -109,6 +109,26 @@ std::string square() {
            json + word(binary.size()) + std::string("BIN\0", 4) + binary;
 }
 
+// A .glb whose only node also turns, moves and scales.
+std::vector<std::byte> placed(const std::vector<std::byte>& glb) {
+    uint32_t length;
+    std::memcpy(&length, glb.data() + 12, 4);
+    std::string json(as_text(glb).substr(20, length));
+    const size_t at = json.find("{\"mesh\":0}");
+    REQUIRE(at != json.npos);
+    json.insert(at + 1,
+                "\"rotation\":[0.2,0.4,0.4,0.8],\"translation\":[0.1,-0.2,0.1],"
+                "\"scale\":[1.25,1.25,1.25],");
+    json.resize((json.size() + 3) / 4 * 4, ' ');
+    const std::span<const std::byte> text = as_bytes(std::string_view(json));
+    std::vector<std::byte> out(glb.begin(), glb.begin() + 20);
+    out.insert(out.end(), text.begin(), text.end());
+    out.insert(out.end(), glb.begin() + 20 + length, glb.end());
+    const uint32_t sizes[] = {uint32_t(out.size()), uint32_t(json.size())};
+    std::memcpy(out.data() + 8, sizes, 8);
+    return out;
+}
+
 // Looks from kEye at the origin.
 Camera camera() {
     const float distance = std::hypot(kEye[0], kEye[1], kEye[2]),
@@ -166,12 +186,13 @@ TEST_CASE("the viewer shows what the rasteriser draws, from every format", "[gpu
     const auto file = [](const char* name, const Splats& s, SplatFormat format, double least) {
         return File{name, take(encode_splats(s, format)), least};
     };
+    const auto glb = take(encode_splats(sharp, SplatFormat::glb));
     // The viewer keeps harmonics in 8 bits or fewer. Drawn without them, or as if made for the
     // other filter, these splats are 39 dB away at most.
     const File files[] = {
-        file("a.ply", mip, SplatFormat::ply, 44), file("b.spz", mip, SplatFormat::spz, 50),
+        file("a.ply", mip, SplatFormat::ply, 44),   file("b.spz", mip, SplatFormat::spz, 50),
         file("c.glb", sharp, SplatFormat::glb, 44), file("d.splat", sharp, SplatFormat::splat, 50),
-        file("e.ply", sharp, SplatFormat::ply, 44)};
+        file("e.ply", sharp, SplatFormat::ply, 44), {"f.glb", placed(glb), 44}};
     std::vector<std::string> drops;
     for (const File& f : files) drops.push_back(folder.write(f.name, f.bytes));
     const std::string page = viewer_page(files[0].bytes, files[0].name);

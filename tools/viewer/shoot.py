@@ -159,7 +159,7 @@ def main():
     parser.add_argument("--size", default="1024x768")
     parser.add_argument("--drop", action="append", default=[])
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
-    parser.add_argument("--patience", type=float, default=90, help="seconds")
+    parser.add_argument("--patience", type=float, default=240, help="seconds")
     given = parser.parse_args()
     if not given.browser:
         print("there is no Chromium", file=sys.stderr)
