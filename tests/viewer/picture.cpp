@@ -240,8 +240,11 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
                              "rot_1", "rot_2", "rot_3", "f_dc_0", "f_dc_1", "f_dc_2"})
         many += std::string("property float ") + name + "\n";
     struct Case {
-        std::string path, error;
+        std::string path, error, count = "2 triangles";
     };
+    std::string nowhere = many;
+    nowhere.replace(many.find("99999999999"), 11, "1") += "end_header\n";
+    for (int i = 0; i < 14; i++) nowhere += std::string("\0\0\xc0\x7f", 4);   // NaN
     const Case cases[] = {
         {folder.write("square.glb", square()), ""},
         {folder.write("a.ply", cut(splats, SplatFormat::ply)), "a.ply: The .ply is cut short"},
@@ -252,7 +255,8 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
         {folder.write("f.ply", many + "end_header\n"), "f.ply: The .ply is cut"},
         {folder.write("g.txt", std::string("words")), "g.txt: This is none of the files"},
         {folder.write("h.ply", std::string()), "h.ply: The file is empty."},
-        {folder.write("i.glb", square()), ""}};
+        {folder.write("i.ply", nowhere), "", "1 splat"},
+        {folder.write("j.glb", square()), ""}};
     std::vector<std::string> drops;
     for (const Case& c : cases) drops.push_back(c.path);
     const auto told = shoot(folder, KILN_SOURCE_DIR "/modalities/splat/viewer/viewer.html", drops);
@@ -265,7 +269,7 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
         CHECK_THAT(shown["error"].get<std::string>(), StartsWith(cases[i].error));
         CHECK(shown["error"].get<std::string>().empty() == cases[i].error.empty());
         CHECK(shown["state"] == (cases[i].error.empty() ? "ready" : "error"));
-        if (cases[i].error.empty()) CHECK(shown["count"] == "2 triangles");
+        if (cases[i].error.empty()) CHECK(shown["count"] == cases[i].count);
     }
     const Image picture = take(read_image(folder.picture(1)));
     const auto* middle = &picture.pixels[size_t(kSize / 2 * kSize + kSize / 2) * 3];

@@ -33,6 +33,7 @@ function values(json, binary, index, width) {
     throw new Error('an attribute has an unexpected type');
   const [size, read, one] = COMPONENTS[accessor.componentType];
   const stride = view.byteStride ?? size * width;
+  if (stride < size * width) throw new Error('an attribute overlaps itself');
   const begin = (view.byteOffset ?? 0) + (accessor.byteOffset ?? 0);
   if (accessor.count > 0 && !(begin + (accessor.count - 1) * stride + size * width <= binary.length))
     throw new Error('an attribute lies outside the file');

@@ -52,8 +52,8 @@ export class Stage {
       this.frame = 0;
       if (this.controls.update()) this.change();
       this.renderer.render(this.scene, this.camera);
-      const done = !this.shown?.sorted || (!this.spark.sorting && !this.spark.sortDirty &&
-        this.spark.activeSplats > 0);
+      const { sorting, sortDirty, lastSortTime } = this.spark;
+      const done = !this.shown?.sorted || (!sorting && !sortDirty && lastSortTime !== this.shown.before);
       if (done && !this.frame) this.waiting.splice(0).forEach((f) => f());
     });
   }
@@ -80,7 +80,7 @@ export class Stage {
   async show(file) {
     const next = await (file.kind === 'mesh' ? meshOf(file) : splatsOf(file));
     this.clear();
-    this.shown = next;
+    this.shown = { ...next, before: this.spark.lastSortTime };
     this.lights.visible = file.kind === 'mesh';
     this.spark.blurAmount = file.antialiased ? LOW_PASS : 0;
     this.spark.preBlurAmount = file.antialiased ? 0 : LOW_PASS;
