@@ -14,7 +14,7 @@
 namespace kiln {
 namespace {
 
-constexpr uint32_t kLocal = 128;
+constexpr uint32_t kLocal = 128, kRun = 4;   // pixels an invocation, along its line
 
 // As in shaders/lib/splat_loss.glsl.
 struct LossBlock {
@@ -36,7 +36,7 @@ struct PictureLoss::State {
 };
 
 Result<void> PictureLoss::State::allocate() {
-    const uint64_t groups = div_up(pixels, kLocal);
+    const uint64_t groups = div_up(uint64_t(width) * div_up(pixels / width, kRun), kLocal);
     for (auto [buffer, words] : {std::pair{&target, uint64_t(pixels) * 4},
                                  {&means, uint64_t(pixels) * 20},
                                  {&slopes, uint64_t(pixels) * 12},
@@ -59,20 +59,23 @@ Result<void> PictureLoss::State::allocate() {
 Result<void> PictureLoss::State::record(const Buffer& image, const Buffer& to) {
     LaunchList& l = list.emplace(device);
     drawn = image, sloped = to;
-    const Grid grid = fold(device->caps(), div_up(pixels, kLocal));
+    const uint32_t height = pixels / width;
+    const uint32_t rows = div_up(width, kRun) * height, columns = div_up(height, kRun) * width;
+    const Grid by_rows = fold(device->caps(), div_up(rows, kLocal)),
+               by_columns = fold(device->caps(), div_up(columns, kLocal));
     l.add(kernels::ssim_rows::launch(kernels::ssim_rows::Variant::main,
                                      {.block = l.operand(block),
                                       .image = l.operand(image),
                                       .target = l.operand(target),
                                       .means = l.operand(means)},
-                                     {.width = width, .pixels = pixels}, grid));
-    l.add(kernels::ssim_map::launch(kernels::ssim_map::Variant::main,
-                                    {.means = l.operand(means), .slopes = l.operand(slopes)},
-                                    {.width = width, .pixels = pixels}, grid));
+                                     {.width = width, .invocations = rows}, by_rows));
+    l.add(kernels::ssim_map::launch(
+        kernels::ssim_map::Variant::main, {.means = l.operand(means), .slopes = l.operand(slopes)},
+        {.width = width, .pixels = pixels, .invocations = columns}, by_columns));
     l.add(
         kernels::ssim_rows_backward::launch(kernels::ssim_rows_backward::Variant::main,
                                             {.slopes = l.operand(slopes), .sums = l.operand(sums)},
-                                            {.width = width, .pixels = pixels}, grid));
+                                            {.width = width, .invocations = rows}, by_rows));
     l.add(kernels::picture_loss::launch(kernels::picture_loss::Variant::main,
                                         {.block = l.operand(block),
                                          .image = l.operand(image),
@@ -81,7 +84,8 @@ Result<void> PictureLoss::State::record(const Buffer& image, const Buffer& to) {
                                          .sums = l.operand(sums),
                                          .slopes = l.operand(to),
                                          .losses = l.operand(losses)},
-                                        {.width = width, .pixels = pixels}, grid));
+                                        {.width = width, .pixels = pixels, .invocations = columns},
+                                        by_columns));
     return l.record();
 }
 

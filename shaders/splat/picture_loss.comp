@@ -15,25 +15,47 @@ layout(set = 0, binding = 3) readonly buffer Similar { vec4 similar[]; };   // o
 layout(set = 0, binding = 4) readonly buffer Sums { vec4 sums[]; };   // of ssim_rows_backward
 layout(set = 0, binding = 5) writeonly buffer Slopes { vec4 slopes[]; };
 layout(set = 0, binding = 6) writeonly buffer Losses { float losses[]; };
-layout(push_constant) uniform Args { uint width; uint pixels; } args;
+layout(push_constant) uniform Args { uint width; uint pixels; uint invocations; } args;
+
+struct Similarity { vec3 by_mean, by_square, by_product; };
+
+// What pixel `along` the line adds to the three sums; its slopes are written.
+vec3 finish(Similarity s, Line line, int along) {
+    if (along >= line.size) return vec3(0.0);
+    uint at = pixel_at(line, along);
+    vec4 drawn = image[2u * at], wanted = target[at];
+    vec3 y = wanted.rgb + (1.0 - wanted.a) * block.background.rgb, x = drawn.rgb;
+    vec3 by_similarity = s.by_mean + 2.0 * x * s.by_square + y * s.by_product;
+    slopes[2u * at] = vec4(block.weights.x * sign(x - y) - block.weights.y * by_similarity,
+                           block.weights.z * sign(drawn.a - wanted.a));
+    slopes[2u * at + 1u] = vec4(0.0);
+    return vec3(dot(abs(x - y), vec3(1.0)), similar[3u * at].w, abs(drawn.a - wanted.a));
+}
 
 void main() {
-    uint at = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x, w = args.width;
+    uint invocation = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     vec3 loss = vec3(0.0);
-    if (at < args.pixels) {
-        ivec2 reach = reach_of(at / w, args.pixels / w);
-        vec3 s[3] = vec3[](vec3(0.0), vec3(0.0), vec3(0.0));
-        for (int k = reach.x; k <= reach.y; k++)
-            for (uint v = 0u; v < 3u; v++)
-                s[v] += window_at(k) * sums[3u * uint(int(at) + k * int(w)) + v].rgb;
-        vec4 drawn = image[2u * at], wanted = target[at];
-        vec3 y = wanted.rgb + (1.0 - wanted.a) * block.background.rgb, x = drawn.rgb;
-        vec3 by_similarity = s[0] + 2.0 * x * s[1] + y * s[2];
-        float by_alpha = block.weights.z * sign(drawn.a - wanted.a);
-        slopes[2u * at] = vec4(block.weights.x * sign(x - y) - block.weights.y * by_similarity,
-                               by_alpha);
-        slopes[2u * at + 1u] = vec4(0.0);
-        loss = vec3(dot(abs(x - y), vec3(1.0)), similar[3u * at].w, abs(drawn.a - wanted.a));
+    if (invocation < args.invocations) {
+        Line line = column_of(invocation, args.width, args.pixels);
+        Similarity s[kRun];
+#define BEGIN(k) s[k] = Similarity(vec3(0.0), vec3(0.0), vec3(0.0));
+        EACH_PIXEL(BEGIN)
+        for (int t = -kReach; t < kReach + kRun; t++) {
+            int along = line.first + t;
+            uint from = 3u * pixel_at(line, along);
+            float inside = within(line, along);
+            vec3 by_mean = inside * sums[from].rgb, by_square = inside * sums[from + 1u].rgb;
+            vec3 by_product = inside * sums[from + 2u].rgb;
+#define ADD(k) { \
+    float w = window_at(t - k); \
+    s[k].by_mean += w * by_mean; \
+    s[k].by_square += w * by_square; \
+    s[k].by_product += w * by_product; \
+}
+            EACH_PIXEL(ADD)
+        }
+#define FINISH(k) loss += finish(s[k], line, line.first + k);
+        EACH_PIXEL(FINISH)
     }
     for (uint v = 0u; v < 3u; v++) {
         float sum = group_sum(loss[v]);

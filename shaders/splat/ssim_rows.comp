@@ -12,25 +12,46 @@ layout(set = 0, binding = 0) readonly buffer Block { LossBlock block; };
 layout(set = 0, binding = 1) readonly buffer Image { vec4 image[]; };     // two a pixel
 layout(set = 0, binding = 2) readonly buffer Target { vec4 target[]; };   // times alpha
 layout(set = 0, binding = 3) writeonly buffer Means { vec4 means[]; };
-layout(push_constant) uniform Args { uint width; uint pixels; } args;
+layout(push_constant) uniform Args { uint width; uint invocations; } args;
 
 vec3 over(vec4 wanted) { return wanted.rgb + (1.0 - wanted.a) * block.background.rgb; }
 
+struct Sums { vec3 x, y, xx, yy, xy; };
+
+void add(inout Sums s, vec3 x, vec3 y, float w) {
+    vec3 wx = w * x, wy = w * y;
+    s.x += wx;
+    s.y += wy;
+    s.xx += wx * x;
+    s.yy += wy * y;
+    s.xy += wx * y;
+}
+
+void put(Sums s, Line line, int along) {
+    if (along >= line.size) return;
+    uint at = 5u * pixel_at(line, along);
+    means[at] = vec4(s.x, 0.0);
+    means[at + 1u] = vec4(s.y, 0.0);
+    means[at + 2u] = vec4(s.xx, 0.0);
+    means[at + 3u] = vec4(s.yy, 0.0);
+    means[at + 4u] = vec4(s.xy, 0.0);
+}
+
 void main() {
-    uint at = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-    if (at >= args.pixels) return;
-    ivec2 reach = reach_of(at % args.width, args.width);
-    vec3 sums[5] = vec3[](vec3(0.0), vec3(0.0), vec3(0.0), vec3(0.0), vec3(0.0));
-    for (int k = reach.x; k <= reach.y; k++) {
-        uint i = uint(int(at) + k);
-        float w = window_at(k);
-        vec4 wanted = target[i];
-        vec3 x = image[2u * i].rgb, y = over(wanted);
-        sums[0] += w * x;
-        sums[1] += w * y;
-        sums[2] += w * x * x;
-        sums[3] += w * y * y;
-        sums[4] += w * x * y;
+    uint invocation = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    if (invocation >= args.invocations) return;
+    Line line = row_of(invocation, args.width);
+    Sums sums[kRun];
+#define BEGIN(k) sums[k] = Sums(vec3(0.0), vec3(0.0), vec3(0.0), vec3(0.0), vec3(0.0));
+    EACH_PIXEL(BEGIN)
+    for (int t = -kReach; t < kReach + kRun; t++) {
+        int along = line.first + t;
+        uint i = pixel_at(line, along);
+        float inside = within(line, along);
+        vec3 x = inside * image[2u * i].rgb, y = inside * over(target[i]);
+#define ADD(k) add(sums[k], x, y, window_at(t - k));
+        EACH_PIXEL(ADD)
     }
-    for (uint v = 0u; v < 5u; v++) means[5u * at + v] = vec4(sums[v], 0.0);
+#define PUT(k) put(sums[k], line, line.first + k);
+    EACH_PIXEL(PUT)
 }

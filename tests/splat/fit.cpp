@@ -2,6 +2,7 @@
 // trace, and that neither pictures nor files of any kind do harm.
 #include <catch2/generators/catch_generators_all.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
+
 #include <cstring>
 
 #include "modalities/splat/fit_file.h"
