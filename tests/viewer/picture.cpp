@@ -255,6 +255,7 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
         {folder.write("f.ply", many + "end_header\n"), "f.ply: The .ply is cut"},
         {folder.write("g.txt", std::string("words")), "g.txt: This is none of the files"},
         {folder.write("h.ply", std::string()), "h.ply: The file is empty."},
+        {folder.write("h.spz", std::string("NGSP\4\0\0\0", 8)), "h.spz: .spz of version 4"},
         {folder.write("i.ply", nowhere), "", "1 splat"},
         {folder.write("j.glb", square()), ""}};
     std::vector<std::string> drops;

@@ -15,7 +15,8 @@ async function bundle(options) {
     bundle: true, write: false, format: 'iife', target: 'es2022', charset: 'utf8',
     legalComments: 'none', absWorkingDir: here, ...options,
   });
-  return result.outputFiles[0].text.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--');
+  const { text } = result.outputFiles[0];
+  return text.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--');
 }
 
 // The page's own code finds its libraries in a global, since they are unpacked before it runs.
@@ -23,7 +24,8 @@ const libraries = {
   name: 'libraries',
   setup(b) {
     b.onResolve({ filter: /libraries\.js$/ }, (args) => ({ path: args.path, namespace: 'global' }));
-    b.onLoad({ filter: /.*/, namespace: 'global' }, () => ({ contents: 'module.exports = libraries;' }));
+    b.onLoad({ filter: /.*/, namespace: 'global' },
+      () => ({ contents: 'module.exports = libraries;' }));
   },
 };
 

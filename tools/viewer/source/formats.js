@@ -19,13 +19,14 @@ export async function open(bytes, name) {
   if (bytes.length === 0) throw new Refusal('The file is empty.');
   if (start.startsWith('ply')) return ofPly(bytes);
   if (start === 'glTF') return ofGlb(bytes);
-  if (start === 'NGSP') return { kind: 'splats', type: 'spz', bytes, turned: false, antialiased: false };
+  if (start === 'NGSP') throw new Refusal('.spz of version 4 is not shown, 1 to 3 are.');
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) return ofSpz(bytes);
   const extension = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
   if (extension === 'splat') return ofSplat(bytes);
   if (extension === 'gltf')
     throw new Refusal('A .gltf leaves its data in other files. Save it as one .glb.');
-  if (extension === 'obj') throw new Refusal('Of meshes only .glb is shown. Convert the .obj to one.');
+  if (extension === 'obj')
+    throw new Refusal('Of meshes only .glb is shown. Convert the .obj to one.');
   throw new Refusal('This is none of the files that can be shown: .ply, .splat, .spz and .glb.');
 }
 
@@ -56,7 +57,8 @@ function ofPly(bytes) {
   const header = plyHeader(bytes);
   const vertices = header.elements.find((e) => e.name === 'vertex');
   const names = vertices ? vertices.properties.map((p) => p.name) : [];
-  const packed = header.elements.some((e) => e.name === 'chunk') && names.includes('packed_position');
+  const packed = names.includes('packed_position') &&
+    header.elements.some((e) => e.name === 'chunk');
   const missing = packed ? undefined : PLY_NEEDED.find((n) => !names.includes(n));
   if (missing && header.elements.some((e) => e.name === 'face'))
     throw new Refusal('This .ply holds a mesh. Of meshes only .glb is shown.');
@@ -68,7 +70,8 @@ function ofPly(bytes) {
     const row = properties.reduce((sum, p) => sum + (PLY_SIZES[p.type] ?? NaN), 0);
     size += count * row;
   }
-  if (!(size <= bytes.length)) throw new Refusal('The .ply is cut short, or claims more than it has.');
+  if (!(size <= bytes.length))
+    throw new Refusal('The .ply is cut short, or claims more than it has.');
   const antialiased = header.comments.some((c) => /^(SplatRenderMode: mip|antialiased 1)/.test(c));
   return { kind: 'splats', type: 'ply', bytes, turned: true, antialiased };
 }

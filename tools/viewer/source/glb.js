@@ -35,7 +35,8 @@ function values(json, binary, index, width) {
   const stride = view.byteStride ?? size * width;
   if (stride < size * width) throw new Error('an attribute overlaps itself');
   const begin = (view.byteOffset ?? 0) + (accessor.byteOffset ?? 0);
-  if (accessor.count > 0 && !(begin + (accessor.count - 1) * stride + size * width <= binary.length))
+  const end = begin + (accessor.count - 1) * stride + size * width;
+  if (accessor.count > 0 && !(end <= binary.length))
     throw new Error('an attribute lies outside the file');
   const data = new DataView(binary.buffer, binary.byteOffset, binary.byteLength);
   const out = new Float32Array(accessor.count * width);
@@ -79,16 +80,21 @@ function columnsOf(json, binary, primitive) {
       const array = take(named(`SH_DEGREE_${l}_COEF_${m}`), 3);
       for (let c = 0; c < 3; c++) add(`f_rest_${c * rest + k}`, array, 3, c);
     }
-  const logit = (o) => { const p = Math.min(Math.max(o, 1e-7), 1 - 1e-7); return Math.log(p / (1 - p)); };
+  const logit = (o) => {
+    const p = Math.min(Math.max(o, 1e-7), 1 - 1e-7);
+    return Math.log(p / (1 - p));
+  };
   add('opacity', opacity, 1, 0, logit);
   const logarithms = scales.some((v) => v < 0);   // as drafts of the extension had them
   const log = (v) => (logarithms ? v : Math.log(Math.max(v, 1e-13)));
   for (let c = 0; c < 3; c++) add(`scale_${c}`, scales, 3, c, log);
-  for (let c = 0; c < 4; c++) add(`rot_${c}`, turns, 4, (c + 3) % 4);   // x y z w there, w x y z here
+  // x y z w there, w x y z here
+  for (let c = 0; c < 4; c++) add(`rot_${c}`, turns, 4, (c + 3) % 4);
   return { n, columns };
 }
 
-// { bytes of a PLY, nodes that place it } of the first mesh with splats, which has to be one primitive.
+// { bytes of a PLY, nodes that place it } of the first mesh with splats, which has to be one
+// primitive.
 export function splatsOfGlb(bytes, json) {
   const mesh = json.meshes.findIndex((m) => m.primitives?.some((p) => p.extensions?.[EXTENSION]));
   const primitives = json.meshes[mesh].primitives;
@@ -104,7 +110,8 @@ export function splatsOfGlb(bytes, json) {
   const view = new DataView(out.buffer, header.length);
   names.forEach((name, j) => {
     const { array, width, c, f } = columns[name];
-    for (let i = 0; i < n; i++) view.setFloat32((i * names.length + j) * 4, f(array[i * width + c]), true);
+    for (let i = 0; i < n; i++)
+      view.setFloat32((i * names.length + j) * 4, f(array[i * width + c]), true);
   });
   return { bytes: out, nodes: nodesAbove(json, mesh) };
 }

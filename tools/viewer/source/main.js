@@ -11,8 +11,9 @@ const state = (name) => { document.documentElement.dataset.state = name; };
 function wishes() {
   const given = new URLSearchParams(location.hash.slice(1));
   const numbers = (key, n) => {
-    const list = (given.get(key) ?? '').split(',').map(Number);
-    return list.length === n && given.get(key) !== '' && list.every(Number.isFinite) ? list : undefined;
+    const words = (given.get(key) ?? '').split(','), list = words.map(Number);
+    const good = words.length === n && words.every((word, i) => word && Number.isFinite(list[i]));
+    return good ? list : undefined;
   };
   const fov = numbers('fov', 1)?.[0];
   return {

@@ -53,7 +53,8 @@ export class Stage {
       if (this.controls.update()) this.change();
       this.renderer.render(this.scene, this.camera);
       const { sorting, sortDirty, lastSortTime } = this.spark;
-      const done = !this.shown?.sorted || (!sorting && !sortDirty && lastSortTime !== this.shown.before);
+      const sorted = !sorting && !sortDirty && lastSortTime !== this.shown?.before;
+      const done = sorted || !this.shown?.sorted;
       if (done && !this.frame) this.waiting.splice(0).forEach((f) => f());
     });
   }
