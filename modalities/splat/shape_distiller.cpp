@@ -4,13 +4,16 @@
 #include <numeric>
 
 #include "modalities/splat/draws.h"
+#include "modalities/splat/fit_file.h"
+#include "modalities/splat/learned_encoder.h"
 #include "modalities/splat/rasteriser.h"
+#include "runtime/base/hash.h"
 
 namespace kiln {
 namespace {
 
 // Streams of random numbers that are not those of views and backdrops.
-constexpr uint64_t kBallSeed = 0x62616c6c, kBackdropSeed = 0x6261636b, kNoiseSeed = 0x6e6f6973;
+constexpr uint64_t kBackdropSeed = 0x6261636b, kNoiseSeed = 0x6e6f6973, kExampleSeed = 0x6578616d;
 
 // One of the views of a step.
 struct Shot {
@@ -20,6 +23,15 @@ struct Shot {
     PromptEmbedding mixed;
     std::vector<float> noise;
 };
+
+// Of what decides on the random numbers of a run and on what it is for.
+uint64_t fingerprint_of(const ShapeSettings& s, const std::string& prompt,
+                        const std::optional<std::string>& negative) {
+    const std::string text = prompt + '\0' + negative.value_or("\1") + '\0' +
+                             std::to_string(s.seed) + ' ' + std::to_string(s.steps) + ' ' +
+                             std::to_string(s.batch) + ' ' + std::to_string(s.strata);
+    return hash_bytes(std::as_bytes(std::span(text)));
+}
 
 double root_mean_square(std::span<const Latent> gradients) {
     double sum = 0, count = 0;
@@ -33,41 +45,55 @@ double root_mean_square(std::span<const Latent> gradients) {
 struct ShapeDistiller::State {
     std::shared_ptr<Device> device;
     Prior* prior;
-    PictureEncoder* encoder;
     ShapeSettings settings;
+    uint64_t fingerprint;   // of what a saved run must have in common with this one
     ViewTexts texts;
     OrbitSampler views;
     int size = 0, done = 0;
     std::vector<Rasteriser> rasterisers;   // one a view of the batch, over the same splats
     std::optional<Optimiser> optimiser;
+    std::optional<LinearEncoder> linear;
 
+    void draw_at(int wanted, const Splats& splats);
     void resize();
+    PictureEncoder& encoder();
     Shot shoot(size_t view);
     std::vector<float> slopes(const Shot& shot, std::span<const float> by_picture) const;
     Report step();
 };
 
-// The size at this step, which all rasterisers draw.
-void ShapeDistiller::State::resize() {
-    const double share = double(done) / settings.steps;
-    const int whole = prior->info().picture_height;
-    const int wanted = share < settings.quarter_until ? whole / 4
-                       : share < settings.half_until  ? whole / 2
-                                                      : whole;
-    if (wanted == size) return;
+// Rasterisers of this size, all over the same splats.
+void ShapeDistiller::State::draw_at(int wanted, const Splats& splats) {
     size = wanted;
-    RasterOptions options{.width = size, .height = size, .splats = settings.splats};
-    Splats splats = rasterisers.empty() ? ball_of_splats(settings) : take(rasterisers[0].read());
     rasterisers.clear();
+    RasterOptions options{.width = size, .height = size, .splats = settings.splats};
     for (int i = 0; i < settings.batch; i++) {
         rasterisers.push_back(take(Rasteriser::create(device, options)));
         if (i == 0) take(rasterisers[0].write(splats));
         rasterisers.back().set_count(uint32_t(splats.size()));
         options.parameters = rasterisers[0].parameters();
     }
-    if (!optimiser)
-        optimiser.emplace(
-            take(Optimiser::create(device, rasterisers[0].sections(), settings.optimiser)));
+}
+
+// To the size of this step.
+void ShapeDistiller::State::resize() {
+    const double share = double(done) / settings.steps;
+    const int whole = prior->info().picture_height;
+    const int wanted = share < settings.quarter_until ? whole / 4
+                       : share < settings.half_until  ? whole / 2
+                                                      : whole;
+    if (wanted != size) draw_at(wanted, take(rasterisers[0].read()));
+}
+
+// Learned when it is first asked for, as the prior's own is compiled then.
+PictureEncoder& ShapeDistiller::State::encoder() {
+    if (double(done) / settings.steps >= settings.linear_until ||
+        !has_linear_encoder(prior->info()))
+        return prior->encoder();
+    if (!linear)
+        linear = take(learned_encoder(device, *prior, settings.views, settings.backdrops,
+                                      settings.seed ^ kExampleSeed));
+    return *linear;
 }
 
 Shot ShapeDistiller::State::shoot(size_t view) {
@@ -116,7 +142,8 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
         for (size_t at = size_t(Channel::alpha); at < shot.drawn.size(); at += kChannels)
             alpha += shot.drawn[at];
     }
-    const std::vector<float> latents = take(encoder->encode(pictures));
+    PictureEncoder& through = encoder();
+    const std::vector<float> latents = take(through.encode(pictures));
     const double share = double(done) / settings.steps;
     const int timestep = settings.timesteps.timestep(
         share, Draws(settings.seed, uint64_t(done) * 2).share(), prior->schedule().size());
@@ -127,7 +154,7 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
     const std::vector<Latent> by_latents = take(distil(*prior, settings.distillation, noisy));
     std::vector<float> cotangents;
     for (const Latent& g : by_latents) cotangents.insert(cotangents.end(), g.begin(), g.end());
-    const std::vector<float> by_pictures = take(encoder->pull_back(cotangents));
+    const std::vector<float> by_pictures = take(through.pull_back(cotangents));
     for (size_t i = 0; i < shots.size(); i++) {
         take(rasterisers[i].differentiate(
             slopes(shots[i],
@@ -140,28 +167,7 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
             alpha / (double(shots.size()) * size * size)};
 }
 
-Splats ball_of_splats(const ShapeSettings& s) {
-    Splats splats = make_splats(s.splats, 0);
-    Draws draws(s.seed, kBallSeed);
-    for (size_t i = 0; i < splats.size(); i++) {
-        double p[3], square;
-        do {
-            square = 0;
-            for (double& x : p) x = draws.between(-1, 1), square += x * x;
-        } while (square > 1);
-        for (size_t axis = 0; axis < 3; axis++) {
-            splats.means[i * 3 + axis] = float(s.ball * p[axis]);
-            splats.log_scales[i * 3 + axis] = float(std::log(s.first_scale));
-            splats.sh[i * 3 + axis] = float(draws.between(-0.5, 0.5));
-        }
-        splats.logits[i] = float(std::log(s.opacity / (1 - s.opacity)));
-    }
-    splats.antialiased = true;
-    return splats;
-}
-
 Result<ShapeDistiller> ShapeDistiller::create(std::shared_ptr<Device> device, Prior& prior,
-                                              PictureEncoder& encoder,
                                               const ShapeSettings& settings,
                                               const std::string& prompt,
                                               const std::optional<std::string>& negative) {
@@ -170,10 +176,15 @@ Result<ShapeDistiller> ShapeDistiller::create(std::shared_ptr<Device> device, Pr
     auto texts = ViewTexts::embed(prior, prompt, negative, settings.text);
     if (!texts) return texts.error();
     auto state = std::make_unique<State>(
-        State{std::move(device), &prior, &encoder, settings, std::move(*texts),
-              OrbitSampler(settings.views, settings.strata, settings.seed)});
+        State{std::move(device), &prior, settings, fingerprint_of(settings, prompt, negative),
+              std::move(*texts), OrbitSampler(settings.views, settings.strata, settings.seed)});
     try {
-        state->resize();
+        const float ball = float(settings.ball);
+        state->draw_at(prior.info().picture_height,
+                       random_splats(settings.splats, {}, {ball, ball, ball}, Region::ball,
+                                     settings.seed, settings.initial));
+        state->optimiser.emplace(take(Optimiser::create(
+            state->device, state->rasterisers[0].sections(), settings.optimiser)));
     } catch (const ResultError& failure) {
         return failure.error;
     }
@@ -193,6 +204,31 @@ ShapeDistiller::ShapeDistiller(ShapeDistiller&&) noexcept = default;
 ShapeDistiller& ShapeDistiller::operator=(ShapeDistiller&&) noexcept = default;
 ShapeDistiller::~ShapeDistiller() = default;
 int ShapeDistiller::done() const { return state_->done; }
+
+Result<void> ShapeDistiller::save(const std::string& path) const {
+    auto splats = state_->rasterisers[0].read();
+    if (!splats) return splats.error();
+    auto memory = state_->optimiser->read(splats->size());
+    if (!memory) return memory.error();
+    return write_fit(path, {state_->fingerprint, {std::move(*splats), std::move(*memory)}});
+}
+
+Result<void> ShapeDistiller::resume(const std::string& path) {
+    State& s = *state_;
+    auto file = read_fit(path, 0, s.settings.splats);
+    if (!file) return file.error();
+    const uint32_t steps = file->cloud.memory.steps;
+    if (file->views != s.fingerprint || steps > uint32_t(s.settings.steps))
+        return Error{Status::bad_file,
+                     path +
+                         ": the state of another run: of another prompt, seed, number of steps "
+                         "or views a step"};
+    if (auto done = s.optimiser->write(file->cloud.memory); !done) return done;
+    if (auto done = s.rasterisers[0].write(file->cloud.splats); !done) return done;
+    for (Rasteriser& r : s.rasterisers) r.set_count(uint32_t(file->cloud.splats.size()));
+    s.done = int(steps);
+    return {};
+}
 
 Result<Splats> ShapeDistiller::splats() const {
     auto splats = state_->rasterisers[0].read();

@@ -13,6 +13,7 @@
 
 #include "modalities/diffusion/distillation.h"
 #include "modalities/splat/backdrop.h"
+#include "modalities/splat/initial.h"
 #include "modalities/splat/optimiser.h"
 #include "modalities/splat/orbit_sampler.h"
 #include "modalities/splat/view_words.h"
@@ -23,9 +24,8 @@ struct ShapeSettings {
     int steps = 500;
     int batch = 1;   // views a step
     uint32_t splats = 4000;
-    double ball = 0.5;           // radius of the ball that they begin in
-    double first_scale = 0.03;   // and their radius there
-    double opacity = 0.1;
+    double ball = 0.5;   // radius of the ball that they begin in
+    InitialOptions initial;
     int strata = 8;   // of azimuths
     OrbitRanges views;
     Backdrops backdrops;
@@ -33,8 +33,11 @@ struct ShapeSettings {
     DistillationOptions distillation;
     TimestepAnnealing timesteps;
     // Added to the loss: this times the mean of sqrt(alpha^2 + 0.01) over the picture, against fog
-    // (Poole et al. 2023, appendix A.2's orientation of density towards little of it).
+    // (Guo et al. threestudio. 2023).
     double sparsity = 0;
+    // Until this share of the steps, latents are those of a linear map that stands for the prior's
+    // encoder (learned_encoder.h): a small part of the work. Without effect where there is none.
+    double linear_until = 1;
     // Shares of the steps that are drawn at a half and at a quarter of the prior's picture, first
     // the quarter.
     double quarter_until = 0, half_until = 0;
@@ -42,15 +45,11 @@ struct ShapeSettings {
     uint64_t seed = 0;
 };
 
-// Splats spread evenly in a ball, gray, all alike but for where they are.
-Splats ball_of_splats(const ShapeSettings& settings);
-
 class ShapeDistiller {
 public:
-    // `encoder` is prior.encoder() or one that stands for it; both outlive this.
+    // The prior outlives this. Status::usage: settings that make no run.
     static Result<ShapeDistiller> create(std::shared_ptr<Device> device, Prior& prior,
-                                         PictureEncoder& encoder, const ShapeSettings& settings,
-                                         const std::string& prompt,
+                                         const ShapeSettings& settings, const std::string& prompt,
                                          const std::optional<std::string>& negative = {});
     ShapeDistiller(ShapeDistiller&&) noexcept;
     ShapeDistiller& operator=(ShapeDistiller&&) noexcept;
@@ -63,8 +62,15 @@ public:
         double alpha;      // mean over the pictures
     };
     Result<Report> step();
-    int done() const;
+    int done() const;   // steps
     Result<Splats> splats() const;
+
+    // Atomically, so that an interrupted save leaves the previous file.
+    Result<void> save(const std::string& path) const;
+    // Continues what was saved, with the same bits as a run that was never interrupted. What is no
+    // such file, is damaged, or comes from another prompt, seed or other settings of what is
+    // random: Status::bad_file, and all is as before.
+    Result<void> resume(const std::string& path);
 
 private:
     struct State;

@@ -1,9 +1,11 @@
 // The whole way from a prior to splats, with one that knows a single picture.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <cmath>
 
 #include "modalities/splat/rasteriser.h"
 #include "modalities/splat/shape_distiller.h"
+#include "tests/io/files.h"
 #include "tests/support/device.h"
 
 using namespace kiln;
@@ -11,19 +13,21 @@ using namespace kiln::test;
 
 namespace {
 
-constexpr int kSize = 24, kPool = 3, kSide = kSize / kPool;
+constexpr int kSide = 8;   // of latents
 constexpr size_t kLatent = 3 * kSide * kSide;
+constexpr int kSteps = 120;
 
 // Latents are means of blocks of pixels; texts are the latents of what they stand for, and the
 // denoiser knows nothing else.
 class OnePicturePrior : public Prior, public PictureEncoder {
 public:
-    OnePicturePrior() {
+    // Of blocks of pool x pool pixels.
+    explicit OnePicturePrior(int pool = 3) : pool_(size_t(pool)) {
         info_ = {.channels = 3,
                  .height = kSide,
                  .width = kSide,
-                 .picture_height = kSize,
-                 .picture_width = kSize,
+                 .picture_height = kSide * pool,
+                 .picture_width = kSide * pool,
                  .prediction = Prediction::v};
     }
     const PriorInfo& info() const override { return info_; }
@@ -32,12 +36,13 @@ public:
     // A disc of a colour before gray; only the colour differs.
     Result<PromptEmbedding> embed(const std::optional<std::string>& prompt) override {
         const bool red = prompt && prompt->starts_with("red");
-        std::vector<float> picture(kSize * kSize * 3, 0.5f);
-        for (int y = 0; y < kSize; y++)
-            for (int x = 0; x < kSize; x++) {
-                const double dx = x + 0.5 - kSize / 2., dy = y + 0.5 - kSize / 2.;
-                if (std::hypot(dx, dy) > kSize / 4.) continue;
-                float* p = &picture[size_t(y * kSize + x) * 3];
+        const int size = info_.picture_width;
+        std::vector<float> picture(info_.picture_size(), 0.5f);
+        for (int y = 0; y < size; y++)
+            for (int x = 0; x < size; x++) {
+                const double dx = x + 0.5 - size / 2., dy = y + 0.5 - size / 2.;
+                if (std::hypot(dx, dy) > size / 4.) continue;
+                float* p = &picture[size_t(y * size + x) * 3];
                 p[0] = red ? 0.9f : 0.1f, p[1] = 0.1f, p[2] = red ? 0.1f : 0.9f;
             }
         return encode(picture);
@@ -54,30 +59,34 @@ public:
         return all;
     }
     Result<std::vector<float>> encode(std::span<const float> pictures) override {
+        encoded++;
         count_ = pictures.size() / info_.picture_size();
         std::vector<float> latents(count_ * kLatent);
         each_pair([&](size_t pixel, size_t latent) {
-            latents[latent] += pictures[pixel] / (kPool * kPool);
+            latents[latent] += pictures[pixel] / float(pool_ * pool_);
         });
         return latents;
     }
     Result<std::vector<float>> pull_back(std::span<const float> slopes) override {
         std::vector<float> by_pictures(count_ * info_.picture_size());
         each_pair([&](size_t pixel, size_t latent) {
-            by_pictures[pixel] = slopes[latent] / (kPool * kPool);
+            by_pictures[pixel] = slopes[latent] / float(pool_ * pool_);
         });
         return by_pictures;
     }
 
+    int encoded = 0;
+
 private:
     template <class F>
     void each_pair(F f) const {
+        const size_t size = kSide * pool_;
         for (size_t n = 0; n < count_; n++)
-            for (size_t y = 0; y < kSize; y++)
-                for (size_t x = 0; x < kSize; x++)
+            for (size_t y = 0; y < size; y++)
+                for (size_t x = 0; x < size; x++)
                     for (size_t c = 0; c < 3; c++)
-                        f(((n * kSize + y) * kSize + x) * 3 + c,
-                          ((n * 3 + c) * kSide + y / kPool) * kSide + x / kPool);
+                        f(((n * size + y) * size + x) * 3 + c,
+                          ((n * 3 + c) * kSide + y / pool_) * kSide + x / pool_);
     }
     static SchedulerConfig config() {
         SchedulerConfig c;
@@ -87,11 +96,11 @@ private:
     }
     NoiseSchedule schedule_ = take(training_schedule(config()));
     PriorInfo info_;
-    size_t count_ = 1;
+    size_t pool_, count_ = 1;
 };
 
 ShapeSettings settings() {
-    ShapeSettings s{.steps = 120, .batch = 2, .splats = 300, .ball = 0.5, .first_scale = 0.08};
+    ShapeSettings s{.steps = kSteps, .batch = 2, .splats = 300, .ball = 0.5};
     s.views = {.elevation = {-30, 30}, .distance = {2.5, 2.5}, .overhead = 0};
     s.backdrops = {.darkest = 0.5, .lightest = 0.5};
     s.distillation = {.cfg = 1};
@@ -100,7 +109,7 @@ ShapeSettings settings() {
     s.quarter_until = 0, s.half_until = 0.3;
     s.optimiser.rates = {.means = 5e-3f,
                          .means_end = 1e-3f,
-                         .means_steps = 120,
+                         .means_steps = kSteps,
                          .log_scales = 0.02f,
                          .quaternions = 0.01f,
                          .logits = 0.1f,
@@ -111,13 +120,14 @@ ShapeSettings settings() {
 // Root mean square distance of the splats' latents from what the text stands for, from around.
 double distance(OnePicturePrior& prior, const Splats& splats, const std::string& text) {
     const PromptEmbedding wanted = take(prior.embed(text));
+    const int size = prior.info().picture_width;
     Rasteriser rasteriser = take(Rasteriser::create(
-        test_device(), {.width = kSize, .height = kSize, .splats = uint32_t(splats.size())}));
+        test_device(), {.width = size, .height = size, .splats = uint32_t(splats.size())}));
     take(rasteriser.write(splats));
     double sum = 0;
     for (int azimuth = 0; azimuth < 360; azimuth += 45) {
         const Orbit orbit{.azimuth = double(azimuth), .distance = 2.5, .field_of_view = 49.1};
-        take(rasteriser.draw({.camera = orbit_camera(orbit, kSize, kSize)}));
+        take(rasteriser.draw({.camera = orbit_camera(orbit, size, size)}));
         const auto latents =
             take(prior.encode(before(take(rasteriser.read_image()), std::array{0.5f, 0.5f, 0.5f})));
         for (size_t k = 0; k < kLatent; k++) sum += std::pow(double(latents[k]) - wanted[k], 2);
@@ -128,13 +138,17 @@ double distance(OnePicturePrior& prior, const Splats& splats, const std::string&
 }   // namespace
 
 TEST_CASE("splats become what a prior of one picture knows, from all sides", "[gpu]") {
-    OnePicturePrior prior;
-    ShapeDistiller shape =
-        take(ShapeDistiller::create(test_device(), prior, prior, settings(), "red"));
+    // Latents of 3 pixels have no linear stand-in; of those of 4 it is the encoder itself.
+    const int pool = GENERATE(3, 4);
+    CAPTURE(pool);
+    OnePicturePrior prior(pool);
+    ShapeDistiller shape = take(ShapeDistiller::create(test_device(), prior, settings(), "red"));
     const double first = distance(prior, take(shape.splats()), "red");
+    const int before = prior.encoded;
     ShapeDistiller::Report report{};
-    while (shape.done() < 120) report = take(shape.step());
-    CHECK(report.step == 120);
+    while (shape.done() < kSteps) report = take(shape.step());
+    CHECK(prior.encoded - before == (pool == 3 ? kSteps : 16));
+    CHECK(report.step == kSteps);
     CHECK(report.alpha > 0.05);
     CHECK(report.alpha < 0.6);
     const Splats splats = take(shape.splats());
@@ -145,28 +159,50 @@ TEST_CASE("splats become what a prior of one picture knows, from all sides", "[g
     check_silent(*test_device());
 }
 
-TEST_CASE("a run is known by its seed", "[gpu]") {
-    OnePicturePrior prior;
-    const auto run = [&](uint64_t seed) {
-        ShapeSettings s = settings();
+TEST_CASE("a run is known by its seed, and goes on as if never interrupted", "[gpu]") {
+    OnePicturePrior prior(4);
+    ShapeSettings s = settings();
+    s.steps = 9, s.linear_until = 0.8;
+    const auto started = [&](uint64_t seed) {
         s.seed = seed;
-        s.steps = 6;
-        ShapeDistiller shape = take(ShapeDistiller::create(test_device(), prior, prior, s, "blue"));
-        while (shape.done() < 6) take(shape.step());
+        return take(ShapeDistiller::create(test_device(), prior, s, "blue"));
+    };
+    const auto finished = [&](ShapeDistiller shape) {
+        while (shape.done() < s.steps) take(shape.step());
         return take(shape.splats());
     };
-    const Splats a = run(1), again = run(1), other = run(2);
-    CHECK(a.means == again.means);
-    CHECK(a.sh == again.sh);
-    CHECK(a.means != other.means);
+    const Splats whole = finished(started(1));
+    CHECK(whole.means != finished(started(2)).means);
+
+    const TemporaryFolder folder;
+    const std::string file = folder / "state.fit";
+    ShapeDistiller interrupted = started(1);
+    while (interrupted.done() < 5) take(interrupted.step());
+    take(interrupted.save(file));
+    ShapeDistiller resumed = started(1);
+    take(resumed.resume(file));
+    CHECK(resumed.done() == 5);
+    const Splats again = finished(std::move(resumed));
+    CHECK(again.means == whole.means);
+    CHECK(again.sh == whole.sh);
+    CHECK(again.quaternions == whole.quaternions);
+
+    ShapeDistiller other = started(2);
+    const auto refused = other.resume(file);
+    REQUIRE(!refused);
+    CHECK(refused.error().status == Status::bad_file);
+    CHECK(other.done() == 0);
+    take(write_file(file, as_bytes("no state")));
+    CHECK(!other.resume(file));
 }
 
 TEST_CASE("settings that make no run are refused", "[gpu]") {
     OnePicturePrior prior;
-    for (int ShapeSettings::*member : {&ShapeSettings::steps, &ShapeSettings::batch}) {
+    for (int ShapeSettings::*member :
+         {&ShapeSettings::steps, &ShapeSettings::batch, &ShapeSettings::strata}) {
         ShapeSettings s = settings();
         s.*member = 0;
-        const auto refused = ShapeDistiller::create(test_device(), prior, prior, s, "red");
+        const auto refused = ShapeDistiller::create(test_device(), prior, s, "red");
         REQUIRE(!refused);
         CHECK(refused.error().status == Status::usage);
     }
