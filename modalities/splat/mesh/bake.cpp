@@ -15,26 +15,62 @@ namespace {
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 constexpr double kFaintest = 1 / 255.0;   // as the rasteriser: what counts as nothing
 
-// Which triangle lies on the centre of a texel; kNone where none does.
-std::vector<uint32_t> owners_of(const Unwrapped& u, int size) {
-    std::vector<uint32_t> owners(size_t(size) * size_t(size), kNone);
-    for (uint32_t t = 0; t < u.triangles.size(); t++) {
-        const auto &a = u.texels[u.triangles[t][0]], &b = u.texels[u.triangles[t][1]],
-                   &c = u.texels[u.triangles[t][2]];
-        const auto side = [](const auto& p, const auto& q, double x, double y) {
-            return (q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0]);
-        };
-        const auto first = [](double low) { return int(std::ceil(low - 0.5)); };
-        const auto last = [](double high) { return int(std::floor(high - 0.5)); };
-        for (int y = first(std::min({a[1], b[1], c[1]})); y <= last(std::max({a[1], b[1], c[1]}));
-             y++)
-            for (int x = first(std::min({a[0], b[0], c[0]}));
-                 x <= last(std::max({a[0], b[0], c[0]})); x++) {
-                const double px = x + 0.5, py = y + 0.5;
-                if (side(a, b, px, py) >= 0 && side(b, c, px, py) >= 0 && side(c, a, px, py) >= 0)
-                    owners[size_t(y) * size_t(size) + size_t(x)] = t;
-            }
+using Vec2 = std::array<double, 2>;
+using Flat = std::array<Vec2, 3>;
+
+double cross(const Vec2& a, const Vec2& b) { return a[0] * b[1] - a[1] * b[0]; }
+Vec2 from_to(const Vec2& a, const Vec2& b) { return {b[0] - a[0], b[1] - a[1]}; }
+
+// The shares of its corners in the point of a triangle that is nearest to `p`, and how far it is.
+struct Nearest {
+    Vec3 shares;
+    double distance;
+};
+Nearest nearest_in(const Flat& t, const Vec2& p) {
+    const double area = cross(from_to(t[0], t[1]), from_to(t[0], t[2]));
+    const double q = cross(from_to(t[0], p), from_to(t[0], t[2])) / area;
+    const double r = cross(from_to(t[0], t[1]), from_to(t[0], p)) / area;
+    if (area > 0 && q >= 0 && r >= 0 && q + r <= 1) return {{1 - q - r, q, r}, 0};
+    Nearest best{{}, std::numeric_limits<double>::max()};
+    for (size_t k = 0; k < 3; k++) {
+        const Vec2 side = from_to(t[k], t[(k + 1) % 3]), to = from_to(t[k], p);
+        const double square = side[0] * side[0] + side[1] * side[1];
+        const double along = side[0] * to[0] + side[1] * to[1];
+        const double share = square > 0 ? std::clamp(along / square, 0.0, 1.0) : 0;
+        const double distance = std::hypot(to[0] - share * side[0], to[1] - share * side[1]);
+        if (distance >= best.distance) continue;
+        best = {{}, distance};
+        best.shares[k] = 1 - share, best.shares[(k + 1) % 3] = share;
     }
+    return best;
+}
+
+Flat flat(const Unwrapped& u, uint32_t t) {
+    const Triangle& c = u.triangles[t];
+    return {u.texels[c[0]], u.texels[c[1]], u.texels[c[2]]};
+}
+
+// Which triangle a texel shows: the one that its centre is in, else one within `kSkirt` of that,
+// so that slivers have a texel and filters find at borders what goes on there; else kNone.
+std::vector<uint32_t> owners_of(const Unwrapped& u, int size) {
+    constexpr double kSkirt = 1.2;
+    std::vector<uint32_t> owners(size_t(size) * size_t(size), kNone);
+    for (const double within : {0.0, kSkirt})
+        for (uint32_t t = 0; t < u.triangles.size(); t++) {
+            const Flat f = flat(u, t);
+            std::array<int, 2> first, last;
+            for (size_t axis = 0; axis < 2; axis++) {
+                const auto bounds = std::minmax({f[0][axis], f[1][axis], f[2][axis]});
+                first[axis] = std::max(0, int(std::ceil(bounds.first - 0.5 - within)));
+                last[axis] = std::min(size - 1, int(std::floor(bounds.second - 0.5 + within)));
+            }
+            for (int y = first[1]; y <= last[1]; y++)
+                for (int x = first[0]; x <= last[0]; x++) {
+                    uint32_t& owner = owners[size_t(y) * size_t(size) + size_t(x)];
+                    if (owner == kNone && nearest_in(f, {x + 0.5, y + 0.5}).distance <= within)
+                        owner = t;
+                }
+        }
     return owners;
 }
 
@@ -55,18 +91,15 @@ public:
           reach_(reach),
           lookup_(cloud, box, reach) {}
 
-    // The colour of a point of a triangle; false if no splat is seen there.
+    // The colour of the point of a triangle nearest to a texel; false if no splat is seen there.
     bool shade(uint32_t triangle, double x, double y, std::vector<Seen>& seen, Vec3& colour) const {
-        const Triangle& c = u_.triangles[triangle];
-        const auto &a = u_.texels[c[0]], &b = u_.texels[c[1]], &d = u_.texels[c[2]];
-        const double area = (b[0] - a[0]) * (d[1] - a[1]) - (b[1] - a[1]) * (d[0] - a[0]);
-        const double q = ((x - a[0]) * (d[1] - a[1]) - (y - a[1]) * (d[0] - a[0])) / area;
-        const double r = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area;
-        if (!(area > 0)) return false;
-        const Triangle& p = s_.triangles[triangle];
-        const Vec3 place =
-            (1 - q - r) * s_.points[p[0]] + q * s_.points[p[1]] + r * s_.points[p[2]];
-        Vec3 normal = (1 - q - r) * normals_[p[0]] + q * normals_[p[1]] + r * normals_[p[2]];
+        const Vec3 share = nearest_in(flat(u_, triangle), {x, y}).shares;
+        const Triangle& c = s_.triangles[triangle];
+        Vec3 place{}, normal{};
+        for (size_t k = 0; k < 3; k++) {
+            place = place + share[k] * s_.points[c[k]];
+            normal = normal + share[k] * normals_[c[k]];
+        }
         const double length = std::sqrt(dot(normal, normal));
         if (!(length > 1e-6)) return false;
         normal = (1 / length) * normal;
@@ -85,9 +118,8 @@ private:
             const double least = dot(from, g.conic * from) - slope * slope / square;
             const double along = -slope / square;   // where the line passes nearest
             const double alpha = std::min(0.99, g.opacity * std::exp(-0.5 * least));
-            if (!(alpha >= kFaintest) ||
-                along * along * std::min(square, 4 / (reach_ * reach_)) > 4)
-                continue;
+            // What is far in front is another part of the object; what is behind hides itself.
+            if (!(alpha >= kFaintest) || along > std::max(reach_, 2 / std::sqrt(square))) continue;
             seen.push_back({along, alpha, i});
         }
         std::sort(seen.begin(), seen.end(), [](const Seen& a, const Seen& b) {

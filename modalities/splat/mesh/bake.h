@@ -7,7 +7,7 @@
 namespace kiln {
 
 struct BakeOptions {
-    double reach = 0;   // metres: splats so far in front of and behind the surface belong to it
+    double reach = 0;   // metres: splats so far in front of the surface still belong to it
     std::function<bool()> cancelled;   // asked from several threads; the texture is then of no use
 };
 
