@@ -135,8 +135,9 @@ typedef struct kiln_events {
     void (*preview)(void* user, const kiln_artifact* artifact);
     /* Anything but KILN_DONE means that the host could not keep it: end run() with that status. */
     kiln_status (*artifact)(void* user, const kiln_artifact* artifact);
-    /* Not 0: stop within one step, keep nothing, return KILN_INTERRUPTED. Cheap; ask at least once
-     * a step. The only function that may be called from any thread. */
+    /* Not 0: stop within one step, return KILN_INTERRUPTED, and keep nothing but, of what gets
+     * better with every step, the last state, as artifacts. Cheap; ask at least once a step. The
+     * only function that may be called from any thread. */
     int (*cancelled)(void* user);
 } kiln_events;
 

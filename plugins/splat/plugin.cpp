@@ -1,16 +1,14 @@
-// kiln splat: Gaussian splats.
+// kiln splat: requests to modalities/splat, splats back.
 #include "plugins/builtin/fields.h"
-#include "plugins/builtin/session.h"
 #include "plugins/splat/description.h"
+#include "plugins/splat/fit_command.h"
 #include "plugins/splat/view.h"
 
 namespace kiln::splat_plugin {
 
-using builtin::Json;
-
 class SplatPlugin {
 public:
-    explicit SplatPlugin(const sdk::Options&) {}
+    explicit SplatPlugin(const sdk::Options& options) : session_(options) {}
 
     static const char* describe() {
         static const std::string text = builtin::described(kDescription);
@@ -21,11 +19,17 @@ public:
     void run(const sdk::Request& request, const sdk::Events& events) {
         builtin::as_failures([&] {
             const Json json = Json::parse(request.json);
-            const sdk::Blob* file = builtin::file_of(json, "view", request);
-            if (!file) throw sdk::Failure(KILN_USAGE, "the request brings no file to view");
-            view(*file, events);
+            if (const sdk::Blob* file = builtin::file_of(json, "view", request))
+                return view(*file, events);
+            const std::string media = media_of(request.media_type);
+            if (!json.contains("images"))
+                usage("nothing to make splats of: name a folder of pictures with --images");
+            fit_pictures(json, media, session_, events);
         });
     }
+
+private:
+    builtin::Session session_;
 };
 
 }   // namespace kiln::splat_plugin

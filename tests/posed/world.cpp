@@ -161,13 +161,13 @@ TEST_CASE("views have cameras that fit their pictures, at any size") {
         set.pictures[i].name = std::to_string(i);
         set.pictures[i].path = folder.with(set.pictures[i].name + ".png", picture(40, 32));
     }
-    const auto views = take(load_views(set, {.size = 10}));
+    const auto views = take(load_views(set, {.size = 20}));
     REQUIRE(views.size() == 9);
-    CHECK(views[0].image.width == 10);
-    CHECK(views[0].image.height == 8);
+    CHECK(views[0].image.width == 20);
+    CHECK(views[0].image.height == 16);
     CHECK(views[0].image.channels == 3);
-    CHECK(views[0].camera.fx == 20);   // 40 pixels of 20 across
-    CHECK(views[0].camera.cy == 4);
+    CHECK(views[0].camera.fx == 40);   // half of 80
+    CHECK(views[0].camera.cy == 8);
     for (size_t i = 0; i < 9; i++) CHECK(views[i].held_out == (i % 8 == 0));
     CHECK_FALSE(take(load_views(set, {.hold_out = 0}))[0].held_out);
     CHECK(take(load_views(set, {}))[0].camera.fx == 80);
@@ -178,8 +178,8 @@ TEST_CASE("views have cameras that fit their pictures, at any size") {
           Status::interrupted);
     folder.with("3.png", picture(40, 40));
     fails_with(load_views(set, {}), "3.png: has 40 x 40 pixels, its camera 20 x 16");
-    folder.with("3.png", picture(5, 4));
-    fails_with(load_views(set, {}), "at least 8 x 8");
+    folder.with("3.png", picture(18, 15));
+    fails_with(load_views(set, {}), "at least 16 x 16");
     folder.with("3.png", "no picture");
     fails_with(load_views(set, {}), "3.png: expected a picture");
 }

@@ -34,11 +34,11 @@ Result<PosedView> load_view(const PosedPicture& p, int size) {
     auto read = read_image(p.path, 4);
     if (!read) return read.error();
     Image image = is_opaque(*read) ? without_alpha(*read) : premultiplied(*std::move(read));
-    constexpr int kLeast = 8;
+    constexpr int kLeast = 16;
     if (image.width < kLeast || image.height < kLeast)
         return Error{Status::bad_file, p.path + ": has " + std::to_string(image.width) + " x " +
                                            std::to_string(image.height) +
-                                           " pixels; at least 8 x 8 are needed"};
+                                           " pixels; at least 16 x 16 are needed"};
     const auto whole = lens_at(p.lens, image.width, image.height, p.path);
     if (!whole) return whole.error();
     Lens lens = *whole;

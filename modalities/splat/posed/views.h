@@ -22,8 +22,8 @@ struct ViewOptions {
     std::function<bool()> cancelled;
 };
 
-// All pictures of a set, in its order. A picture that is none, is smaller than 8 pixels, or has not
-// the shape that its camera says: Status::bad_file.
+// All pictures of a set, in its order. A picture that is none, is smaller than 16 pixels, or has
+// not the shape that its camera says: Status::bad_file.
 Result<std::vector<PosedView>> load_views(const PosedSet& set, const ViewOptions& options);
 
 }   // namespace kiln

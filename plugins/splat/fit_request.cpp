@@ -1,0 +1,81 @@
+#include "plugins/splat/fit_request.h"
+
+#include <algorithm>
+
+#include "modalities/splat/initial.h"
+
+namespace kiln::splat_plugin {
+namespace {
+
+constexpr uint32_t kSteps = 7000, kSplats = 200000;
+constexpr size_t kFewest = 100;     // points that say something of where surfaces are
+constexpr size_t kRandom = 10000;   // splats to begin with where there are no points
+
+// Every so many-th of the points if there are too many.
+PosedPoints thinned(const PosedPoints& points, size_t most) {
+    if (points.size() <= most) return points;
+    PosedPoints few;
+    for (size_t i = 0; i < most; i++) {
+        const size_t at = i * points.size() / most * 3;
+        for (size_t c = 0; c < 3; c++) {
+            few.positions.push_back(points.positions[at + c]);
+            few.colours.push_back(points.colours[at + c]);
+        }
+    }
+    return few;
+}
+
+Splats initial_of(const PosedSet& set, size_t most, uint64_t seed) {
+    if (set.points.size() < kFewest) {
+        const Focus focus = focus_of(set);
+        std::array<float, 3> centre, half;
+        for (size_t a = 0; a < 3; a++)
+            centre[a] = float(focus.centre[a]), half[a] = float(focus.radius);
+        return random_splats(std::min(kRandom, most), centre, half, Region::ball, seed);
+    }
+    const PosedPoints points = thinned(set.points, most);
+    std::vector<float> colours(points.colours.size());
+    std::transform(points.colours.begin(), points.colours.end(), colours.begin(),
+                   [](uint8_t c) { return float(c) / 255; });
+    return splats_at(points.positions, colours);
+}
+
+}   // namespace
+
+Pictures read_pictures(const Json& r, const std::function<void(int done, int total)>& progress,
+                       const std::function<bool()>& cancelled) {
+    PosedSet set = take(read_posed(r["images"].get<std::string>()));
+    turn(set, take(up_named(r.value("up", std::string("auto")))));
+    ViewOptions options{.size = r.value("size", 1024), .hold_out = r.value("hold_out", 8)};
+    if (options.hold_out == 1) usage("hold_out: 1 leaves no picture to learn from");
+    options.progress = [&](size_t done, size_t total) { progress(int(done), int(total)); };
+    options.cancelled = cancelled;
+    Pictures pictures{.source = set.source, .views = {}, .held = {}, .initial = {}};
+    for (PosedView& view : take(load_views(set, options))) {
+        pictures.transparent = pictures.transparent || view.image.channels == 4;
+        if (view.held_out)
+            pictures.held.push_back(std::move(view));
+        else
+            pictures.views.push_back({view.camera, std::move(view.image)});
+    }
+    pictures.initial = initial_of(set, r.value("splats", kSplats), r.value("seed", uint64_t(0)));
+    return pictures;
+}
+
+FitOptions fit_options(Json& r, const Pictures& pictures) {
+    r["steps"] = r.value("steps", kSteps), r["splats"] = r.value("splats", kSplats);
+    r["sh_degree"] = r.value("sh_degree", kMaxShDegree);
+    FitOptions o;
+    o.steps = r["steps"], o.most_splats = r["splats"], o.sh_degree = r["sh_degree"];
+    o.seed = r.value("seed", o.seed), o.antialiased = r.value("antialiased", o.antialiased);
+    o.sh_every = std::clamp(o.steps / 7, 1u, o.sh_every);
+    o.grow_from = std::min(o.grow_from, o.steps / 14);
+    // What a reset takes away needs time to come back.
+    if (o.steps < 4 * o.reset_every) o.reset_every = 0;
+    if (pictures.transparent) o.background = {1, 1, 1}, o.random_background = true;
+    const std::string growth = r.value("growth", std::string("adaptive"));
+    if (growth == "none") o.growth = Growth::none;
+    return growth == "relocated" ? relocating(o) : o;
+}
+
+}   // namespace kiln::splat_plugin
