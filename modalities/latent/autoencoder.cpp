@@ -142,9 +142,10 @@ const VaeEncoder& Autoencoder::encoder() {
     return *encoder_;
 }
 
-EncoderGradient Autoencoder::encoder_gradient(int images, int height, int width, DType dtype) {
-    if (config_.force_upcast) dtype = DType::f32;
-    return {device_, workspace_, encoder(), config_, images, height, width, dtype};
+EncoderGradient Autoencoder::encoder_gradient(int images, int height, int width,
+                                              EncoderGradientOptions options) {
+    if (config_.force_upcast) options.dtype = DType::f32;
+    return {device_, workspace_, encoder(), config_, images, height, width, options};
 }
 
 LatentDistribution Autoencoder::encode(std::span<const float> values, int height, int width,

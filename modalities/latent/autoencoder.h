@@ -36,9 +36,11 @@ public:
     LatentDistribution encode(std::span<const float> values, int height, int width, int tile = 0,
                               const std::function<bool()>& cancelled = {}) override;
 
-    // The encoder with its gradient, for `images` pictures of this size at a time. It uses the
-    // autoencoder's weights and workspace, and is to go before release() can free memory.
-    EncoderGradient encoder_gradient(int images, int height, int width, DType dtype = DType::f32);
+    // The encoder with its gradient, for `images` pictures of this size at a time; in f32 where the
+    // model overflows in half precision. It uses the autoencoder's weights and workspace, and is to
+    // go before release() can free memory.
+    EncoderGradient encoder_gradient(int images, int height, int width,
+                                     EncoderGradientOptions options = {});
 
     Factors factors() const override { return {config_.factor(), config_.factor()}; }
     GraphNeeds needs(int height, int width) override;

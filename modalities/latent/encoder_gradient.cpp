@@ -23,12 +23,18 @@ float zero_of(const VaeConfig& config, size_t channel) {
     return config.latents_mean.empty() ? config.shift : config.latents_mean[channel];
 }
 
+// Between the input of a residual block and its second norm.
+bool inside_block(const Tensor& t) {
+    return t.path().find(".norm1") != std::string::npos ||
+           t.path().find(".conv1") != std::string::npos;
+}
+
 }   // namespace
 
 EncoderGradient::EncoderGradient(std::shared_ptr<Device> device,
                                  std::shared_ptr<Workspace> workspace, const VaeEncoder& encoder,
                                  const VaeConfig& config, int images, int height, int width,
-                                 DType dtype)
+                                 const EncoderGradientOptions& options)
     : config_(config),
       images_(images),
       area_(int64_t(height / config.factor()) * (width / config.factor())),
@@ -38,8 +44,9 @@ EncoderGradient::EncoderGradient(std::shared_ptr<Device> device,
                            "pictures to differentiate have sides that are multiples "
                            "of " +
                                std::to_string(config.factor())});
-    const Tensor mean = slice(encoder(pictures_, dtype), 3, 0, config.latent_channels);
-    const Pullback both = take(pullback(*device, mean, {pictures_}));
+    const Tensor mean = slice(encoder(pictures_, options.dtype), 3, 0, config.latent_channels);
+    const Pullback both =
+        take(pullback(*device, mean, {pictures_}, options.less_memory ? inside_block : nullptr));
     d_mean_ = both.d_y;
     kept_bytes_ = both.kept_bytes;
     forward_ = take(Graph::compile(device, both.forward, {.workspace = workspace}));

@@ -14,15 +14,22 @@
 
 namespace kiln {
 
+struct EncoderGradientOptions {
+    // Between the first and the last convolution. f16 takes half the memory, and wants cotangents
+    // of such a scale that gradients stay within it.
+    DType dtype = DType::f32;
+    // Keeps the inputs of residual blocks only, about half as much, and computes what is inside
+    // them again: the gradient takes about half a forward pass more.
+    bool less_memory = false;
+};
+
 class EncoderGradient {
 public:
-    // For `images` pictures of this size at a time. `dtype`: between the first and the last
-    // convolution; f16 takes half the memory, and wants cotangents of such a scale that gradients
-    // stay within it. ResultError usage: a side is not a multiple of VaeConfig::factor();
-    // out_of_memory.
+    // For `images` pictures of this size at a time. ResultError usage: a side is not a multiple of
+    // VaeConfig::factor(); out_of_memory.
     EncoderGradient(std::shared_ptr<Device> device, std::shared_ptr<Workspace> workspace,
                     const VaeEncoder& encoder, const VaeConfig& config, int images, int height,
-                    int width, DType dtype = DType::f32);
+                    int width, const EncoderGradientOptions& options = {});
 
     // Pictures [n, h, w, in_channels] in [-1, 1] to the mean of their latents as the denoiser knows
     // them, [n, c, h / factor, w / factor]. ResultError not_finite: NaN or infinity; interrupted.
@@ -35,7 +42,8 @@ public:
                                 const std::function<bool()>& cancelled = {});
 
     // Device memory that keeps what gradient() needs of encode(). Other values lie in the
-    // workspace, which others may use between the two.
+    // workspace, which others may use between the two; among them an attention's few matrices, of
+    // the square of the latents' area.
     uint64_t kept_bytes() const { return kept_bytes_; }
 
 private:

@@ -17,14 +17,15 @@ bool is_view(const Tensor& t) { return t.value().node && t.value().node->op->is_
 
 // The tensors of the forward pass at which the backward pass, coming from `gradients`, stops. Views
 // have no memory of their own: what they look at is kept.
-std::vector<Tensor> kept_tensors(const std::vector<Tensor>& gradients, const Ids& forward) {
+std::vector<Tensor> kept_tensors(const std::vector<Tensor>& gradients, const Ids& forward,
+                                 const std::function<bool(const Tensor&)>& again) {
     const std::vector<Tensor> order = topological_order(gradients);
     Ids read;
     std::vector<Tensor> kept;
     for (const Tensor& gradient : gradients) read.insert(gradient.id());
     for (auto t = order.rbegin(); t != order.rend(); ++t) {
         if (!read.count(t->id()) || t->kind() != Tensor::Kind::computed) continue;
-        if (forward.count(t->id()) && !is_view(*t)) {
+        if (forward.count(t->id()) && !is_view(*t) && !(again && again(*t))) {
             kept.push_back(*t);
             continue;
         }
@@ -59,7 +60,8 @@ std::vector<Tensor> rebuilt(const std::vector<Tensor>& tensors, Leaves known,
 
 }   // namespace
 
-Result<Pullback> pullback(Device& device, const Tensor& y, const std::vector<Tensor>& wrt) {
+Result<Pullback> pullback(Device& device, const Tensor& y, const std::vector<Tensor>& wrt,
+                          const std::function<bool(const Tensor&)>& again) {
     // Operators that stand for several ask for less of the forward pass than those do one by one.
     const std::vector<Tensor> fused = fuse({y});
     Pullback result;
@@ -71,7 +73,7 @@ Result<Pullback> pullback(Device& device, const Tensor& y, const std::vector<Ten
     std::vector<Tensor> outputs = fused;
     Memory memory;
     Leaves leaves;
-    for (const Tensor& t : kept_tensors(gradients, forward)) {
+    for (const Tensor& t : kept_tensors(gradients, forward, again)) {
         const uint64_t bytes = (t.bytes() + 15) / 16 * 16;
         auto buffer = device.allocate(bytes, Intent::device);
         if (!buffer) return buffer.error();

@@ -1,5 +1,6 @@
 // Differentiation in two graphs, for where the cotangent depends on the result.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "runtime/base/result.h"
@@ -19,8 +20,11 @@ struct Pullback {
     uint64_t kept_bytes = 0;
 };
 
-// Throws ModelError as gradient() does; out_of_memory: there is none to keep tensors in.
-// Griewank and Walther. Evaluating Derivatives. 2008, section 3.2.
-Result<Pullback> pullback(Device& device, const Tensor& y, const std::vector<Tensor>& wrt);
+// Tensors of which `again` is true are not kept: the second graph computes them from others that
+// are, shortly before it needs them. Throws ModelError as gradient() does; out_of_memory: there is
+// none to keep tensors in. Griewank and Walther. Evaluating Derivatives. 2008, section 3.2 and
+// chapter 12.
+Result<Pullback> pullback(Device& device, const Tensor& y, const std::vector<Tensor>& wrt,
+                          const std::function<bool(const Tensor&)>& again = {});
 
 }   // namespace kiln

@@ -83,28 +83,50 @@ std::vector<float> expected(const std::string& name) {
     return test::expected(goldens, name);
 }
 
-}   // namespace
-
-TEST_CASE("gradients by the picture agree with PyTorch's", "[gpu]") {
-    struct Case {
-        std::string name;
-        int images, height, width;
-        std::string profile;
-    };
-    const Case c =
-        GENERATE(Case{"sd1", 2, 16, 24, kProfiles[0]}, Case{"sd1", 2, 16, 24, kProfiles[1]},
-                 Case{"sd1", 2, 16, 24, kProfiles[2]}, Case{"sd1", 2, 16, 24, kProfiles[3]},
-                 Case{"sdxl", 1, 24, 40, ""}, Case{"trained", 1, 40, 48, ""});
-    CAPTURE(c.name, c.profile);
-    const auto device = test_device(c.profile);
-    const Files files(c.name);
+void check_golden(const std::string& name, int images, int height, int width,
+                  const std::string& profile) {
+    CAPTURE(name, profile);
+    const auto device = test_device(profile);
+    const Files files(name);
     EncoderGradient encoder(device, std::make_shared<Workspace>(device), files.encoder(device),
-                            files.config, c.images, c.height, c.width);
-    const double error = relative_l2(
-        gradient_of(encoder, files.config, c.images, c.height, c.width), expected(c.name));
+                            files.config, images, height, width);
+    const double error =
+        relative_l2(gradient_of(encoder, files.config, images, height, width), expected(name));
     CAPTURE(error);
     CHECK(error < kTolerance);
     check_silent(*device);
+}
+
+}   // namespace
+
+TEST_CASE("gradients by the picture agree with PyTorch's", "[gpu]") {
+    check_golden("sd1", 2, 16, 24, GENERATE("", "minimal"));
+}
+
+TEST_CASE("gradients of every kind of encoder agree with PyTorch's", "[gpu][.nightly]") {
+    check_golden("sd1", 2, 16, 24, GENERATE("desktop", "mobile"));
+    check_golden("sdxl", 1, 24, 40, "");
+    check_golden("trained", 1, 40, 48, "");
+}
+
+TEST_CASE("gradients do not depend on what is kept and what is computed again", "[gpu]") {
+    const auto device = test_device();
+    const Files files("sd1");
+    const auto workspace = std::make_shared<Workspace>(device);
+    const VaeEncoder network = files.encoder(device);
+    EncoderGradient all(device, workspace, network, files.config, 2, 16, 24),
+        some(device, workspace, network, files.config, 2, 16, 24, {.less_memory = true});
+    CHECK(relative_l2(gradient_of(some, files.config, 2, 16, 24),
+                      gradient_of(all, files.config, 2, 16, 24)) < 1e-5);
+    CHECK(double(some.kept_bytes()) < 0.7 * double(all.kept_bytes()));
+}
+
+TEST_CASE("gradients in half precision come near those in f32", "[gpu][.nightly]") {
+    const auto device = test_device();
+    const Files files("sd1");
+    EncoderGradient half(device, std::make_shared<Workspace>(device), files.encoder(device),
+                         files.config, 2, 16, 24, {.dtype = DType::f16});
+    CHECK(relative_l2(gradient_of(half, files.config, 2, 16, 24), expected("sd1")) < 1e-2);
 }
 
 TEST_CASE("gradients by the picture are those that differences show", "[gpu]") {
@@ -166,7 +188,7 @@ TEST_CASE("what cannot be differentiated is said", "[gpu]") {
     CHECK_THROWS_AS(encoder.encode(picture), ResultError);
 }
 
-TEST_CASE("the full-size encoder's gradient agrees with PyTorch's", "[gpu]") {
+TEST_CASE("the full-size encoder's gradient agrees with PyTorch's", "[gpu][.nightly]") {
     const FullSize full("image", "vae");
     const VaeConfig config = take(parse_vae_config(full.config()));
     Weights weights = full.weights();

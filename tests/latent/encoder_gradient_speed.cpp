@@ -44,24 +44,61 @@ void print_kernels(const Graph& graph) {
         if (took > 0.01 * all) std::printf("  %5.1f %% %s\n", 100 * took / all, name.c_str());
 }
 
-void measure(const std::string& name, const std::shared_ptr<Device>& device, Weights& weights,
-             const VaeConfig& config, int images, int side, int runs) {
-    const Tensor pictures = input("pictures", {images, side, side, 3});
-    const Tensor mean = slice(VaeEncoder(weights, config)(pictures), 3, 0, config.latent_channels);
-    const Pullback both = take(pullback(*device, mean, {pictures}));
-    const auto workspace = std::make_shared<Workspace>(device);
+struct Size {
+    int images, side;
+    bool less_memory = false;
+};
+
+struct Setup {
+    std::string name;
+    std::shared_ptr<Device> device;
+    Weights& weights;
+    const VaeConfig& config;
+
+    Pullback pullback_of(const Tensor& pictures, const Size& size) const {
+        const Tensor moments = VaeEncoder(weights, config)(pictures);
+        const auto inside_block = [](const Tensor& t) {
+            return t.path().find("norm1") != std::string::npos ||
+                   t.path().find("conv1") != std::string::npos;
+        };
+        const Tensor mean = slice(moments, 3, 0, config.latent_channels);
+        if (!size.less_memory) return take(pullback(*device, mean, {pictures}));
+        return take(pullback(*device, mean, {pictures}, inside_block));
+    }
+    void print(const Size& size) const {
+        std::printf("%s %dx%d, %d at a time%s: ", name.c_str(), size.side, size.side, size.images,
+                    size.less_memory ? ", less memory" : "");
+    }
+};
+
+double mebibytes(uint64_t bytes) { return double(bytes) / (1 << 20); }
+
+void measure_memory(const Setup& setup, const Size& size) {
+    const Tensor pictures = input("pictures", {size.images, size.side, size.side, 3});
+    const Pullback both = setup.pullback_of(pictures, size);
+    setup.print(size);
+    std::printf("kept %.1f MiB, the gradient's graph beside it %.1f MiB\n",
+                mebibytes(both.kept_bytes),
+                mebibytes(Graph::needs(*setup.device, both.backward).values));
+}
+
+void measure(const Setup& setup, const Size& size, int runs) {
+    const Tensor pictures = input("pictures", {size.images, size.side, size.side, 3});
+    const Pullback both = setup.pullback_of(pictures, size);
+    const auto workspace = std::make_shared<Workspace>(setup.device);
     const GraphOptions options{.timed = true, .workspace = workspace};
-    Graph forward = take(Graph::compile(device, both.forward, options)),
-          backward = take(Graph::compile(device, both.backward, options));
+    Graph forward = take(Graph::compile(setup.device, both.forward, options)),
+          backward = take(Graph::compile(setup.device, both.backward, options));
     take(forward.write(pictures, noise("picture", pictures.shape().count())));
     take(backward.write(both.d_y, noise("cotangent", both.d_y.shape().count())));
     const double there = timed(forward, runs), back = timed(backward, runs);
+    setup.print(size);
     std::printf(
-        "%s %dx%d, %d at a time: forward %.3f s, backward %.3f s of cores, %.2f times; "
-        "kept %.1f MiB, besides %.1f and %.1f MiB\n",
-        name.c_str(), side, side, images, there, back, back / there,
-        double(both.kept_bytes) / (1 << 20), double(forward.stats().intermediate_bytes) / (1 << 20),
-        double(backward.stats().intermediate_bytes) / (1 << 20));
+        "forward %.3f s, backward %.3f s of cores, %.2f times; kept %.1f MiB, beside that %.1f "
+        "and %.1f MiB\n",
+        there, back, back / there, mebibytes(both.kept_bytes),
+        mebibytes(forward.stats().intermediate_bytes),
+        mebibytes(backward.stats().intermediate_bytes));
     print_kernels(forward);
     std::printf("  backward:\n");
     print_kernels(backward);
@@ -82,13 +119,17 @@ TEST_CASE("the speed of the encoder that comes with Kiln and of its gradient", "
     const VaeConfig config = take(parse_vae_config({json, "config.json"}));
     const std::string file = (folder / "diffusion_pytorch_model.safetensors").string();
     Weights weights(device, std::make_shared<TensorFiles>(take(TensorFiles::open(file))));
-    measure("trained", device, weights, config, 1, 128, 3);
-    measure("trained", device, weights, config, 4, 128, 3);
+    const Setup setup{"trained", device, weights, config};
+    for (const int images : {1, 4}) measure(setup, {images, 128}, 3);
 }
 
 TEST_CASE("the speed of Stable Diffusion's encoder and of its gradient", "[.bench]") {
     const FullSize full("image", "vae", bare_device());
     const VaeConfig config = take(parse_vae_config(full.config()));
     Weights weights = full.weights({.storage = Storage::f32});
-    measure("full", full.device, weights, config, 1, 256, 1);
+    const Setup setup{"full", full.device, weights, config};
+    for (const bool less_memory : {false, true}) {
+        measure(setup, {1, 256, less_memory}, 1);
+        measure_memory(setup, {1, 512, less_memory});
+    }
 }
