@@ -21,7 +21,7 @@ inline constexpr const char* kDescription = R"json({
   "metavar": "DIR",
   "description": "A folder with COLMAP's sparse/0 and images, or with transforms.json"},
 "size": {"type": "integer", "title": "Size", "group": "From pictures", "default": 1024,
-  "minimum": 16, "maximum": 4096,
+  "minimum": 16, "maximum": 4080,
   "description": "Longest side to learn from in pixels; larger pictures are made smaller"},
 "hold_out": {"type": "integer", "title": "Hold out", "group": "From pictures", "default": 8,
   "minimum": 0, "maximum": 1000,

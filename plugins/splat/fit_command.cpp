@@ -29,10 +29,22 @@ private:
     double seconds_ = 0;
 };
 
-std::vector<std::byte> picture_of(Fit& fit, const Camera& camera, int width, int height,
+// What previews show: the first picture that is not learnt from.
+struct Place {
+    Camera camera;
+    int width, height;
+
+    explicit Place(const Pictures& p)
+        : camera(p.held.empty() ? p.views[0].camera : p.held[0].camera),
+          width((p.held.empty() ? p.views[0].image : p.held[0].image).width),
+          height((p.held.empty() ? p.views[0].image : p.held[0].image).height) {}
+};
+
+std::vector<std::byte> picture_of(Fit& fit, const Place& place,
                                   const std::array<float, 3>& background) {
-    const std::vector<float> pixels = take(fit.draw(camera, width, height, background));
-    Image image{width, height, 3, {}};
+    const std::vector<float> pixels =
+        take(fit.draw(place.camera, place.width, place.height, background));
+    Image image{place.width, place.height, 3, {}};
     for (const float v : pixels)
         image.pixels.push_back(uint8_t(std::clamp(v, 0.0f, 1.0f) * 255 + 0.5f));
     return encode_png(image);
@@ -40,7 +52,8 @@ std::vector<std::byte> picture_of(Fit& fit, const Camera& camera, int width, int
 
 struct Run {
     Fit& fit;
-    const Pictures& pictures;
+    const std::vector<PosedView>& held;
+    const Place& place;
     const FitOptions& options;
     Json& request;
     const sdk::Events& events;
@@ -68,22 +81,17 @@ bool Run::learn(const Checkpoint& checkpoint) {
     return true;
 }
 
-// Of the first picture that it did not learn from.
 void Run::preview() const {
-    const bool held = !pictures.held.empty();
-    const Camera& camera = held ? pictures.held[0].camera : pictures.views[0].camera;
-    const Image& like = held ? pictures.held[0].image : pictures.views[0].image;
-    events.preview({0, "image/png", name, "",
-                    picture_of(fit, camera, like.width, like.height, options.background)});
+    events.preview({0, "image/png", name, "", picture_of(fit, place, options.background)});
 }
 
 void Run::measure(const sdk::Options& told) {
-    if (pictures.held.empty()) return;
+    if (held.empty()) return;
     double psnr = 0, ssim = 0;
-    const uint32_t n = uint32_t(pictures.held.size());
+    const uint32_t n = uint32_t(held.size());
     for (uint32_t i = 0; i < n; i++) {
         events.progress(i, n, 1 - kMeasuring + kMeasuring * i / n, "measuring");
-        const PosedView& view = pictures.held[i];
+        const PosedView& view = held[i];
         const Fit::Quality quality = take(fit.compare({view.camera, view.image}));
         psnr += quality.psnr / n, ssim += quality.ssim / n;
     }
@@ -99,7 +107,7 @@ void Run::measure(const sdk::Options& told) {
 void fit_pictures(Json request, const std::string& media, builtin::Session& session,
                   const sdk::Events& events) {
     const sdk::Options& told = session.options();
-    const Pictures pictures = read_pictures(
+    Pictures pictures = read_pictures(
         request,
         [&](int done, int total) {
             events.progress(uint32_t(done), uint32_t(total), kReading * done / total, "reading");
@@ -109,7 +117,9 @@ void fit_pictures(Json request, const std::string& media, builtin::Session& sess
     told.log(KILN_LOG_INFO, std::to_string(pictures.views.size()) + " pictures to learn from, " +
                                 std::to_string(pictures.held.size()) + " held out, cameras of " +
                                 pictures.source);
-    Fit fit = take(Fit::create(session.device(events), pictures.views, pictures.initial, options));
+    const Place place(pictures);
+    Fit fit = take(
+        Fit::create(session.device(events), std::move(pictures.views), pictures.initial, options));
     if (request.contains("resume")) take(fit.resume(request["resume"]));
 
     std::filesystem::path folder(request["images"].get<std::string>());
@@ -120,7 +130,7 @@ void fit_pictures(Json request, const std::string& media, builtin::Session& sess
     request["images"] = name, request["version"] = builtin::version();
     for (const char* key : {"checkpoint", "checkpoint_every", "resume"}) request.erase(key);
 
-    Run run{fit, pictures, options, request, events, name};
+    Run run{fit, pictures.held, place, options, request, events, name};
     const bool whole = run.learn(checkpoint);
     if (whole) {
         checkpoint.finish();

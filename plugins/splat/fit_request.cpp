@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint32_t kSteps = 7000, kSplats = 200000;
 constexpr size_t kFewest = 100;     // points that say something of where surfaces are
+constexpr int kSmallest = 64;       // pixels of the side of a picture that shows what is large
 constexpr size_t kRandom = 10000;   // splats to begin with where there are no points
 
 // Every so many-th of the points if there are too many.
@@ -70,6 +71,11 @@ FitOptions fit_options(Json& r, const Pictures& pictures) {
     o.seed = r.value("seed", o.seed), o.antialiased = r.value("antialiased", o.antialiased);
     o.sh_every = std::clamp(o.steps / 7, 1u, o.sh_every);
     o.grow_from = std::min(o.grow_from, o.steps / 14);
+    // Early steps, which place what is large, see all they need in small pictures.
+    const Image& first = pictures.views[0].image;
+    while (o.coarse < 4 && std::min(first.width, first.height) / (2 * o.coarse) >= kSmallest)
+        o.coarse *= 2;
+    o.coarse_steps = std::max(1u, o.steps / 6);
     // What a reset takes away needs time to come back.
     if (o.steps < 4 * o.reset_every) o.reset_every = 0;
     if (pictures.transparent) o.background = {1, 1, 1}, o.random_background = true;
