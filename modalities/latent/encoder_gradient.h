@@ -42,8 +42,7 @@ public:
                                 const std::function<bool()>& cancelled = {});
 
     // Device memory that keeps what gradient() needs of encode(). Other values lie in the
-    // workspace, which others may use between the two; among them an attention's few matrices, of
-    // the square of the latents' area.
+    // workspace, which others may use between the two.
     uint64_t kept_bytes() const { return kept_bytes_; }
 
 private:

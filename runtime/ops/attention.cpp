@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "runtime/ops/attention_columns.h"
+#include "runtime/ops/attention_gradient.h"
 #include "runtime/ops/attention_variants.h"
 #include "runtime/ops/checks.h"
 
@@ -57,28 +58,48 @@ public:
     }
 
     Tensor composition(const Node& node) const override {
-        auto columns = [&](size_t i) {
-            int64_t count = options_.heads * width_;
-            return slice(node.inputs[i], 2, begins_[i], begins_[i] + count);
-        };
-        Tensor q = columns(0), k = columns(1), v = columns(2);
+        Tensor q = operand(node, 0), k = operand(node, 1), v = operand(node, 2);
         const Tensor& bias = node.inputs[3];
-        int64_t s = q[1], t = k[1];
-        auto by_heads = [&](const Tensor& x) {   // [n, heads, rows, width]
-            return permute(reshape(x, {x[0], x[1], options_.heads, width_}), {0, 2, 1, 3});
-        };
-        Tensor scores = matmul(by_heads(q), by_heads(k), {.transpose_b = true}) * options_.scale;
+        int64_t s = q[2], t = k[2];
+        Tensor scores = matmul(q, k, {.transpose_b = true}) * options_.scale;
         if (bias) scores = scores + cast(bias, scores.dtype());
         if (options_.causal) {
             std::vector<float> hidden(size_t(s * t));
             for (int64_t i = 0; i < s * t; i++) hidden[size_t(i)] = i % t > i / t ? -1e4f : 0;
             scores = scores + cast(constant({s, t}, hidden), scores.dtype());
         }
-        Tensor y = matmul(softmax(scores), by_heads(v));
-        return reshape(permute(y, {0, 2, 1, 3}), q.shape());
+        return joined(matmul(softmax(scores), v));
+    }
+
+    std::vector<Tensor> vjp(const Node& node, const Tensor& y, const Tensor& d) const override {
+        if (node.inputs[3] || options_.causal) return {};
+        const auto [q, k, v] =
+            attention_gradient({operand(node, 0), operand(node, 1), operand(node, 2)}, by_heads(y),
+                               by_heads(d), options_.scale);
+        std::vector<Tensor> grads;
+        for (const Tensor& grad : {q, k, v}) {
+            const Tensor& whole = node.inputs[grads.size()];
+            const Tensor columns = joined(grad);
+            const int64_t begin = begins_[grads.size()];
+            grads.push_back(
+                pad(columns, {{0, 0}, {0, 0}, {int(begin), int(whole[2] - begin - columns[2])}}));
+        }
+        grads.push_back({});
+        return grads;
     }
 
 private:
+    Tensor by_heads(const Tensor& x) const {   // -> [n, heads, rows, width]
+        return permute(reshape(x, {x[0], x[1], options_.heads, width_}), {0, 2, 1, 3});
+    }
+    static Tensor joined(const Tensor& x) {   // -> [n, rows, heads * width]
+        return reshape(permute(x, {0, 2, 1, 3}), {x[0], x[2], x[1] * x[3]});
+    }
+    Tensor operand(const Node& node, size_t i) const {
+        const int64_t count = options_.heads * width_;
+        return by_heads(slice(node.inputs[i], 2, begins_[i], begins_[i] + count));
+    }
+
     // Heads of an odd width: the same with every head widened by zeros.
     static void launch_widened(Lowering& lowering, const AttentionWork& work) {
         int64_t width = work.width, wide = fours(width);
