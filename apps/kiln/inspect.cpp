@@ -128,12 +128,33 @@ static void print(const Global& global, const std::string& path, const Texts& te
     }
 }
 
+// A file that is no checkpoint, as the plugin that reads it describes it; false if none does.
+static bool described(const Global& global, const sdk::Registry& registry,
+                      const std::string& path) {
+    std::error_code ignored;
+    const fs::path type = fs::path(path).extension();
+    if (!fs::is_regular_file(path, ignored) || type == ".safetensors" || type == ".gguf")
+        return false;
+    const Json found = families(global, registry, path);
+    for (const Json& file : found) {
+        if (global.json)
+            std::printf("%s\n", file.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+        else
+            std::printf(
+                "%s\n  %s, %s bytes\n", path.c_str(),
+                file.value("summary", "for kiln " + file["plugin"].get<std::string>()).c_str(),
+                count_text(file.value("bytes", 0.0)).c_str());
+    }
+    return !found.empty();
+}
+
 int inspect(const Global& global, const sdk::Registry& registry, const std::string& path,
             bool all) {
     if (const auto texts = texts_of(path)) {
         print(global, path, *texts);
         return KILN_DONE;
     }
+    if (described(global, registry, path)) return KILN_DONE;
     std::error_code ignored;
     std::vector<std::string> files = {path};
     if (fs::is_directory(path, ignored)) {

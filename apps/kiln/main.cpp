@@ -129,8 +129,9 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
         app.add_subcommand("inspect", "What a checkpoint is, or what a file was made with")
             ->group("Look");
     line.inspect
-        ->add_option("file", line.file,
-                     "A .safetensors or .gguf file, a folder with some, a PNG picture or a sound")
+        ->add_option(
+            "file", line.file,
+            "A .safetensors or .gguf file, a folder with some, a PNG picture, a sound or splats")
         ->required()
         ->option_text(" ");
     line.inspect->add_flag("--all", line.all, "Every tensor, not only a summary");

@@ -9,6 +9,7 @@
 #include "plugins/builtin/request.h"
 #include "plugins/builtin/session.h"
 #include "plugins/convert/description.h"
+#include "plugins/convert/inspect.h"
 #include "plugins/convert/mesh.h"
 #include "plugins/convert/sheet.h"
 #include "runtime/io/file.h"
@@ -25,7 +26,7 @@ public:
         static const std::string text = builtin::described(kDescription);
         return text.c_str();
     }
-    static std::string models(const sdk::Options&) { return "[]"; }
+    static std::string models(const sdk::Options& options) { return inspected(options); }
 
     void run(const sdk::Request& request, const sdk::Events& events) {
         builtin::as_failures([&] { convert(request, events); });

@@ -172,7 +172,8 @@ typedef struct kiln_plugin {
 
     /* What can be run: *json becomes an array of {"name", "summary", "path", "family", "bytes",
      * "default"}; it stays valid until the calling thread's next call of models(). No device is
-     * needed or opened. */
+     * needed or opened. Where options->models names a single file that is no model but that the
+     * plugin reads, it may describe that: kiln inspect shows the summary. */
     kiln_status (*models)(const kiln_options* options, const char** json);
 
     /* Cheap: devices and models may be opened at the first run(), or here. Copy what you keep. */

@@ -111,6 +111,25 @@ TEST_CASE("a mesh comes as one .glb, or as an .obj whose parts name each other")
     CHECK(w.files().size() == 6);
 }
 
+TEST_CASE("kiln inspect says what a file of splats holds") {
+    Place w;
+    const Finished f = w.run({"inspect", "in.ply"});
+    INFO(f.err);
+    CHECK(f.status == 0);
+    CHECK_THAT(f.out, ContainsSubstring("in.ply\n  2 splats of degree 1, 2 x 0 x 0 m, scales from "
+                                        "0.0498 over 0.0498 to 0.0498 m, opacities from 0.5"));
+    w.convert({"in.ply", "-o", "a.glb"});
+    const Finished json = w.run({"inspect", "a.glb", "--json"});
+    CHECK_THAT(json.out, ContainsSubstring("\"splats\":2"));
+    CHECK_THAT(json.out, ContainsSubstring("\"low\":[-1.0,-2.0,-3.0]"));
+    w.write("cut.ply", contents(w.path("in.ply")).substr(0, 600));
+    const Finished cut = w.run({"inspect", "cut.ply"});
+    CHECK(cut.status == 3);
+    CHECK_THAT(cut.err, ContainsSubstring("claims 2 splats"));
+    w.write("text.txt", "nothing at all");
+    CHECK(w.run({"inspect", "text.txt"}).status == 3);
+}
+
 TEST_CASE("a .png is a contact sheet that says what it was made of") {
     Place w;
     const Finished f = w.convert(
