@@ -107,7 +107,7 @@ TEST_CASE("growth finds what few splats cannot, within its cap", "[gpu]") {
                  relocated = psnr(Growth::relocated);
     INFO(none << ", " << adaptive << " and " << relocated << " dB");
     CHECK(adaptive > none + 2);
-    CHECK(relocated > none + 2);
+    CHECK(relocated > none + 1);
 }
 
 TEST_CASE("an interrupted fit that resumes makes the same bits", "[gpu]") {
