@@ -7,6 +7,7 @@
 #include <optional>
 #include <random>
 
+#include "modalities/splat/exposures.h"
 #include "modalities/splat/fit_file.h"
 #include "modalities/splat/fit_views.h"
 #include "runtime/base/check.h"
@@ -30,6 +31,8 @@ std::string flaw_of(const FitOptions& o, const Splats& initial) {
         return "at least one step and harmonics of degree 0 to 3 are needed";
     if (o.coarse < 1 || o.coarse > 8 || (o.coarse & (o.coarse - 1)) || o.coarse_steps < 1)
         return "pictures begin smaller by 1, 2, 4 or 8, for some steps";
+    if (!(o.exposure_rate >= 0) || !std::isfinite(o.exposure_rate))
+        return "a rate of exposures is finite";
     if (!(o.extent >= 0) || !std::isfinite(o.extent)) return "an extent is finite";
     for (const float v : o.background)
         if (!std::isfinite(v)) return "a background is finite";
@@ -75,6 +78,7 @@ struct Fit::State {
     std::optional<Optimiser> optimiser;
     std::vector<uint32_t> order;   // of the views in round `round`
     uint64_t round = UINT64_MAX;
+    Exposures exposures{0};
     int factor = 0;               // of the last step
     PictureLoss::Values loss{};   // of that, too
 
@@ -86,7 +90,7 @@ struct Fit::State {
     int factor_at(uint32_t step) const;
     int degree_at(uint32_t step) const;
     std::array<float, 3> background_at(uint32_t step, const FitView& view) const;
-    Result<void> learn(const FitView& view, int smaller);
+    Result<void> learn(size_t which, int smaller);
     Result<void> grow();
 };
 
@@ -188,7 +192,8 @@ std::array<float, 3> Fit::State::background_at(uint32_t step, const FitView& vie
     return colour;
 }
 
-Result<void> Fit::State::learn(const FitView& view, int smaller) {
+Result<void> Fit::State::learn(size_t which, int smaller) {
+    const FitView& view = views[which];
     const uint32_t at = optimiser->steps();
     smaller = std::min(smaller, most_factor(view));
     const auto found = stage(view.image.width / smaller, view.image.height / smaller);
@@ -198,10 +203,13 @@ Result<void> Fit::State::learn(const FitView& view, int smaller) {
     const View seen{scaled(view.camera, smaller), background, degree_at(at)};
     if (auto done = s.rasteriser.draw(seen); !done) return done;
     if (auto done = s.loss.set_target(target_of(view, smaller)); !done) return done;
-    if (auto done = s.loss.run(s.rasteriser, background); !done) return done;
+    const bool exposed = options.exposure && view.image.channels == 3;
+    const Exposure exposure = exposed ? exposures.at(which) : Exposure{};
+    if (auto done = s.loss.run(s.rasteriser, background, exposure); !done) return done;
     const auto values = s.loss.values();
     if (!values) return values.error();
     loss = *values;
+    if (exposed) exposures.step(which, loss.by_gain, loss.by_offset, double(options.exposure_rate));
     if (auto done = s.rasteriser.differentiate(); !done) return done;
     if (auto done = optimiser->add(s.rasteriser); !done) return done;
     return optimiser->step(s.rasteriser);
@@ -241,6 +249,8 @@ Result<Fit> Fit::create(std::shared_ptr<Device> device, std::vector<FitView> vie
     state->options = options;
     state->extent = options.extent > 0 ? double(options.extent) : extent_of(views, initial);
     state->fingerprint = fingerprint_of(views);
+    if (options.exposure) state->exposures = Exposures(views.size());
+    state->options.loss.exposed = options.exposure;
     state->views = std::move(views);
     if (auto loss = PictureLoss::create(state->device, 1, 1, options.loss); !loss)
         return loss.error();
@@ -267,7 +277,7 @@ Result<void> Fit::step() {
     const int smaller = s.factor_at(at);
     if (smaller != s.factor) s.stages.clear();
     s.factor = smaller;
-    if (auto done = s.learn(s.views[s.view_at(at)], smaller); !done) return done;
+    if (auto done = s.learn(s.view_at(at), smaller); !done) return done;
     return s.grow();
 }
 
@@ -275,6 +285,9 @@ bool Fit::done() const { return steps() >= state_->options.steps; }
 uint32_t Fit::steps() const { return state_->optimiser->steps(); }
 uint32_t Fit::count() const { return state_->count; }
 PictureLoss::Values Fit::loss() const { return state_->loss; }
+Exposure Fit::exposure(size_t view) const {
+    return state_->options.exposure ? state_->exposures.at(view) : Exposure{};
+}
 int Fit::factor() const { return state_->factor_at(steps()); }
 
 Result<Splats> Fit::splats() const {
@@ -286,15 +299,18 @@ Result<Splats> Fit::splats() const {
 Result<void> Fit::save(const std::string& path) const {
     auto cloud = state_->read();
     if (!cloud) return cloud.error();
-    return write_fit(path, {state_->fingerprint, std::move(*cloud)});
+    return write_fit(path, {state_->fingerprint, std::move(*cloud), state_->exposures.values()});
 }
 
 Result<void> Fit::resume(const std::string& path) {
     State& s = *state_;
-    auto file = read_fit(path, s.options.sh_degree, s.options.most_splats);
+    auto file =
+        read_fit(path, s.options.sh_degree, s.options.most_splats, s.exposures.values().size());
     if (!file) return file.error();
     if (file->views != s.fingerprint)
         return Error{Status::bad_file, path + ": it was saved by a fit of other pictures"};
+    if (!s.exposures.restore(file->exposures))
+        return Error{Status::bad_file, path + ": exposures that cannot be"};
     return s.write(file->cloud);
 }
 

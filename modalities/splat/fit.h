@@ -55,6 +55,10 @@ struct FitOptions {
     RelocationOptions relocation;   // and Optimiser::noise and weights, which are 0 by themselves
 
     LossOptions loss;
+    // Each picture has a gain and an offset for each channel, which are learnt too, for pictures
+    // that a camera exposed by itself. Not for pictures with alpha, which are on any background.
+    bool exposure = false;
+    float exposure_rate = 5e-3f;
     OptimiserOptions optimiser;   // but its extent and means_steps, which are these:
     float extent = 0;             // 0: how far the cameras are from their middle
     uint32_t means_steps = 0;     // 0: steps
@@ -80,8 +84,9 @@ public:
     Result<void> step();
     bool done() const;   // as many steps as the options say
     uint32_t steps() const;
-    uint32_t count() const;             // splats
-    int factor() const;                 // by which pictures are smaller in the next step
+    uint32_t count() const;   // splats
+    int factor() const;       // by which pictures are smaller in the next step
+    Exposure exposure(size_t view) const;
     PictureLoss::Values loss() const;   // of the last step
 
     Result<Splats> splats() const;
@@ -99,7 +104,8 @@ public:
     struct Quality {
         double psnr, ssim;   // decibels, of colours clipped to 0..1; over pixels and channels
     };
-    Result<Quality> compare(const FitView& view);   // on the background of the options
+    // On the background of the options, as if it were not exposed otherwise than the scene.
+    Result<Quality> compare(const FitView& view);
 
 private:
     struct State;

@@ -79,13 +79,15 @@ Result<void> write_fit(const std::string& path, const FitFile& file) {
     for (const Part& part : parts_of(cloud, n, cloud.splats.sh_degree))
         tensors.push_back(
             {part.name, DType::f32, part.shape, std::as_bytes(std::span(*part.values))});
+    if (const int64_t m = int64_t(file.exposures.size()); m > 0)
+        tensors.push_back({"exposures", DType::f32, {m}, std::as_bytes(std::span(file.exposures))});
     return write_safetensors(path, std::move(tensors),
                              {{"kiln.fit", std::string(kVersion)},
                               {"kiln.fit.steps", std::to_string(cloud.memory.steps)},
                               {"kiln.fit.views", std::to_string(file.views)}});
 }
 
-Result<FitFile> read_fit(const std::string& path, int sh_degree, size_t most) {
+Result<FitFile> read_fit(const std::string& path, int sh_degree, size_t most, size_t exposures) {
     const auto opened = Safetensors::open(path);
     if (!opened) return opened.error();
     const auto& metadata = opened->metadata();
@@ -99,7 +101,9 @@ Result<FitFile> read_fit(const std::string& path, int sh_degree, size_t most) {
     const int64_t n = logits && logits->shape.rank() == 1 ? logits->shape[0] : 0;
     if (n < 1 || uint64_t(n) > most)
         return bad(path, "splats.logits are not of 1 to " + std::to_string(most) + " splats");
-    for (const Part& part : parts_of(file.cloud, n, sh_degree)) {
+    std::vector<Part> parts = parts_of(file.cloud, n, sh_degree);
+    if (exposures > 0) parts.push_back({"exposures", {int64_t(exposures)}, &file.exposures});
+    for (const Part& part : parts) {
         const TensorInfo* info = opened->find(part.name);
         if (!info || info->dtype != DType::f32 || !(info->shape == part.shape))
             return bad(path, part.name + " is missing or not f32 " + to_string(part.shape));

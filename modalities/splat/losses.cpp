@@ -1,5 +1,6 @@
 #include "modalities/splat/losses.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -18,7 +19,7 @@ constexpr uint32_t kLocal = 128, kRun = 4;   // pixels an invocation, along its 
 
 // As in shaders/lib/splat_loss.glsl.
 struct LossBlock {
-    float background[4], weights[4];
+    float background[4], weights[4], gain[4], offset[4];
 };
 
 }   // namespace
@@ -41,7 +42,7 @@ Result<void> PictureLoss::State::allocate() {
                                  {&means, uint64_t(pixels) * 20},
                                  {&slopes, uint64_t(pixels) * 12},
                                  {&sums, uint64_t(pixels) * 12},
-                                 {&losses, groups * 3}}) {
+                                 {&losses, groups * (options.exposed ? 9 : 3)}}) {
         if (words * 4 > device->caps().binding_range)
             return Error{Status::out_of_memory,
                          "splats: a loss over " + std::to_string(pixels) +
@@ -85,7 +86,7 @@ Result<void> PictureLoss::State::record(const Buffer& image, const Buffer& to) {
                                          .slopes = l.operand(to),
                                          .losses = l.operand(losses)},
                                         {.width = width, .pixels = pixels, .invocations = columns},
-                                        by_columns));
+                                        {.exposed = options.exposed}, by_columns));
     return l.record();
 }
 
@@ -119,7 +120,8 @@ Result<void> PictureLoss::set_target(std::span<const float> rgba) {
     return state_->device->write(state_->target, rgba.data(), rgba.size() * 4);
 }
 
-Result<void> PictureLoss::run(Rasteriser& rasteriser, const std::array<float, 3>& background) {
+Result<void> PictureLoss::run(Rasteriser& rasteriser, const std::array<float, 3>& background,
+                              const Exposure& exposure) {
     State& s = *state_;
     const auto to = rasteriser.slopes();
     if (!to) return to.error();
@@ -128,9 +130,11 @@ Result<void> PictureLoss::run(Rasteriser& rasteriser, const std::array<float, 3>
     if (!s.list || !(s.drawn == image) || !(s.sloped == *to))
         if (auto done = s.record(image, *to); !done) return done;
     const float share = s.options.ssim, by_value = 1 / (3.0f * float(s.pixels));
-    const LossBlock block{.background = {background[0], background[1], background[2], 0},
-                          .weights = {(1 - share) * by_value, share * by_value,
-                                      s.options.alpha / float(s.pixels), 0}};
+    const LossBlock block{
+        .background = {background[0], background[1], background[2], 0},
+        .weights = {(1 - share) * by_value, share * by_value, s.options.alpha / float(s.pixels), 0},
+        .gain = {exposure.gain[0], exposure.gain[1], exposure.gain[2], 0},
+        .offset = {exposure.offset[0], exposure.offset[1], exposure.offset[2], 0}};
     if (auto done = s.device->write(s.block, &block, sizeof block); !done) return done;
     return s.list->run();
 }
@@ -140,10 +144,13 @@ Result<PictureLoss::Values> PictureLoss::values() const {
     std::vector<float> parts(s.losses.size() / 4);
     if (auto done = s.device->read(s.losses, parts.data(), s.losses.size()); !done)
         return done.error();
-    double sums[3] = {};
-    for (size_t i = 0; i < parts.size(); i++) sums[i % 3] += double(parts[i]);
+    double sums[9] = {};
+    const size_t count = s.options.exposed ? 9 : 3;
+    for (size_t i = 0; i < parts.size(); i++) sums[i % count] += double(parts[i]);
     const double n = s.pixels, share = s.options.ssim;
-    Values v{sums[0] / (3 * n), sums[1] / (3 * n), sums[2] / n, 0};
+    Values v{sums[0] / (3 * n), sums[1] / (3 * n), sums[2] / n, 0, {}, {}};
+    std::copy_n(sums + 3, 3, v.by_gain.begin());
+    std::copy_n(sums + 6, 3, v.by_offset.begin());
     v.total = (1 - share) * v.colour + share * v.dissimilarity + double(s.options.alpha) * v.alpha;
     return v;
 }

@@ -4,8 +4,9 @@
 // standard deviation 1.5, 0 beyond the border).
 //
 // The loss is (1 - s) mean |x - y| + s mean (1 - SSIM) over pixels and channels, x the picture and
-// y the target over a background, plus a weight times mean |alpha - target alpha|. Two runs give
-// the same bits.
+// y the target over a background, plus a weight times mean |alpha - target alpha|. Where pictures
+// were not all exposed alike, x is the drawn picture after a gain and an offset of each channel.
+// Two runs give the same bits.
 #pragma once
 #include <array>
 #include <memory>
@@ -16,8 +17,13 @@
 namespace kiln {
 
 struct LossOptions {
-    float ssim = 0.2f;   // s: 0 to 1
-    float alpha = 0;     // weight of alpha
+    float ssim = 0.2f;      // s: 0 to 1
+    float alpha = 0;        // weight of alpha
+    bool exposed = false;   // Values says the slopes by exposure
+};
+
+struct Exposure {
+    std::array<float, 3> gain{1, 1, 1}, offset{};
 };
 
 class PictureLoss {
@@ -34,11 +40,13 @@ public:
     Result<void> set_target(std::span<const float> rgba);
     // Compares what the rasteriser, of this size, drew last on `background` and leaves the slopes
     // in its slopes(). The target lies on the same background.
-    Result<void> run(Rasteriser& rasteriser, const std::array<float, 3>& background);
+    Result<void> run(Rasteriser& rasteriser, const std::array<float, 3>& background,
+                     const Exposure& exposure = {});
 
     struct Values {
-        double colour, dissimilarity, alpha;   // means of |x - y|, of 1 - SSIM and by alpha
-        double total;                          // weighted
+        double colour, dissimilarity, alpha;        // means of |x - y|, of 1 - SSIM and by alpha
+        double total;                               // weighted
+        std::array<double, 3> by_gain, by_offset;   // slopes of the total, if exposed
     };
     Result<Values> values() const;   // of the last run()
 

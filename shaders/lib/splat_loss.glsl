@@ -7,6 +7,7 @@
 struct LossBlock {
     vec4 background;   // r, g, b behind the target
     vec4 weights;      // of absolute differences, of 1 - SSIM and of alpha, by value of a picture
+    vec4 gain, offset; // of the drawn picture's channels
 };
 
 // Each invocation has four pixels along the line that it sums over: what is read of a pixel serves
@@ -41,6 +42,11 @@ uint pixel_at(Line line, int along) {
     return uint(line.begin + line.stride * clamp(along, 0, line.size - 1));
 }
 float within(Line line, int along) { return along >= 0 && along < line.size ? 1.0 : 0.0; }
+
+vec3 exposed(LossBlock block, vec3 drawn) { return block.gain.rgb * drawn + block.offset.rgb; }
+vec3 over(LossBlock block, vec4 wanted) {
+    return wanted.rgb + (1.0 - wanted.a) * block.background.rgb;
+}
 
 float window_at(int offset) { return kWindow[abs(offset)]; }
 

@@ -14,8 +14,6 @@ layout(set = 0, binding = 2) readonly buffer Target { vec4 target[]; };   // tim
 layout(set = 0, binding = 3) writeonly buffer Means { vec4 means[]; };
 layout(push_constant) uniform Args { uint width; uint invocations; } args;
 
-vec3 over(vec4 wanted) { return wanted.rgb + (1.0 - wanted.a) * block.background.rgb; }
-
 struct Sums { vec3 x, y, xx, yy, xy; };
 
 void add(inout Sums s, vec3 x, vec3 y, float w) {
@@ -48,7 +46,8 @@ void main() {
         int along = line.first + t;
         uint i = pixel_at(line, along);
         float inside = within(line, along);
-        vec3 x = inside * image[2u * i].rgb, y = inside * over(target[i]);
+        vec3 x = inside * exposed(block, image[2u * i].rgb);
+        vec3 y = inside * over(block, target[i]);
 #define ADD(k) add(sums[k], x, y, window_at(t - k));
         EACH_PIXEL(ADD)
     }

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "modalities/splat/exposures.h"
 #include "modalities/splat/fit_file.h"
 #include "modalities/splat/fit_views.h"
 #include "runtime/io/file.h"
@@ -267,6 +268,73 @@ TEST_CASE("pictures of any sizes and kinds are learnt from together", "[gpu]") {
     const double before = mean_psnr(fit, views);
     run(fit, 120);
     CHECK(mean_psnr(fit, views) > before + 8);
+}
+
+TEST_CASE("pictures that were exposed differently are reconciled on request", "[gpu]") {
+    auto device = test_device();
+    const Splats object = known_object(100);
+    std::vector<FitView> views = pictures_of(device, object, 32, 12),
+                         others = pictures_of(device, object, 32, 4, 0.37);
+    const auto expose = [](FitView& view, float gain) {
+        std::vector<uint8_t> rgb;
+        for (size_t i = 0; i < view.image.pixels.size(); i++) {
+            const float value = gain * float(view.image.pixels[i]);
+            if (i % 4 < 3) rgb.push_back(uint8_t(std::min(std::lround(value), 255l)));
+        }
+        view.image.pixels = rgb;
+        view.image.channels = 3;
+    };
+    for (size_t i = 0; i < views.size(); i++) expose(views[i], i % 2 ? 0.7f : 1);
+    for (FitView& view : others) expose(view, 0.85f);
+    const Folder folder;
+    const auto psnr = [&](bool exposure) {
+        FitOptions options = quick_options(200);
+        options.exposure = exposure;
+        options.exposure_rate = 2e-2f;
+        Fit fit = take(Fit::create(device, views, noise(120), options));
+        run(fit, 100);
+        take(fit.save(folder.file("fit")));
+        Fit again = take(Fit::create(device, views, noise(120), options));
+        take(again.resume(folder.file("fit")));
+        run(fit, 200), run(again, 200);
+        CHECK(same(take(fit.splats()), take(again.splats())));
+        CHECK(again.exposure(1).gain == fit.exposure(1).gain);
+        const float ratio = fit.exposure(1).gain[1] / fit.exposure(0).gain[1];
+        CHECK((exposure ? std::abs(ratio - 0.7f) < 0.07f : ratio == 1));
+        return mean_psnr(fit, others);
+    };
+    const double without = psnr(false), with = psnr(true);
+    INFO(without << " and " << with << " dB");
+    CHECK(with > without);
+}
+
+TEST_CASE("exposures follow finite slopes within limits, and restore only what they saved") {
+    Exposures exposures(2);
+    for (int i = 0; i < 500; i++) exposures.step(1, {1, -2, 0}, {-1e-3, 5, 0}, 0.05);
+    const Exposure far = exposures.at(1);
+    CHECK(far.gain == std::array<float, 3>{0.125f, 8, 1});
+    CHECK(far.offset == std::array<float, 3>{1, -1, 0});
+    CHECK(exposures.at(0).gain == std::array<float, 3>{1, 1, 1});
+    const std::vector<float> before = exposures.values();
+    exposures.step(1, {NAN, 0, 0}, {}, 0.05);
+    exposures.step(1, {}, {0, INFINITY, 0}, 0.05);
+    CHECK(exposures.values() == before);
+    for (const auto& [at, value] : {std::pair<size_t, float>{0, NAN},
+                                    {0, 9},
+                                    {1, 0},
+                                    {4, -2},
+                                    {14, -1},
+                                    {18, -1},
+                                    {30, INFINITY}}) {
+        std::vector<float> strange = before;
+        strange[at] = value;
+        CHECK_FALSE(exposures.restore(strange));
+    }
+    CHECK_FALSE(exposures.restore(std::vector<float>(before.begin(), before.end() - 19)));
+    CHECK(exposures.values() == before);
+    Exposures other(2);
+    CHECK(other.restore(before));
+    CHECK(other.at(1).gain == far.gain);
 }
 
 TEST_CASE("fits that cannot be are errors that say what is wrong", "[gpu]") {

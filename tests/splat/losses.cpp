@@ -1,5 +1,6 @@
 // The loss of a picture and its slopes against a reference in double and its central differences.
 #include <catch2/generators/catch_generators_all.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include "modalities/splat/losses.h"
 #include "tests/splat/twin.h"
@@ -7,6 +8,7 @@
 
 using namespace kiln;
 using namespace kiln::test;
+using Catch::Matchers::WithinAbs;
 
 namespace {
 
@@ -15,7 +17,13 @@ struct Compared {
     std::vector<double> x;       // [h, w, 8]
     std::vector<float> target;   // [h, w, 4]
     std::array<float, 3> background;
+    Exposure exposure;
 };
+
+double exposed(const Compared& c, size_t at, size_t channel) {
+    return double(c.exposure.gain[channel]) * c.x[at * kChannels + channel] +
+           double(c.exposure.offset[channel]);
+}
 
 // Windows of 11 x 11 as they stand in the paper: not separated, each sum anew.
 double dissimilarity_at(const Compared& c, const std::vector<double>& y, int px, int py,
@@ -28,7 +36,7 @@ double dissimilarity_at(const Compared& c, const std::vector<double>& y, int px,
             if (qx < 0 || qy < 0 || qx >= c.width || qy >= c.height) continue;
             const double w = std::exp(-(dx * dx + dy * dy) / 4.5) / (norm * norm);
             const size_t at = size_t(qy * c.width + qx);
-            const double a = c.x[at * kChannels + channel], b = y[at * 3 + channel];
+            const double a = exposed(c, at, channel), b = y[at * 3 + channel];
             const double values[5] = {a, b, a * a, b * b, a * b};
             for (size_t k = 0; k < 5; k++) sums[k] += w * values[k];
         }
@@ -52,10 +60,9 @@ double loss_of(const Compared& c, const LossOptions& o, int x = 0, int y = 0, in
             if (reach >= 0 && (std::abs(px - x) > reach || std::abs(py - y) > reach)) continue;
             const size_t at = size_t(py * c.width + px);
             for (size_t k = 0; k < 3; k++)
-                total +=
-                    ((1 - double(o.ssim)) * std::abs(c.x[at * kChannels + k] - wanted[at * 3 + k]) +
-                     double(o.ssim) * dissimilarity_at(c, wanted, px, py, k)) /
-                    double(3 * pixels);
+                total += ((1 - double(o.ssim)) * std::abs(exposed(c, at, k) - wanted[at * 3 + k]) +
+                          double(o.ssim) * dissimilarity_at(c, wanted, px, py, k)) /
+                         double(3 * pixels);
             total += double(o.alpha) *
                      std::abs(c.x[at * kChannels + 3] - double(c.target[at * 4 + 3])) /
                      double(pixels);
@@ -66,7 +73,7 @@ double loss_of(const Compared& c, const LossOptions& o, int x = 0, int y = 0, in
 // What a scene looks like, and another picture beside it.
 Compared compared(const Scene& scene, const std::vector<float>& image, uint32_t seed) {
     std::mt19937 random(seed);
-    Compared c{scene.options.width, scene.options.height, {image.begin(), image.end()}, {}, {}};
+    Compared c{scene.options.width, scene.options.height, {image.begin(), image.end()}, {}, {}, {}};
     c.target.resize(image.size() / kChannels * 4);
     for (size_t i = 0; i < c.target.size(); i++) {
         const double noise = double(random()) / 4294967295.0;
@@ -116,6 +123,46 @@ TEST_CASE("a loss is the reference's, and its slopes are central differences of 
     for (size_t i = 0; i < slopes.size(); i++)
         if (i % kChannels > 3) REQUIRE(slopes[i] == 0);
     check_silent(*device);
+}
+
+TEST_CASE("slopes of a loss through an exposure, and by it, are differences", "[gpu]") {
+    const Scene scene = random_scene(60, 0, 37, 23, 31);
+    auto device = test_device();
+    Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+    take(rasteriser.write(scene.splats));
+    take(rasteriser.draw(scene.view));
+    Compared c = compared(scene, take(rasteriser.read_image()), 5);
+    c.exposure = {{1.3f, 0.8f, 1.1f}, {0.05f, -0.1f, 0.2f}};
+    const LossOptions options{.exposed = true};
+    PictureLoss loss = take(PictureLoss::create(device, c.width, c.height, options));
+    take(loss.set_target(c.target));
+    take(loss.run(rasteriser, c.background, c.exposure));
+    const PictureLoss::Values values = take(loss.values());
+    const double want = loss_of(c, options);
+    CHECK(std::abs(values.total - want) < 1e-5 * want);
+    const auto slope = [&](auto& variable, auto step) {
+        const auto was = variable;
+        variable = was + step;
+        const double above = loss_of(c, options), from = double(variable);
+        variable = was - step;
+        const double below = loss_of(c, options), to = double(variable);
+        variable = was;
+        return (above - below) / (from - to);
+    };
+    for (size_t k = 0; k < 3; k++) {
+        CHECK_THAT(values.by_gain[k], WithinAbs(slope(c.exposure.gain[k], 1e-4f), 5e-4));
+        CHECK_THAT(values.by_offset[k], WithinAbs(slope(c.exposure.offset[k], 1e-4f), 5e-4));
+        CHECK(std::abs(values.by_gain[k]) > 5e-3);
+    }
+    const std::vector<float> slopes = download<float>(*device, take(rasteriser.slopes()));
+    double error = 0, norm = 0;
+    for (size_t at = 5; at < 37 * 23; at += 97)
+        for (size_t i = at * kChannels; i < at * kChannels + 3; i++) {
+            const double expected = slope(c.x[i], 1e-6);
+            error += std::pow(double(slopes[i]) - expected, 2);
+            norm += expected * expected;
+        }
+    CHECK(std::sqrt(error) < 1e-4 * std::sqrt(norm));
 }
 
 TEST_CASE("a picture that is its target has no loss and no slope", "[gpu]") {
