@@ -66,7 +66,10 @@ struct ShapeDistiller::State {
 void ShapeDistiller::State::draw_at(int wanted, const Splats& splats) {
     size = wanted;
     rasterisers.clear();
-    RasterOptions options{.width = size, .height = size, .splats = settings.splats};
+    RasterOptions options{.width = size,
+                          .height = size,
+                          .splats = settings.splats,
+                          .antialiased = settings.antialiased};
     for (int i = 0; i < settings.batch; i++) {
         rasterisers.push_back(take(Rasteriser::create(device, options)));
         if (i == 0) take(rasterisers[0].write(splats));
@@ -232,8 +235,21 @@ Result<void> ShapeDistiller::resume(const std::string& path) {
 
 Result<Splats> ShapeDistiller::splats() const {
     auto splats = state_->rasterisers[0].read();
-    if (splats) splats->antialiased = true;
+    if (splats) splats->antialiased = state_->settings.antialiased;
     return splats;
+}
+
+Result<Image> ShapeDistiller::picture(const Orbit& orbit) {
+    Rasteriser& rasteriser = state_->rasterisers[0];
+    const int size = state_->size;
+    if (auto done = rasteriser.draw({.camera = orbit_camera(orbit, size, size)}); !done)
+        return done.error();
+    const auto drawn = rasteriser.read_image();
+    if (!drawn) return drawn.error();
+    Image image{size, size, 3, {}};
+    for (const float value : before(*drawn, {0.8f, 0.8f, 0.8f}))
+        image.pixels.push_back(uint8_t(std::lround(value * 255)));
+    return image;
 }
 
 }   // namespace kiln

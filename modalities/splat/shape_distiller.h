@@ -17,6 +17,7 @@
 #include "modalities/splat/optimiser.h"
 #include "modalities/splat/orbit_sampler.h"
 #include "modalities/splat/view_words.h"
+#include "runtime/io/image.h"
 
 namespace kiln {
 
@@ -41,6 +42,7 @@ struct ShapeSettings {
     // Shares of the steps that are drawn at a half and at a quarter of the prior's picture, first
     // the quarter.
     double quarter_until = 0, half_until = 0;
+    bool antialiased = false;   // see Splats; viewers take it for granted that it is not
     OptimiserOptions optimiser;
     uint64_t seed = 0;
 };
@@ -64,6 +66,8 @@ public:
     Result<Report> step();
     int done() const;   // steps
     Result<Splats> splats() const;
+    // A picture of them before gray, RGB, of the size of the last step's.
+    Result<Image> picture(const Orbit& orbit);
 
     // Atomically, so that an interrupted save leaves the previous file.
     Result<void> save(const std::string& path) const;

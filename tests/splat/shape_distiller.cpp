@@ -107,6 +107,7 @@ ShapeSettings settings() {
     s.text.repel = 0;
     s.timesteps = {.begin = {0.3, 0.7}, .end = {0.02, 0.3}};
     s.quarter_until = 0, s.half_until = 0.3;
+    s.antialiased = true;
     s.optimiser.rates = {.means = 5e-3f,
                          .means_end = 1e-3f,
                          .means_steps = kSteps,
