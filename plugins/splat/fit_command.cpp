@@ -1,33 +1,17 @@
 #include "plugins/splat/fit_command.h"
 
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
 #include "plugins/builtin/fields.h"
 #include "plugins/splat/checkpoint.h"
 #include "plugins/splat/fit_request.h"
+#include "plugins/splat/pace.h"
 
 namespace kiln::splat_plugin {
 namespace {
 
 constexpr double kReading = 0.02, kMeasuring = 0.02;   // shares of a run
-
-// How long the steps to come will take, by those of late: splats become more on the way.
-class Pace {
-public:
-    double left(uint32_t steps) {
-        const auto now = std::chrono::steady_clock::now();
-        const double last = std::chrono::duration<double>(now - before_).count();
-        before_ = now;
-        seconds_ = seconds_ > 0 ? 0.98 * seconds_ + 0.02 * last : last;
-        return seconds_ * steps;
-    }
-
-private:
-    std::chrono::steady_clock::time_point before_ = std::chrono::steady_clock::now();
-    double seconds_ = 0;
-};
 
 // What previews show: the first picture that is not learnt from.
 struct Place {

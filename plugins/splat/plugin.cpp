@@ -2,6 +2,7 @@
 #include "plugins/builtin/fields.h"
 #include "plugins/splat/description.h"
 #include "plugins/splat/fit_command.h"
+#include "plugins/splat/prompt_command.h"
 #include "plugins/splat/view.h"
 
 namespace kiln::splat_plugin {
@@ -22,14 +23,18 @@ public:
             if (const sdk::Blob* file = builtin::file_of(json, "view", request))
                 return view(*file, events);
             const std::string media = media_of(request.media_type);
+            if (json.contains("prompt")) return prompts_.run(json, media, session_, events);
             if (!json.contains("images"))
-                usage("nothing to make splats of: name a folder of pictures with --images");
+                usage(
+                    "nothing to make splats of: say what, or name a folder of pictures with "
+                    "--images");
             fit_pictures(json, media, session_, events);
         });
     }
 
 private:
     builtin::Session session_;
+    PromptCommand prompts_;
 };
 
 }   // namespace kiln::splat_plugin

@@ -1,0 +1,68 @@
+#include "plugins/splat/prompt_request.h"
+
+#include <random>
+
+#include "modalities/latent/run.h"
+
+namespace kiln::splat_plugin {
+namespace {
+
+// What suits views like those that the prior draws: the shape in the middle of a long lens.
+OrbitRanges views() {
+    return {.elevation = {5, 30},
+            .distance = {2.24, 2.24},
+            .field_of_view = {30, 30},
+            .overhead = 0.1,
+            .overhead_elevation = {60, 80}};
+}
+
+OptimiserOptions optimiser(int steps) {
+    return {.rates = {.means = 5e-3f,
+                      .means_end = 5e-4f,
+                      .means_steps = uint32_t(steps),
+                      .log_scales = 0.01f,
+                      .quaternions = 0.01f,
+                      .logits = 0.05f,
+                      .dc = 0.03f},
+            .beta2 = 0.99f,
+            .box = 0.6f};
+}
+
+}   // namespace
+
+ShapeSettings shape_settings(Json& r) {
+    for (const char* other : {"images", "growth", "sh_degree"})
+        if (r.contains(other) && !(std::string_view(other) == "growth" && r[other] == "adaptive"))
+            usage("--" + std::string(other) + " and a prompt do not go together");
+    if (!r.contains("seed")) r["seed"] = std::random_device()();
+    ShapeSettings s;
+    r["steps"] = s.steps = r.value("steps", 500);
+    r["splats"] = s.splats = r.value("splats", 4000u);
+    s.batch = r.value("views", 1);
+    s.seed = r["seed"];
+    s.ball = 0.4;
+    s.views = views();
+    s.backdrops = {.darkest = 0.75, .lightest = 0.9};
+    s.text.repel = r.value("perp_neg", 1.0);
+    const bool ism = r.value("method", "sds") == "ism";
+    s.distillation.method =
+        ism ? DistillationOptions::Method::ism : DistillationOptions::Method::sds;
+    r["cfg"] = s.distillation.cfg = r.value("cfg", ism ? 7.5 : 20.0);
+    s.linear_until = r.value("encoder", "linear") == "linear" ? 1 : 0;
+    s.antialiased = r.value("antialiased", false);
+    s.optimiser = optimiser(s.steps);
+    return s;
+}
+
+std::string whole_prompt(const Json& r) {
+    const std::string background = r.value("background", "");
+    return r["prompt"].get<std::string>() + (background.empty() ? "" : " " + background);
+}
+
+ImageOptions prior_options(const Json& r) {
+    return {.variant = r.value("variant", ""),
+            .tokenizer = r.value("tokenizer", ""),
+            .precision = builtin::precision_of(r)};
+}
+
+}   // namespace kiln::splat_plugin
