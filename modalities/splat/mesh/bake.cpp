@@ -75,8 +75,11 @@ std::vector<uint32_t> owners_of(const Unwrapped& u, int size) {
 }
 
 struct Seen {
-    double along, alpha;   // how far in front of the surface; how opaque
+    double along;   // how far in front of the surface a line of sight is nearest to it
     uint32_t gaussian;
+    bool operator<(const Seen& o) const {   // the outermost on top of a heap
+        return along != o.along ? along < o.along : gaussian > o.gaussian;
+    }
 };
 
 class Baker {
@@ -89,7 +92,13 @@ public:
           splats_(splats),
           cloud_(cloud),
           reach_(reach),
-          lookup_(cloud, box, reach) {}
+          lookup_(cloud, box, reach) {
+        for (const Gaussian& g : cloud) {
+            const double square = 2 * std::log(g.opacity / kFaintest) * g.widest * g.widest;
+            around_.push_back(
+                {float(g.mean[0]), float(g.mean[1]), float(g.mean[2]), float(1.01 * square)});
+        }
+    }
 
     // The colour of the point of a triangle nearest to a texel; false if no splat is seen there.
     bool shade(uint32_t triangle, double x, double y, std::vector<Seen>& seen, Vec3& colour) const {
@@ -104,44 +113,51 @@ public:
         if (!(length > 1e-6)) return false;
         normal = (1 / length) * normal;
         look(place, normal, seen);
-        return composite(normal, seen, colour);
+        return composite(place, normal, seen, colour);
     }
 
 private:
-    // Every splat by the line through a place along the normal, the outermost first.
+    // What the line through a place along the normal passes, as a heap.
     void look(const Vec3& place, const Vec3& normal, std::vector<Seen>& seen) const {
         seen.clear();
+        const float p[3] = {float(place[0]), float(place[1]), float(place[2])};
+        const float n[3] = {float(normal[0]), float(normal[1]), float(normal[2])};
         for (const uint32_t i : lookup_.near(place)) {
+            const std::array<float, 4>& ball = around_[i];
+            const float d[3] = {p[0] - ball[0], p[1] - ball[1], p[2] - ball[2]};
+            const float along_line = d[0] * n[0] + d[1] * n[1] + d[2] * n[2];
+            if (d[0] * d[0] + d[1] * d[1] + d[2] * d[2] - along_line * along_line > ball[3])
+                continue;
             const Gaussian& g = cloud_[i];
-            const Vec3 from = place - g.mean, turned = g.conic * normal;
-            const double square = dot(normal, turned), slope = dot(from, turned);
-            const double least = dot(from, g.conic * from) - slope * slope / square;
-            const double along = -slope / square;   // where the line passes nearest
-            const double alpha = std::min(0.99, g.opacity * std::exp(-0.5 * least));
+            const Vec3 turned = g.conic * normal;
+            const double square = dot(normal, turned);
+            const double along = -dot(place - g.mean, turned) / square;
             // What is far in front is another part of the object; what is behind hides itself.
-            if (!(alpha >= kFaintest) || along > std::max(reach_, 2 / std::sqrt(square))) continue;
-            seen.push_back({along, alpha, i});
+            if (along <= std::max(reach_, 2 / std::sqrt(square))) seen.push_back({along, i});
         }
-        std::sort(seen.begin(), seen.end(), [](const Seen& a, const Seen& b) {
-            return a.along != b.along ? a.along > b.along : a.gaussian < b.gaussian;
-        });
+        std::make_heap(seen.begin(), seen.end());
     }
 
-    bool composite(const Vec3& normal, const std::vector<Seen>& seen, Vec3& colour) const {
+    // Inwards, for as long as there is light.
+    bool composite(const Vec3& place, const Vec3& normal, std::vector<Seen>& seen,
+                   Vec3& colour) const {
         double basis[16], light = 1;
         const double direction[3] = {-normal[0], -normal[1], -normal[2]};
         sh_basis(direction, splats_.sh_degree, basis);
         const size_t k = size_t(sh_count(splats_.sh_degree));
         colour = {};
-        for (const Seen& s : seen) {
-            const float* sh = &splats_.sh[cloud_[s.gaussian].splat * k * 3];
+        for (; !seen.empty() && light > 1e-3; seen.pop_back()) {
+            std::pop_heap(seen.begin(), seen.end());
+            const Gaussian& g = cloud_[seen.back().gaussian];
+            const double alpha = std::min(0.99, g(place + seen.back().along * normal));
+            if (!(alpha >= kFaintest)) continue;
+            const float* sh = &splats_.sh[g.splat * k * 3];
             for (size_t c = 0; c < 3; c++) {
                 double v = 0.5;
                 for (size_t j = 0; j < k; j++) v += basis[j] * double(sh[j * 3 + c]);
-                colour[c] += light * s.alpha * std::clamp(v, 0.0, 1.0);
+                colour[c] += light * alpha * std::clamp(v, 0.0, 1.0);
             }
-            light *= 1 - s.alpha;
-            if (light < 1e-4) break;
+            light *= 1 - alpha;
         }
         if (light > 0.95) return false;
         colour = (1 / (1 - light)) * colour;
@@ -155,6 +171,8 @@ private:
     const std::vector<Gaussian>& cloud_;
     double reach_;
     Lookup lookup_;
+    // Balls around what is seen of each Gaussian, the radius squared: most lines miss most of them.
+    std::vector<std::array<float, 4>> around_;
 };
 
 // Gives every texel the colour of the nearest one in `order`, steps along rows and columns counted.

@@ -46,11 +46,13 @@ std::vector<Gaussian> gaussians_of(const Splats& s, double least) {
                    opacity_of_logit(s.logits[i]),
                    {},
                    {},
-                   uint32_t(i)};
+                   uint32_t(i),
+                   0};
         const std::array<Vec3, 3> axes = axes_of(&s.quaternions[i * 4]);
         for (size_t k = 0; k < 3; k++) {
             const double scale =
                 std::clamp(std::exp(double(s.log_scales[i * 3 + k])), least, 1e6 * least);
+            g.widest = std::max(g.widest, scale);
             add_square(g.covariance, axes[k], scale * scale);
             add_square(g.conic, axes[k], 1 / (scale * scale));
         }

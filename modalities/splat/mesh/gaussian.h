@@ -20,6 +20,7 @@ struct Gaussian {
     double opacity;
     Symmetric covariance, conic;   // each the other's inverse
     uint32_t splat;                // which one
+    double widest;                 // its standard deviation along its longest axis
 
     double operator()(const Vec3& x) const;   // its value there
     // How far from the mean along an axis values above `faintest` can be; 0 if none is.
