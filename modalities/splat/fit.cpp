@@ -94,11 +94,9 @@ struct Fit::State {
     Result<void> grow();
 };
 
-// Room for as many splats, all of it new; what it held is lost.
+// Room for as many splats, all of it new, and nothing in it; without memory for that, all is as it
+// was.
 Result<void> Fit::State::make_room(uint32_t wanted) {
-    stages.clear();
-    optimiser.reset();
-    parameters = Buffer();
     const SplatSections sections{wanted, options.sh_degree};
     if (sections.end() * 4 > device->caps().binding_range)
         return Error{Status::out_of_memory, "splats: " + std::to_string(wanted) +
@@ -110,6 +108,7 @@ Result<void> Fit::State::make_room(uint32_t wanted) {
     moving.rates.means_steps = options.means_steps ? options.means_steps : options.steps;
     auto made = Optimiser::create(device, sections, moving);
     if (!made) return made.error();
+    stages.clear();
     parameters = *buffer;
     optimiser = std::move(*made);
     capacity = wanted;
@@ -309,9 +308,12 @@ Result<void> Fit::resume(const std::string& path) {
     if (!file) return file.error();
     if (file->views != s.fingerprint)
         return Error{Status::bad_file, path + ": it was saved by a fit of other pictures"};
-    if (!s.exposures.restore(file->exposures))
+    Exposures exposures = s.exposures;
+    if (!exposures.restore(file->exposures))
         return Error{Status::bad_file, path + ": exposures that cannot be"};
-    return s.write(file->cloud);
+    if (auto done = s.write(file->cloud); !done) return done;
+    s.exposures = std::move(exposures);
+    return {};
 }
 
 Result<std::vector<float>> Fit::draw(const Camera& camera, int width, int height,

@@ -94,8 +94,8 @@ public:
     // Atomically, so that an interrupted save leaves the previous file.
     Result<void> save(const std::string& path) const;
     // Continues what was saved. What is no such file, is damaged, holds values that are not finite,
-    // too many splats, or comes from other views or another degree: Status::bad_file, and the fit
-    // is as before.
+    // too many splats, or comes from other views or another degree: Status::bad_file. On any error
+    // the fit is as before.
     Result<void> resume(const std::string& path);
 
     // f32 [height, width, 3] from any camera.

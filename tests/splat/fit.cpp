@@ -200,6 +200,33 @@ TEST_CASE("files that are no state of this fit are errors and change nothing", "
     take(fit.step());
 }
 
+TEST_CASE("a fit without memory for more splats stays as it is", "[gpu]") {
+    DeviceOptions limited = device_options();
+    limited.memory_limit = 12u << 20;
+    auto device = open_device(limited);
+    const Folder folder;
+    const std::string path = folder.file("fit.safetensors");
+    const std::vector<FitView> views = pictures_of(device, known_object(40), 24, 3);
+    FitOptions options = quick_options(9);
+    options.most_splats = 100000;
+    Fit fit = take(Fit::create(device, views, noise(30), options));
+    run(fit, 3);
+    take(fit.save(path));
+    FitFile file = take(read_fit(path, 0, 30));
+    Cloud& c = file.cloud;
+    c.splats = noise(60000);
+    c.memory.first = c.memory.second = make_splats(60000, 0);
+    c.memory.lengths.assign(60000, 0), c.memory.pictures.assign(60000, 0);
+    take(write_fit(path, file));
+    const Splats before = take(fit.splats());
+    const Result<void> done = fit.resume(path);
+    REQUIRE_FALSE(done.ok());
+    CHECK(done.error().status == Status::out_of_memory);
+    CHECK(same(take(fit.splats()), before));
+    run(fit, 5);
+    CHECK(fit.count() == 30);
+}
+
 TEST_CASE("harmonics are fitted degree by degree, pictures get larger", "[gpu]") {
     auto device = test_device();
     const std::vector<FitView> views = pictures_of(device, known_object(60), 64, 4);
