@@ -145,7 +145,20 @@ const VaeEncoder& Autoencoder::encoder() {
 EncoderGradient Autoencoder::encoder_gradient(int images, int height, int width,
                                               EncoderGradientOptions options) {
     if (config_.force_upcast) options.dtype = DType::f32;
-    return {device_, workspace_, encoder(), config_, images, height, width, options};
+    const auto made = [&]() -> EncoderGradient {
+        return {device_, workspace_, encoder(), config_, images, height, width, options};
+    };
+    try {
+        return made();
+    } catch (const ResultError& failure) {
+        if (failure.error.status != Status::out_of_memory || options.less_memory) throw;
+    }
+    if (log_)
+        log_(LogLevel::info,
+             "gradients through the autoencoder take less memory and more time: there is not "
+             "enough");
+    options.less_memory = true;
+    return made();
 }
 
 LatentDistribution Autoencoder::encode(std::span<const float> values, int height, int width,

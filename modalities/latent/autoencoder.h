@@ -37,8 +37,8 @@ public:
                               const std::function<bool()>& cancelled = {}) override;
 
     // The encoder with its gradient, for `images` pictures of this size at a time; in f32 where the
-    // model overflows in half precision. It uses the autoencoder's weights and workspace, and is to
-    // go before release() can free memory.
+    // model overflows in half precision, and with less memory where it does not suffice. It uses
+    // the autoencoder's weights and workspace, and is to go before release() can free memory.
     EncoderGradient encoder_gradient(int images, int height, int width,
                                      EncoderGradientOptions options = {});
 

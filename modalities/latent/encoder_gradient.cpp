@@ -49,8 +49,9 @@ EncoderGradient::EncoderGradient(std::shared_ptr<Device> device,
         take(pullback(*device, mean, {pictures_}, options.less_memory ? inside_block : nullptr));
     d_mean_ = both.d_y;
     kept_bytes_ = both.kept_bytes;
-    forward_ = take(Graph::compile(device, both.forward, {.workspace = workspace}));
+    // The one that takes more first, so that the other finds the workspace large enough.
     backward_ = take(Graph::compile(device, both.backward, {.workspace = workspace}));
+    forward_ = take(Graph::compile(device, both.forward, {.workspace = workspace}));
 }
 
 std::vector<float> EncoderGradient::encode(std::span<const float> pictures,

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include "modalities/latent/autoencoder.h"
 #include "modalities/latent/layout.h"
 #include "runtime/io/file.h"
 #include "tests/support/device.h"
@@ -169,6 +170,34 @@ TEST_CASE("a gradient is linear in its cotangent and stays until the next pictur
     for (float& v : twice) v *= -0.5f;
     CHECK(twice == once);
     CHECK(encoder.kept_bytes() > 0);
+}
+
+TEST_CASE("a gradient takes less memory where there is not enough", "[gpu][.nightly]") {
+    const Files files("sdxl");
+    struct Made {
+        uint64_t kept, peak;
+    };
+    const auto make = [&](uint64_t limit, bool less_memory) {
+        DeviceOptions options = device_options();
+        options.memory_limit = limit;
+        const auto device = open_device(options);
+        std::unordered_set<std::string> claimed;
+        Autoencoder autoencoder(
+            device, std::make_shared<Workspace>(device),
+            {std::make_shared<TensorFiles>(take(TensorFiles::open(files.weights))), {}},
+            files.config, {}, {}, claimed);
+        const EncoderGradient made =
+            autoencoder.encoder_gradient(1, 1024, 1024, {.less_memory = less_memory});
+        return Made{made.kept_bytes(), device->memory().peak};
+    };
+    const Made all = make(0, false), some = make(0, true);
+    uint64_t limit = all.peak;
+    Made made = make(limit, false);
+    CHECK(made.kept == all.kept);
+    while (made.kept == all.kept) made = make(limit -= limit / 16, false);
+    CHECK(made.kept == some.kept);
+    CHECK(made.peak <= limit);
+    CHECK_THROWS_AS(make(some.kept, false), ResultError);
 }
 
 TEST_CASE("what cannot be differentiated is said", "[gpu]") {

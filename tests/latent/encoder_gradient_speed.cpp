@@ -77,8 +77,8 @@ void measure_memory(const Setup& setup, const Size& size) {
     const Tensor pictures = input("pictures", {size.images, size.side, size.side, 3});
     const Pullback both = setup.pullback_of(pictures, size);
     setup.print(size);
-    std::printf("kept %.1f MiB, the gradient's graph beside it %.1f MiB\n",
-                mebibytes(both.kept_bytes),
+    std::printf("kept %.1f MiB, beside that %.1f and %.1f MiB\n", mebibytes(both.kept_bytes),
+                mebibytes(Graph::needs(*setup.device, both.forward).values - both.kept_bytes),
                 mebibytes(Graph::needs(*setup.device, both.backward).values));
 }
 
@@ -121,6 +121,7 @@ TEST_CASE("the speed of the encoder that comes with Kiln and of its gradient", "
     Weights weights(device, std::make_shared<TensorFiles>(take(TensorFiles::open(file))));
     const Setup setup{"trained", device, weights, config};
     for (const int images : {1, 4}) measure(setup, {images, 128}, 3);
+    for (const bool less : {false, true}) measure_memory(setup, {1, 1024, less});
 }
 
 TEST_CASE("the speed of Stable Diffusion's encoder and of its gradient", "[.bench]") {
