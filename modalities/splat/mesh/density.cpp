@@ -9,6 +9,7 @@ namespace kiln {
 namespace {
 
 constexpr double kFaintest = 1e-3;
+constexpr float kHalf = -0.6931472f;   // the logarithm of half the light
 
 // Indices of a grid's points along an axis that lie within `reach` of a place.
 struct Range {
@@ -63,11 +64,12 @@ void add_slab(Grid& grid, const std::vector<Gaussian>& cloud, Range slab,
     }
 }
 
-// How opaque splats are as seen along an axis, from afar: order does not matter to that.
+// How much light splats let through along an axis, from afar, where order does not matter, until it
+// is less than half: its logarithm.
 std::vector<float> shadow(const Grid& grid, const std::vector<Gaussian>& cloud, size_t axis) {
     constexpr size_t kIndex[3][3] = {{0, 1, 2}, {1, 3, 4}, {2, 4, 5}};
     const size_t u = axis == 0 ? 1 : 0, v = axis == 2 ? 1 : 2;
-    std::vector<float> light(grid.size[u] * grid.size[v]);   // the logarithm of what comes through
+    std::vector<float> light(grid.size[u] * grid.size[v]);
     for (const Gaussian& g : cloud) {
         const double uu = g.covariance[kIndex[u][u]], uv = g.covariance[kIndex[u][v]],
                      vv = g.covariance[kIndex[v][v]], det = uu * vv - uv * uv;
@@ -75,11 +77,12 @@ std::vector<float> shadow(const Grid& grid, const std::vector<Gaussian>& cloud, 
         const Range j = points_near(grid, v, g.mean[v], g.reach(v, 1 / 255.0));
         for (size_t b = j.begin; b < j.end; b++)
             for (size_t a = i.begin; a < i.end; a++) {
+                float& through = light[b * grid.size[u] + a];
+                if (through < kHalf) continue;   // darker makes no difference
                 const double du = grid.origin[u] + grid.spacing * double(a) - g.mean[u],
                              dv = grid.origin[v] + grid.spacing * double(b) - g.mean[v];
                 const double q = (vv * du * du - 2 * uv * du * dv + uu * dv * dv) / det;
-                light[b * grid.size[u] + a] +=
-                    float(std::log1p(-std::min(0.99, g.opacity * std::exp(-0.5 * q))));
+                through += float(std::log1p(-std::min(0.99, g.opacity * std::exp(-0.5 * q))));
             }
     }
     return light;
@@ -141,7 +144,7 @@ double threshold_of_shadows(const Grid& grid, const std::vector<Gaussian>& cloud
     for (size_t axis = 0; axis < 3; axis++) {
         const std::vector<float> light = shadow(grid, cloud, axis), most = densest(grid, axis);
         for (size_t i = 0; i < light.size(); i++) {
-            pixels.push_back({most[i], light[i] < std::log(0.5f)});
+            pixels.push_back({most[i], light[i] < kHalf});
             dark += pixels.back().dark;
         }
     }
@@ -163,12 +166,12 @@ double threshold_of_shadows(const Grid& grid, const std::vector<Gaussian>& cloud
 void fill_hollows(Grid& grid, float threshold) {
     const auto [nx, ny, nz] = grid.size;
     std::vector<bool> open(grid.values.size());
-    std::vector<size_t> next = {0};   // the border is empty, hence one piece
+    std::vector<uint32_t> next = {0};   // the border is empty, hence one piece
     open[0] = true;
     const auto visit = [&](size_t to) {
         if (open[to] || grid.values[to] > threshold) return;
         open[to] = true;
-        next.push_back(to);
+        next.push_back(uint32_t(to));
     };
     while (!next.empty()) {
         const size_t at = next.back(), x = at % nx, y = at / nx % ny, z = at / (nx * ny);
