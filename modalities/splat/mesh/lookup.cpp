@@ -7,7 +7,7 @@ namespace kiln {
 namespace {
 
 constexpr double kFaintest = 1 / 255.0;
-constexpr size_t kMostEntries = size_t(1) << 26;
+constexpr size_t kMostCells = 256;   // of a Gaussian, on average
 
 }   // namespace
 
@@ -31,7 +31,7 @@ Lookup::Lookup(const std::vector<Gaussian>& cloud, const Box& box, double reach,
                        (c.high[2] - c.low[2] + 1);
         return sum;
     };
-    while (cells_ > 1 && entries() > kMostEntries) cells_ /= 2;
+    while (cells_ > 1 && entries() > kMostCells * cloud.size()) cells_ /= 2;
     begins_.resize(cells_ * cells_ * cells_ + 1);
     each([&](size_t cell, uint32_t) { begins_[cell + 1]++; });
     for (size_t i = 1; i < begins_.size(); i++) begins_[i] += begins_[i - 1];
