@@ -252,6 +252,16 @@ struct AuthorsFile {
 
 }   // namespace
 
+TEST_CASE("the model that Kiln ships gives the sounds of diffusers", "[gpu]") {
+    AudioPipeline shipped =
+        take(AudioPipeline::open(test_device(), KILN_SOURCE_DIR "/modalities/audio/default"));
+    const nlohmann::json cases = audio_golden("default").at("cases");
+    for (const std::string& name : names_of(cases)) {
+        CAPTURE(name);
+        check_sound(shipped, name, cases.at(name));
+    }
+}
+
 TEST_CASE("a checkpoint of AudioLDM's authors gives the sound of diffusers", "[gpu]") {
     const AuthorsFile file;
     std::vector<std::string> warnings;

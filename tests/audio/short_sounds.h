@@ -47,6 +47,7 @@ inline AudioRequest request_of(const nlohmann::json& c) {
     if (c.contains("eta")) r.eta = c.at("eta").get<double>();
     r.sampler = c.value("sampler", "");
     r.schedule = c.value("schedule", "default");
+    r.vocoder = c.value("vocoder", "auto");
     r.seed = c.at("seed");
     r.count = r.batch = c.value("count", 1);
     if (c.contains("init")) {

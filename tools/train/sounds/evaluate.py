@@ -109,7 +109,7 @@ def sheet(mels, path, columns=4):
     x = x.reshape(-1, columns, *x.shape[1:]).swapaxes(1, 2)
     x = x.reshape(-1, columns * x.shape[3]) * (len(COLOURS) - 1)
     rgb = np.stack([np.interp(x, range(len(COLOURS)), COLOURS[:, c]) for c in range(3)], -1)
-    Image.fromarray(rgb.astype(np.uint8)).save(path, optimize=True)
+    Image.fromarray(rgb.astype(np.uint8)).quantize(96).save(path, optimize=True)
 
 
 def main():
