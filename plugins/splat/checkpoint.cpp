@@ -31,7 +31,10 @@ void Checkpoint::interrupt(const std::string& name, const sdk::Options& options,
     }
     namespace fs = std::filesystem;
     std::error_code problem;
-    if (scratch_.empty() || (fs::create_directories(scratch_, problem), problem)) return;
+    if (scratch_.empty() || (fs::create_directories(scratch_, problem), problem)) {
+        options.log(KILN_LOG_WARNING, "the state was not kept; --checkpoint names a file for it");
+        return;
+    }
     const std::string file =
         (fs::path(scratch_) / ("state-" + std::to_string(std::random_device()()) + ".fit"))
             .string();

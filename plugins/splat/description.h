@@ -53,6 +53,8 @@ inline constexpr const char* kDescription = R"json({
 "up": {"type": "string", "title": "Up", "group": "From pictures", "default": "auto",
   "enum": ["auto", "x", "y", "z", "-x", "-y", "-z"],
   "description": "What is up in the world of the cameras; -y keeps COLMAP's world in a .ply"},
+"exposure": {"type": "boolean", "title": "Exposure", "group": "From pictures", "default": false,
+  "description": "Learn how each picture was exposed, too, for a camera that chose by itself"},
 
 "steps": {"type": "integer", "title": "Steps", "group": "Splats", "minimum": 1, "maximum": 1000000,
   "description": "Of the optimiser (default: 7000, from words 500)"},

@@ -78,6 +78,7 @@ FitOptions fit_options(Json& r, const Pictures& pictures) {
     o.coarse_steps = std::max(1u, o.steps / 6);
     // What a reset takes away needs time to come back.
     if (o.steps < 4 * o.reset_every) o.reset_every = 0;
+    o.exposure = r.value("exposure", false);
     if (pictures.transparent) o.background = {1, 1, 1}, o.random_background = true;
     const std::string growth = r.value("growth", std::string("adaptive"));
     if (growth == "none") o.growth = Growth::none;
