@@ -3,8 +3,6 @@
 #include <catch2/generators/catch_generators_all.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
-#include <cstring>
-
 #include "modalities/splat/exposures.h"
 #include "modalities/splat/fit_file.h"
 #include "modalities/splat/fit_views.h"
@@ -54,12 +52,14 @@ TEST_CASE("a known object is found again from noise", "[gpu]") {
     auto device = test_device();
     const Splats object = known_object();
     const std::vector<FitView> views = pictures_of(device, object, 32, 24);
-    Fit fit = take(Fit::create(device, views, noise(350), quick_options(400)));
-    run(fit, 400);
+    FitOptions options = quick_options(500);
+    options.optimiser.rates.dc = 3e-2f;
+    Fit fit = take(Fit::create(device, views, noise(500), options));
+    run(fit, 500);
     CHECK(fit.done());
     const double psnr = mean_psnr(fit, pictures_of(device, object, 32, 6, 0.37));
     INFO(psnr << " dB where it was not learnt from");
-    CHECK(psnr > 33);
+    CHECK(psnr > 35);
     check_silent(*device);
 }
 
@@ -315,15 +315,15 @@ TEST_CASE("pictures that were exposed differently are reconciled on request", "[
     for (FitView& view : others) expose(view, 0.85f);
     const Folder folder;
     const auto psnr = [&](bool exposure) {
-        FitOptions options = quick_options(200);
+        FitOptions options = quick_options(140);
         options.exposure = exposure;
         options.exposure_rate = 2e-2f;
         Fit fit = take(Fit::create(device, views, noise(120), options));
-        run(fit, 100);
+        run(fit, 70);
         take(fit.save(folder.file("fit")));
         Fit again = take(Fit::create(device, views, noise(120), options));
         take(again.resume(folder.file("fit")));
-        run(fit, 200), run(again, 200);
+        run(fit, 140), run(again, 140);
         CHECK(same(take(fit.splats()), take(again.splats())));
         CHECK(again.exposure(1).gain == fit.exposure(1).gain);
         const float ratio = fit.exposure(1).gain[1] / fit.exposure(0).gain[1];
