@@ -10,6 +10,8 @@ inline constexpr const char* kDescription = R"json({
             {"media_type": "model/x-spz", "extension": "spz"},
             {"media_type": "model/x-splat", "extension": "splat"},
             {"media_type": "model/gltf-binary", "extension": "glb"},
+            {"media_type": "model/obj", "extension": "obj"},
+            {"media_type": "model/mtl", "extension": "mtl"},
             {"media_type": "text/html", "extension": "html"},
             {"media_type": "image/png", "extension": "png"},
             {"media_type": "application/x-kiln-fit", "extension": "fit"}],

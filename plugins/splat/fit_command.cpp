@@ -88,7 +88,7 @@ void Run::measure(const sdk::Options& told) {
 
 }   // namespace
 
-void fit_pictures(Json request, const std::string& media, builtin::Session& session,
+void fit_pictures(Json request, const Wanted& wanted, builtin::Session& session,
                   const sdk::Events& events) {
     const sdk::Options& told = session.options();
     Pictures pictures = read_pictures(
@@ -124,7 +124,7 @@ void fit_pictures(Json request, const std::string& media, builtin::Session& sess
     request["done"] = fit.steps(), request["count"] = splats.size();
     told.log(KILN_LOG_INFO, std::to_string(splats.size()) + " splats after " +
                                 std::to_string(fit.steps()) + " steps");
-    deliver(splats, media, name, request, session, events);
+    deliver(splats, wanted, name, request, session, events);
     if (whole) return;
     checkpoint.interrupt(name, told, events);
     throw sdk::Failure(KILN_INTERRUPTED, "interrupted after step " + std::to_string(fit.steps()) +

@@ -4,13 +4,14 @@
 
 #include "modalities/splat/assets/asset.h"
 #include "modalities/splat/contact_sheet.h"
+#include "modalities/splat/mesh/mesh_files.h"
 #include "modalities/splat/viewer/page.h"
 #include "runtime/io/file.h"
 
 namespace kiln::splat_plugin {
 namespace {
 
-const std::string kPage = "text/html", kSheet = "image/png";
+const std::string kPage = "text/html", kSheet = "image/png", kObj = "model/obj", kMtl = "model/mtl";
 
 std::vector<std::byte> page_of(const Splats& splats, const std::string& name) {
     const auto cloud = take(encode_splats(splats, SplatFormat::spz));
@@ -30,17 +31,42 @@ std::vector<std::byte> cloud_of(const Splats& splats, const std::string& media,
     return take(encode_splats(splats, format));
 }
 
-}   // namespace
-
-std::string media_of(std::string_view asked) {
-    if (asked == kStateMedia)
-        usage("-o: .fit is the state of a run, which --checkpoint keeps; name a file of splats");
-    return asked.empty() ? std::string(media_type(SplatFormat::ply)) : std::string(asked);
+// A mesh in three files; false, and a warning, if none can be made.
+bool deliver_mesh(const Splats& splats, const std::string& stem, const std::string& text,
+                  const builtin::Session& session, const sdk::Events& events) {
+    const auto mesh = extract_mesh(splats);
+    const auto files = mesh ? obj_files(*mesh, stem) : Result<ObjFiles>(mesh.error());
+    if (!files) {
+        session.options().log(KILN_LOG_WARNING,
+                              files.error().message + "; the splats are kept as .ply instead");
+        return false;
+    }
+    events.artifact({0, kObj, stem, text, files->obj});
+    events.artifact({0, kMtl, stem, text, files->mtl});
+    events.artifact({0, kSheet, stem, text, files->png});
+    return true;
 }
 
-void deliver(const Splats& splats, const std::string& media, const std::string& name,
+}   // namespace
+
+Wanted wanted_of(const sdk::Request& request) {
+    const std::string_view asked = request.media_type;
+    if (asked == kMtl) usage("-o: a .mtl is the material of a mesh; name its .obj");
+    if (asked == kStateMedia)
+        usage("-o: .fit is the state of a run, which --checkpoint keeps; name a file of splats");
+    return {std::string(asked.empty() ? media_type(SplatFormat::ply) : asked),
+            std::string(request.file_stem)};
+}
+
+void deliver(const Splats& splats, const Wanted& wanted, const std::string& name,
              const Json& request, builtin::Session& session, const sdk::Events& events) {
     const std::string text = builtin::text_of(request);
+    const std::string stem = wanted.stem.empty() ? name : wanted.stem;
+    std::string media = wanted.media;
+    if (media == kObj) {
+        if (deliver_mesh(splats, stem, text, session, events)) return;
+        media = media_type(SplatFormat::ply);
+    }
     std::vector<std::byte> bytes;
     if (media == kSheet) {
         const Image sheet = take(contact_sheet(session.device(events), splats));

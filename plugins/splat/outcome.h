@@ -10,13 +10,18 @@ using builtin::Json;
 
 inline constexpr const char* kStateMedia = "application/x-kiln-fit";
 
-// What the file is to be: a cloud, a web page or a contact sheet. A state, which is none of these,
-// is a ResultError (Status::usage).
-std::string media_of(std::string_view asked);
+// What the file is to be: a cloud, a mesh (.obj), a web page or a contact sheet; and what it will
+// be called, if that is settled. A state or a .mtl, which are none of these, is a ResultError
+// (Status::usage).
+struct Wanted {
+    std::string media, stem;
+};
+Wanted wanted_of(const sdk::Request& request);
 
-// Hands the file over. `request` is the one that makes the same again, with what is known of the
-// result; `name` the words for a file's name.
-void deliver(const Splats& splats, const std::string& media, const std::string& name,
+// Hands the file over, and with a mesh its material and texture. Where there is no surface to make
+// one of, the splats are handed over as .ply. `request` is the one that makes the same again, with
+// what is known of the result; `name` the words for a file's name.
+void deliver(const Splats& splats, const Wanted& wanted, const std::string& name,
              const Json& request, builtin::Session& session, const sdk::Events& events);
 
 }   // namespace kiln::splat_plugin

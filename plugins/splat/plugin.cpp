@@ -22,13 +22,13 @@ public:
             const Json json = Json::parse(request.json);
             if (const sdk::Blob* file = builtin::file_of(json, "view", request))
                 return view(*file, events);
-            const std::string media = media_of(request.media_type);
-            if (json.contains("prompt")) return prompts_.run(json, media, session_, events);
+            const Wanted wanted = wanted_of(request);
+            if (json.contains("prompt")) return prompts_.run(json, wanted, session_, events);
             if (!json.contains("images"))
                 usage(
                     "nothing to make splats of: say what, or name a folder of pictures with "
                     "--images");
-            fit_pictures(json, media, session_, events);
+            fit_pictures(json, wanted, session_, events);
         });
     }
 

@@ -45,7 +45,7 @@ Prior& PromptCommand::prior(const Json& request, const std::string& model,
     });
 }
 
-void PromptCommand::run(Json request, const std::string& media, builtin::Session& session,
+void PromptCommand::run(Json request, const Wanted& wanted, builtin::Session& session,
                         const sdk::Events& events) {
     const sdk::Options& told = session.options();
     const std::string model = sdk::find_model(told, "image", request.value("model", ""));
@@ -81,7 +81,7 @@ void PromptCommand::run(Json request, const std::string& media, builtin::Session
     }
     const Splats splats = take(shape.splats());
     request["done"] = shape.done(), request["count"] = splats.size();
-    deliver(splats, media, name, request, session, events);
+    deliver(splats, wanted, name, request, session, events);
     if (whole) return;
     checkpoint.interrupt(name, told, events);
     throw sdk::Failure(KILN_INTERRUPTED, "interrupted after step " + std::to_string(shape.done()) +

@@ -9,7 +9,7 @@ namespace kiln::splat_plugin {
 // to go on from, then throws a Failure (KILN_INTERRUPTED).
 class PromptCommand {
 public:
-    void run(Json request, const std::string& media, builtin::Session& session,
+    void run(Json request, const Wanted& wanted, builtin::Session& session,
              const sdk::Events& events);
 
 private:

@@ -61,6 +61,23 @@ TEST_CASE("splats show what was held out of the pictures that they are learnt fr
     CHECK(w.files() == Names{"scene", "scene.ply"});
 }
 
+TEST_CASE("a fit becomes a mesh, with its material and texture, where there is a surface",
+          "[gpu]") {
+    Place w;
+    const Finished f = w.run(w.line({"-o", "thing.obj", "--steps", "80"}));
+    INFO(f.err);
+    REQUIRE(f.status == 0);
+    CHECK(w.files() == Names{"scene", "thing.mtl", "thing.obj", "thing.png"});
+    CHECK_THAT(contents(w.path("thing.obj")), ContainsSubstring("mtllib thing.mtl\n"));
+    CHECK_THAT(contents(w.path("thing.mtl")), ContainsSubstring("map_Kd thing.png\n"));
+    // A few faint splats have none, and are not lost for that.
+    const Finished faint = w.run({"splat", "--images", "scene", "--splats", "4", "--steps", "1",
+                                  "--no-tuning", "-o", "faint.obj"});
+    CHECK(faint.status == 0);
+    CHECK(faint.out == "faint.ply\n");
+    CHECK_THAT(faint.err, ContainsSubstring("kept as .ply instead"));
+}
+
 TEST_CASE("an interrupted fit leaves splats and a state to go on from", "[gpu]") {
     Place w;
     const pid_t child = w.start(w.line({"-o", "part.spz", "--steps", "100000"}));
@@ -100,6 +117,7 @@ TEST_CASE("what splats cannot be learnt from is refused and leaves nothing") {
     refused({"--images", "scene", "--hold-out", "1"}, 2, "no picture to learn from");
     refused({"--images", "scene", "--up", "north"}, 2, "--up");
     refused({"--images", "scene", "-o", "x.fit"}, 2, "state of a run");
+    refused({"--images", "scene", "-o", "x.mtl"}, 2, "name its .obj");
     std::ofstream(w.path("scene/view_107.png")) << "no picture";
     refused({"--images", "scene"}, 3, "view_107.png: expected a picture");
     fs::remove(w.path("scene/view_107.png"));
