@@ -81,7 +81,7 @@ Error unknown(const std::string& what) {
 }   // namespace
 
 std::vector<std::string> names() {
-    std::vector<std::string> all = {"ops", "pipelines", "unet", "vae", "vocoder"};
+    std::vector<std::string> all = {"ops", "pipelines", "unet", "vae", "vocoder", "splat"};
     for (const OpCase& c : op_cases())
         if (std::find(all.begin(), all.end(), c.op) == all.end()) all.push_back(c.op);
     return all;
@@ -91,6 +91,8 @@ Result<void> run(const DeviceOptions& options, const Wanted& wanted, const Each&
                  const Cancelled& cancelled) {
     if (!known(wanted.what)) return unknown(wanted.what);
     const bool network = wanted.what == "unet" || wanted.what == "vae" || wanted.what == "vocoder";
+    if (!wanted.roofline.empty() && wanted.what == "splat")
+        return Error{Status::usage, "--roofline is for operators and networks"};
     if (!wanted.profile.empty() && !network)
         return Error{Status::usage, "--profile is for a step of unet, vae or vocoder"};
     DeviceOptions asked = options;
@@ -105,6 +107,7 @@ Result<void> run(const DeviceOptions& options, const Wanted& wanted, const Each&
     auto peaks = measure_peaks(*device, cancelled);
     if (!peaks) return peaks.error();
     report_peaks(*peaks, (*device)->caps().device, each);
+    if (wanted.what == "splat") return run_splats(*device, wanted.splats, *peaks, each, cancelled);
     return (network ? run_network : run_ops)(*device, wanted, *peaks, each, cancelled);
 }
 

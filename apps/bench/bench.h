@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/bench/networks.h"
+#include "apps/bench/splats.h"
 #include "runtime/vk/device.h"
 
 namespace kiln::bench {
@@ -16,10 +17,11 @@ namespace kiln::bench {
 using Row = nlohmann::ordered_json;
 
 struct Wanted {
-    std::string what;       // "ops", "pipelines", "unet", "vae", or an operator such as "matmul"
+    std::string what;       // "ops", "pipelines", "unet", "vae", "splat", or an operator: "matmul"
     double seconds = 0.5;   // for each case of an operator
     int steps = 5;          // of a network
     NetworkOptions network;
+    SplatOptions splats;
     bool tune = true;       // use the variants that were measured, or measure them now
     std::string profile;    // a file for the trace of a network's step; empty: none
     std::string roofline;   // a file for the picture of all kernels; empty: none

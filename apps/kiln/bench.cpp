@@ -35,6 +35,7 @@ void print(const sdk::Json& row) {
         number("gflops", " GFLOP/s", 1), number("gbs", " GB/s", 1);
     }
     number("registers", " registers", 0), number("spills", " spills", 0);
+    number("frames", " frames/s", 1), number("splats", " M splats/s", 2);
     number("host_ms", " ms of the host", 3), number("before", " ms before", 3);
     number("faster", " times as fast", 3), number("slower", " slower", 0);
     std::printf("\n");
@@ -132,7 +133,8 @@ static void run_bench(const Global& global, const sdk::Registry& registry, const
                       .batch = o.batch,
                       .tokenizer = host.share + "/clip_bpe",
                       .precision = o.precision};
-    wanted.tune = host.tuning;
+    wanted.splats = {.counts = o.splats, .width = width, .height = height, .steps = wanted.steps};
+    wanted.tune = host.tuning && o.what != "splat";   // whose kernels have no variants to choose
     wanted.profile = o.profile, wanted.roofline = o.roofline;
     auto done = bench::run(device, wanted, each, interrupted);
     if (!done) throw sdk::Failure(kiln_status(int(done.error().status)), done.error().message);

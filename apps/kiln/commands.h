@@ -18,6 +18,7 @@ struct BenchOptions {
     double seconds = 0.5;
     std::string model, size, precision;   // size: "512" or "768x512"; empty: as the model has it
     int batch = 0, steps = 5;
+    std::vector<int> splats;                  // how many; empty: several sizes
     std::string compare, profile, roofline;   // files; empty: none
     double tolerance = 10;                    // percent
 };

@@ -80,16 +80,20 @@ static void add_bench(Line& line) {
         .add_option(
             "what", o.what,
             "ops, one operator such as matmul or \"matmul 4096x4096x4096\", pipelines, a step "
-            "of unet, vae or vocoder, or a command such as image (default: ops)")
+            "of unet, vae or vocoder, splat, or a command such as image (default: ops)")
         ->option_text(" ");
     auto add = [&](const char* name, auto& value, const char* type, const char* help) {
         bench.add_option(name, value, help)->type_name(type);
     };
     add("--seconds", o.seconds, "X", "How long to measure each operator (default: 0.5)");
     add("--model", o.model, "MODEL", "Of networks: a folder or file (default: Kiln's own)");
-    add("--size", o.size, "WxH", "Of the picture, as 768x512 or 512 (default: the model's)");
+    add("--size", o.size, "WxH",
+        "Of the picture, as 768x512 or 512 (default: the model's; splat: 512 and 1024)");
     add("--batch", o.batch, "N", "Pictures at a time (default: 2 for unet, else 1)");
-    add("--steps", o.steps, "N", "How many steps of a network to measure (default: 5)");
+    add("--steps", o.steps, "N",
+        "How many steps of a network, or pictures of splats, to measure (default: 5)");
+    add("--splats", o.splats, "N,N", "How many (default: 10000,100000,1000000)");
+    bench.get_option("--splats")->delimiter(',');
     add("--precision", o.precision, "TYPE", "Of activations: f32, f16 or bf16 (default: as image)");
     add("--compare", o.compare, "FILE",
         "Rows of an earlier run with --json; exit status 1 if one has become slower");

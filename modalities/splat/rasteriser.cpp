@@ -161,14 +161,16 @@ Result<void> Rasteriser::State::record() {
                                             .ranges = list.operand(ranges)},
                                            {.capacity = n, .pairs = capacity},
                                            fold(caps, div_up(int64_t(tiles) + 1, kLocal))));
-    list.add(kernels::splat_composite::launch(kernels::splat_composite::Variant::main,
-                                              {.view = list.operand(view),
-                                               .records = list.operand(records),
-                                               .ranges = list.operand(ranges),
-                                               .slots = list.operand(tile_lists.values[lists_at]),
-                                               .owners = list.operand(owners),
-                                               .image = list.operand(image)},
-                                              fold(caps, tiles)));
+    using Composite = kernels::splat_composite::Variant;
+    list.add(
+        kernels::splat_composite::launch(options.lanes == 8 ? Composite::narrow : Composite::wide,
+                                         {.view = list.operand(view),
+                                          .records = list.operand(records),
+                                          .ranges = list.operand(ranges),
+                                          .slots = list.operand(tile_lists.values[lists_at]),
+                                          .owners = list.operand(owners),
+                                          .image = list.operand(image)},
+                                         fold(caps, tiles)));
     return list.record();
 }
 
@@ -198,8 +200,9 @@ Result<void> Rasteriser::State::record_backward() {
     const Caps& caps = device->caps();
     LaunchList& list = backward.emplace(device, options.timed);
     const uint32_t n = options.splats, groups = div_up(n, kLocal);
+    using Backward = kernels::splat_composite_backward::Variant;
     list.add(kernels::splat_composite_backward::launch(
-        kernels::splat_composite_backward::Variant::main,
+        options.lanes == 8 ? Backward::narrow : Backward::wide,
         {.view = list.operand(view),
          .records = list.operand(records),
          .ranges = list.operand(ranges),
@@ -261,13 +264,16 @@ Result<Rasteriser> Rasteriser::create(std::shared_ptr<Device> device,
                                         " x " + std::to_string(options.height) +
                                         ": 1 to 65535 tiles of 16 x 16 pixels can be drawn"};
     if (options.sh_degree < 0 || options.sh_degree > kMaxShDegree || options.splats < 1 ||
-        options.splats > (1u << 28) || !(options.low_pass > 0))
+        options.splats > (1u << 28) || !(options.low_pass > 0) ||
+        (options.lanes != 0 && options.lanes != 8 && options.lanes != 32))
         return Error{Status::usage,
-                     "splats: at least one splat, harmonics of degree 0 to 3 and a "
-                     "low-pass filter above 0 are needed"};
+                     "splats: at least one splat, harmonics of degree 0 to 3, a low-pass filter "
+                     "above 0 and 8 or 32 lanes are needed"};
     auto state = std::make_unique<State>();
     state->device = std::move(device);
     state->options = options;
+    if (const Caps& caps = state->device->caps(); !options.lanes)   // SwiftShader chokes on 8
+        state->options.lanes = caps.kind == DeviceKind::cpu && caps.subgroup_size >= 8 ? 8 : 32;
     state->sections = {options.splats, options.sh_degree};
     state->parameters = options.parameters;
     if (options.parameters && options.parameters.size() < state->sections.end() * 4)

@@ -25,6 +25,8 @@ struct RasterOptions {
     bool antialiased = true;   // opacity compensated for the low-pass filter (Mip-Splatting)
     float low_pass = 0.3f;     // square pixels added to what a splat covers
     uint32_t pairs = 0;        // of a tile and a splat, to begin with; 0: a guess
+    int lanes = 0;             // a tile: 32, or 8, for CPU drivers with vectors of
+                               // eight; 0: as the device is
     bool timed = false;        // keep what times() tells
     Buffer parameters = {};    // draws these, which others may draw too; else makes its own
 };

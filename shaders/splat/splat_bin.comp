@@ -19,19 +19,6 @@ layout(set = 0, binding = 5) writeonly buffer Slots { uint pair_slots[]; };
 layout(set = 0, binding = 6) writeonly buffer Owners { uint owners[]; };   // splat of each slot
 layout(push_constant) uniform Args { uint capacity; uint pairs; } args;
 
-// The least of the conic's quadratic form over the pixel centres of a tile is inside, or on the
-// edges that face the centre.
-float least_form(vec2 centre, vec3 conic, vec2 low, vec2 high) {
-    vec2 near = clamp(centre, low, high);
-    if (near == centre) return 0.0;
-    float y = clamp(centre.y - conic.y * (near.x - centre.x) / conic.z, low.y, high.y);
-    float x = clamp(centre.x - conic.y * (near.y - centre.y) / conic.x, low.x, high.x);
-    vec2 a = vec2(near.x, y) - centre, b = vec2(x, near.y) - centre;
-    precise float on_x = conic.x * a.x * a.x + 2.0 * conic.y * a.x * a.y + conic.z * a.y * a.y;
-    precise float on_y = conic.x * b.x * b.x + 2.0 * conic.y * b.x * b.y + conic.z * b.y * b.y;
-    return near.x == centre.x ? on_y : near.y == centre.y ? on_x : min(on_x, on_y);
-}
-
 void put(uint slot, uint tile, uint splat) {
     if (slot >= args.pairs) return;
     pair_tiles[slot] = tile;
@@ -56,12 +43,11 @@ void main() {
         vec2 most = vec2(tiles);
         uvec2 low = uvec2(clamp(floor((centre - extent) / float(kTile)), vec2(0.0), most));
         uvec2 high = uvec2(clamp(floor((centre + extent) / float(kTile)) + 1.0, vec2(0.0), most));
-        float limit = form.w * 1.0001 + 0.001;
         for (uint y = low.y; y < high.y; y++)
             for (uint x = low.x; x < high.x; x++) {
                 vec2 corner = vec2(x, y) * float(kTile) + 0.5;
-                if (least_form(centre, form.xyz, corner, corner + float(kTile - 1u)) > limit)
-                    continue;
+                float least = least_form(centre, form.xyz, corner, corner + float(kTile - 1u));
+                if (!reaches(least, form.w)) continue;
                 if (EMIT && slot < end) put(slot, y * tiles.x + x, splat);
                 slot++;
             }

@@ -5,9 +5,10 @@
 // what the backward pass needs: the transmittance left and how many of the tile's pairs were looked
 // at up to the last that counts.
 // Source: Kerbl et al. 3D Gaussian Splatting. 2023, equation 3 and section 6.
+// variants: wide: ; narrow: NARROW
 #include "lib/splat.glsl"
 
-layout(local_size_x = 32) in;
+layout(local_size_x = kLanes) in;
 
 layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };
 layout(set = 0, binding = 1) readonly buffer Records { vec4 records[]; };
@@ -19,7 +20,7 @@ layout(set = 0, binding = 5) writeonly buffer Image { vec4 image[]; };
 const uint kBatch = 128u;
 
 struct Ray {
-    float y, transmittance;
+    float transmittance;
     vec4 colour;   // and depth
     vec3 normal;
     uint last;
@@ -27,20 +28,23 @@ struct Ray {
 };
 
 shared vec4 staged[kBatch * kRecord];
+shared uint staged_blocks[kBatch];
 shared uint unfinished;   // the last batch that left a ray alive, counted from 1
 
 Ray begin_ray(uvec2 pixel) {
     bool inside = all(lessThan(pixel, view.size.xy));
-    return Ray(float(pixel.y) + 0.5, 1.0, vec4(0.0), vec3(0.0), 0u, inside);
+    return Ray(1.0, vec4(0.0), vec3(0.0), 0u, inside);
 }
 
 // Without branches: CPU drivers go through all of them anyway.
-void pass(inout Ray ray, vec2 delta, vec4 r0, vec4 r1, vec4 r2, vec4 r3, uint count) {
+void pass(inout Ray ray, inout uint living, vec2 delta, vec4 r0, vec4 r1, vec4 r2,
+          vec4 r3, uint count) {
     float unclamped;
     float alpha = alpha_at(delta, r1.xyz, r0.z, unclamped);
     precise float next = ray.transmittance * (1.0 - alpha);
     bool ends = next < kLeastTransmittance;
     bool counts = ray.live && alpha > 0.0 && !ends;
+    living -= uint(ray.live && ends);
     ray.live = ray.live && !ends;
     float weight = counts ? alpha * ray.transmittance : 0.0;
     ray.colour += weight * vec4(r2.rgb, r0.w);
@@ -63,9 +67,10 @@ void main() {
     uint tile = workgroup(), i = gl_LocalInvocationID.x;
     if (tile >= tiles.x * tiles.y) return;
     uvec2 pixel = first_pixel(tile, tiles.x, i);
-    float x = float(pixel.x) + 0.5;
+    vec2 corner = vec2(tile % tiles.x, tile / tiles.x) * float(kTile), centre = vec2(pixel) + 0.5;
     Ray rays[kOwn];
-#define BEGIN(k) rays[k] = begin_ray(pixel + uvec2(0u, 2u * k));
+    uint living = 0u;   // rays
+#define BEGIN(k) rays[k] = begin_ray(pixel + block_at(uint(k))), living += uint(rays[k].live);
     EACH_PIXEL(BEGIN)
     uvec2 range = ranges[tile];
     if (i == 0u) unfinished = 0u;
@@ -75,20 +80,23 @@ void main() {
         for (uint j = i; j < count * kRecord; j += kLanes)
             staged[j] = records[kRecord * owners[pair_slots[begin + j / kRecord]] + j % kRecord];
         barrier();
-        bool live = true;
-        for (uint j = 0u; j < count && live; j++) {
+        for (uint j = i; j < count; j += kLanes)
+            staged_blocks[j] = blocks_of(corner, staged[kRecord * j], staged[kRecord * j + 1u]);
+        barrier();
+        for (uint j = 0u; j < count && living > 0u; j++) {
+            uint blocks = staged_blocks[j];
             vec4 r0 = staged[kRecord * j], r1 = staged[kRecord * j + 1u];
             vec4 r2 = staged[kRecord * j + 2u], r3 = staged[kRecord * j + 3u];
-            live = false;
+            vec2 delta = r0.xy - centre;
 #define PASS(k) \
-    pass(rays[k], r0.xy - vec2(x, rays[k].y), r0, r1, r2, r3, before + j + 1u); \
-    live = live || rays[k].live;
+    REACHED(blocks, k) \
+        pass(rays[k], living, delta - vec2(block_at(uint(k))), r0, r1, r2, r3, before + j + 1u);
             EACH_PIXEL(PASS)
         }
-        if (live) atomicMax(unfinished, batch);
+        if (living > 0u) atomicMax(unfinished, batch);
         barrier();
         if (unfinished != batch) break;
     }
-#define FINISH(k) finish(rays[k], pixel + uvec2(0u, 2u * k));
+#define FINISH(k) finish(rays[k], pixel + block_at(uint(k)));
     EACH_PIXEL(FINISH)
 }

@@ -3,13 +3,14 @@
 // Gradients of a tile's pairs from those of its pixels. The forward pass is replayed, so that
 // transmittances are its own; of what lies behind a splat only the product with the pixel's slopes
 // is needed, one number a pixel: what is left of the whole picture's. Each invocation sums a splat
-// over its eight pixels, and eight splats at a time are summed over the invocations. Each pair has
+// over its pixels, and eight splats at a time are summed over the invocations. Each pair has
 // one writer: no atomics, and the sums have one order.
 // Source: Kerbl et al. 3D Gaussian Splatting. 2023, appendix A, and its equation 3 differentiated.
+// variants: wide: ; narrow: NARROW
 #include "lib/splat.glsl"
 #include "lib/splat_gradient.glsl"
 
-layout(local_size_x = 32) in;
+layout(local_size_x = kLanes) in;
 
 layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };
 layout(set = 0, binding = 1) readonly buffer Records { vec4 records[]; };
@@ -24,11 +25,12 @@ const uint kRound = 8u;   // splats
 
 shared vec4 staged[kRound * kRecord];
 shared uint staged_slots[kRound];
+shared uint staged_blocks[kRound];
 shared float partials[kRound * kSums * kLanes];
 shared uint reach;   // pairs that some ray got to
 
 struct Ray {
-    float y, transmittance;
+    float transmittance;
     vec4 colour;          // slopes by r, g, b and depth
     vec3 normal;
     float behind;         // slope by what is behind the pairs passed so far
@@ -42,7 +44,7 @@ struct Totals {
 };
 
 Ray begin_ray(uvec2 pixel) {
-    Ray ray = Ray(float(pixel.y) + 0.5, 1.0, vec4(0.0), vec3(0.0), 0.0, 0u);
+    Ray ray = Ray(1.0, vec4(0.0), vec3(0.0), 0.0, 0u);
     if (any(greaterThanEqual(pixel, view.size.xy))) return ray;
     uint at = pixel.y * view.size.x + pixel.x, pixels = view.size.x * view.size.y;
     vec4 colour = image[2u * at], rest = image[2u * at + 1u];
@@ -108,10 +110,10 @@ void main() {
         return;
     }
     uvec2 pixel = first_pixel(tile, tiles.x, i);
-    float x = float(pixel.x) + 0.5;
+    vec2 corner = vec2(tile % tiles.x, tile / tiles.x) * float(kTile), centre = vec2(pixel) + 0.5;
     Ray rays[kOwn];
     uint last = 0u;
-#define BEGIN(k) rays[k] = begin_ray(pixel + uvec2(0u, 2u * k)), last = max(last, rays[k].last);
+#define BEGIN(k) rays[k] = begin_ray(pixel + block_at(uint(k))), last = max(last, rays[k].last);
     EACH_PIXEL(BEGIN)
     if (i == 0u) reach = 0u;
     barrier();
@@ -120,16 +122,24 @@ void main() {
     uint end = min(range.x + reach, range.y);
     for (uint begin = range.x; begin < end; begin += kRound) {
         uint count = min(kRound, end - begin);
-        if (i < count) staged_slots[i] = pair_slots[begin + i];
-        if (i < count * kRecord)
-            staged[i] = records[kRecord * owners[pair_slots[begin + i / kRecord]] + i % kRecord];
+        for (uint j = i; j < count * kRecord; j += kLanes)
+            staged[j] = records[kRecord * owners[pair_slots[begin + j / kRecord]] + j % kRecord];
+        barrier();
+        if (i < count) {
+            staged_slots[i] = pair_slots[begin + i];
+            staged_blocks[i] = blocks_of(corner, staged[kRecord * i], staged[kRecord * i + 1u]);
+        }
         barrier();
         for (uint s = 0u; s < count; s++) {
+            uint blocks = staged_blocks[s];
             vec4 r0 = staged[kRecord * s], r1 = staged[kRecord * s + 1u];
             vec4 r2 = staged[kRecord * s + 2u], r3 = staged[kRecord * s + 3u];
             uint index = begin - range.x + s;
             Totals sum = Totals(vec3(0.0), vec3(0.0), vec4(0.0), vec3(0.0));
-#define PASS(k) pass(rays[k], sum, r0.xy - vec2(x, rays[k].y), r0, r1, r2, r3, index);
+            vec2 delta = r0.xy - centre;
+#define PASS(k) \
+    REACHED(blocks, k) \
+        pass(rays[k], sum, delta - vec2(block_at(uint(k))), r0, r1, r2, r3, index);
             EACH_PIXEL(PASS)
             leave(sum, s * kSums * kLanes + i);
         }

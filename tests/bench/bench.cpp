@@ -193,3 +193,33 @@ TEST_CASE("a roofline draws each kernel once, within the picture", "[vk]") {
     CHECK(svg.find("='-") == svg.npos);
     CHECK(svg.ends_with("</svg>\n"));
 }
+
+TEST_CASE("splats are measured by pass and by kernel", "[gpu]") {
+    const auto device = test::test_device();
+    std::vector<Row> rows;
+    take(run_splats(device, {.counts = {2000}, .width = 40, .height = 24, .steps = 2}, kPeaks,
+                    [&](const Row& r) { rows.push_back(r); }, {}));
+    REQUIRE(rows.size() >= 2);
+    double parts = 0;
+    for (const Row& r : rows) {
+        INFO(r.dump());
+        CHECK(r["ms"] > 0);
+        CHECK(r["gbs"] > 0);
+        CHECK(std::abs(r["share"].get<double>() * kPeaks.copy / r["gbs"].get<double>() - 1) < 1e-9);
+        parts += r.value("part", 0.0);
+    }
+    CHECK(rows[0]["case"] == "forward, 2000 splats 40x24");
+    CHECK(rows[1]["case"] == "backward, 2000 splats 40x24");
+    CHECK(rows[0]["pairs"] > 100);
+    CHECK(std::abs(rows[0]["frames"].get<double>() * rows[0]["ms"].get<double>() - 1e3) < 1e-6);
+    if (device->caps().timestamp_ns > 0) {
+        CHECK(rows.size() == 13);   // eleven kernels
+        CHECK(std::abs(parts - 1) < 1e-9);
+    }
+    const auto none = [](const Row&) {};
+    CHECK(run_splats(device, {.counts = {0}}, kPeaks, none, {}).error().status == Status::usage);
+    CHECK(run_splats(device, {.counts = {9}, .width = 32, .height = 32}, kPeaks, none,
+                     [] { return true; })
+              .error()
+              .status == Status::interrupted);
+}

@@ -101,8 +101,9 @@ TEST_CASE("a picture is the twin's", "[gpu]") {
 
 TEST_CASE("a picture is the twin's in every profile", "[gpu]") {
     const std::string profile = GENERATE(from_range(kProfiles));
-    const Scene scene = random_scene(60, 1, 33, 17, 5);
-    INFO(profile);
+    Scene scene = random_scene(60, 1, 33, 17, 5);
+    scene.options.lanes = GENERATE(0, 32);
+    INFO(profile << ", lanes " << scene.options.lanes);
     auto device = test_device(profile);
     check_close_to_twin(drawn(device, scene), scene);
     check_silent(*device);
@@ -114,6 +115,7 @@ TEST_CASE("a pile of splats in one tile is cut where nothing shines through", "[
         for (size_t k = 0; k < 2; k++) scene.splats.means[i * 3 + k] *= 0.1f;
         scene.splats.logits[i] = i < 350 ? -3.5f : 1.0f;
     }
+    scene.options.lanes = GENERATE(0, 32);
     check_close_to_twin(drawn(test_device(), scene), scene);
 }
 

@@ -116,12 +116,14 @@ TEST_CASE("gradients where the Jacobian is clamped are those of the twin", "[gpu
         scene.splats.means[i * 3 + i % 2] = i % 4 < 2 ? 3.4f : -3.6f;
         for (size_t k = 0; k < 3; k++) scene.splats.log_scales[i * 3 + k] += 1.2f;
     }
+    scene.options.lanes = GENERATE(0, 32);
     check_gradient(scene, 0, 8);
 }
 
 TEST_CASE("the gradient of a crowd along a direction is the twin's", "[gpu]") {
     const std::string profile = GENERATE("", "minimal");
     Scene scene = random_scene(500, 1, 67, 50, 24);
+    scene.options.lanes = GENERATE(0, 32);
     Twin twin(scene);
     std::vector<double> x = variables_of(scene), direction(x.size());
     twin.keep(x);
@@ -147,6 +149,7 @@ TEST_CASE("the gradient of a crowd along a direction is the twin's", "[gpu]") {
 
 TEST_CASE("two runs give the same picture and gradient, bit by bit", "[gpu]") {
     Scene scene = random_scene(3000, 1, 67, 50, 25);
+    scene.options.lanes = GENERATE(0, 32);
     const std::vector<float> slopes(67 * 50 * kChannels, 0.25f);
     auto device = test_device();
     const std::vector<double> first = differentiated(device, scene, slopes);

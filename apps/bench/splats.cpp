@@ -1,0 +1,204 @@
+#include "apps/bench/splats.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <random>
+
+#include "modalities/splat/rasteriser.h"
+#include "runtime/kernel/kernel.h"
+
+namespace kiln::bench {
+namespace {
+
+using Row = nlohmann::ordered_json;
+
+struct Size {
+    int splats, width, height;
+    std::string name() const {
+        return std::to_string(splats) + " splats " + std::to_string(width) + "x" +
+               std::to_string(height);
+    }
+};
+
+// A ball that fills most of the picture, of splats that are a few pixels wide.
+Splats ball(int count) {
+    std::mt19937 random(1);
+    const auto normal = [&] {   // nearly, and the same with every standard library
+        double sum = -6;
+        for (int i = 0; i < 12; i++) sum += double(random()) / 4294967296.0;
+        return float(sum);
+    };
+    Splats splats = make_splats(size_t(count), 0);
+    const float scale = std::log(0.4f / std::cbrt(float(count)));
+    for (float& v : splats.means) v = 0.45f * normal();
+    for (float& v : splats.log_scales) v = scale + 0.3f * normal();
+    for (float& v : splats.quaternions) v = normal();
+    for (float& v : splats.logits) v = normal() - 1;
+    for (float& v : splats.sh) v = normal();
+    return splats;
+}
+
+View front(const Size& size) {
+    View view;
+    view.camera.translation = {0, 0, 3};
+    view.camera.fx = view.camera.fy = 1.2f * float(std::min(size.width, size.height));
+    view.camera.cx = float(size.width) / 2, view.camera.cy = float(size.height) / 2;
+    return view;
+}
+
+// Bytes that the kernels of both passes move, by their names: splats of degree 0, digits of four
+// bits, records of 64 bytes, 13 sums a pair.
+std::map<std::string, double> traffic_of(const Size& size, double pairs) {
+    const double n = size.splats, pixels = double(size.width) * size.height;
+    const uint32_t tiles = div_up(size.width, 16) * div_up(size.height, 16);
+    const double digits = (std::bit_width(tiles) + 3) / 4;
+    const double sorted = 8 * n + digits * pairs, histograms = sorted / 1024 * 16 * 4;
+    return {{"splat_project", n * (14 * 4 + 64 + 8)},
+            {"sort_count", sorted * 4 + histograms},
+            {"sort_scatter", sorted * 16 + histograms},
+            {"scan", n * 8 + 2 * histograms},
+            {"scan_sums", n * 4 + histograms},
+            {"splat_bin", n * (2 * (4 + 64) + 8) + pairs * 12},
+            {"splat_ranges", tiles * 8.0},
+            {"splat_composite", pairs * (8 + 64) + pixels * 48},
+            {"splat_composite_backward", pairs * (8 + 64 + 52) + pixels * (48 + 32)},
+            {"splat_project_backward", pairs * 52 + n * (14 * 4 + 15 * 4 + 8)},
+            {"splat_camera", n / 128 * 48}};
+}
+
+class Drawing {
+public:
+    Drawing(const std::shared_ptr<Device>& device, const Size& size, bool timed)
+        : view_(front(size)),
+          rasteriser_(take(Rasteriser::create(device, {.width = size.width,
+                                                       .height = size.height,
+                                                       .splats = uint32_t(size.splats),
+                                                       .timed = timed}))) {
+        take(rasteriser_.write(ball(size.splats)));
+        take(rasteriser_.draw(view_));
+        const std::vector<float> slopes(rasteriser_.image().size() / 4, 1.0f);
+        take(rasteriser_.differentiate(slopes));   // warm
+    }
+    void forward() { take(rasteriser_.draw(view_)); }
+    void backward() { take(rasteriser_.differentiate()); }
+    const Rasteriser& rasteriser() const { return rasteriser_; }
+
+private:
+    View view_;
+    Rasteriser rasteriser_;
+};
+
+double median(std::vector<double> values) {
+    auto middle = values.begin() + ptrdiff_t(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+double milliseconds(const std::function<void()>& run) {
+    const auto begin = std::chrono::steady_clock::now();
+    run();
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+    return took.count();
+}
+
+struct Measured {
+    double forward = 0, backward = 0;   // milliseconds
+    uint32_t pairs = 0;
+    std::vector<std::string> order;   // of the kernels
+    std::map<std::string, double> kernels;
+    std::map<std::string, int> calls;
+};
+
+void time_passes(Measured& m, const std::shared_ptr<Device>& device, const Size& size, int steps,
+                 const std::function<bool()>& cancelled) {
+    Drawing drawing(device, size, false);
+    std::vector<double> forward, backward;
+    for (int i = 0; i < steps && !(cancelled && cancelled()); i++) {
+        forward.push_back(milliseconds([&] { drawing.forward(); }));
+        backward.push_back(milliseconds([&] { drawing.backward(); }));
+    }
+    if (forward.empty()) return;
+    m.forward = median(forward), m.backward = median(backward);
+    m.pairs = drawing.rasteriser().pairs();
+}
+
+void time_kernels(Measured& m, const std::shared_ptr<Device>& device, const Size& size, int steps,
+                  const std::function<bool()>& cancelled) {
+    if (device->caps().timestamp_ns <= 0) return;
+    Drawing drawing(device, size, true);
+    std::map<std::string, std::vector<double>> times;
+    for (int i = 0; i < steps && !(cancelled && cancelled()); i++) {
+        drawing.forward(), drawing.backward();
+        std::map<std::string, double> sums;
+        m.calls.clear();
+        for (const Rasteriser::Timing& t : drawing.rasteriser().times()) {
+            const std::string name(t.kernel);
+            if (times.find(name) == times.end() && sums.find(name) == sums.end())
+                m.order.push_back(name);
+            sums[name] += t.milliseconds, m.calls[name]++;
+        }
+        for (const auto& [name, sum] : sums) times[name].push_back(sum);
+    }
+    for (const auto& [name, values] : times) m.kernels[name] = median(values);
+}
+
+void report(const Measured& m, const Size& size, const Peaks& peaks, const std::string& device,
+            const std::function<void(const Row&)>& each) {
+    const std::map<std::string, double> traffic = traffic_of(size, m.pairs);
+    const auto row = [&](const std::string& what, double ms, double bytes) {
+        return Row{{"bench", "splat"},
+                   {"case", what + ", " + size.name()},
+                   {"dtype", "f32"},
+                   {"device", device},
+                   {"ms", ms},
+                   {"gbs", bytes / ms / 1e6},
+                   {"share", bytes / peaks.copy / ms / 1e6}};
+    };
+    double bytes[2] = {}, all = 0;
+    for (const auto& [name, moved] : traffic)
+        bytes[name.ends_with("_backward") || name == "splat_camera"] += moved;
+    for (const auto& [name, ms] : m.kernels) all += ms;
+    for (bool backward : {false, true}) {
+        const double ms = backward ? m.backward : m.forward;
+        Row r = row(backward ? "backward" : "forward", ms, bytes[backward]);
+        r["frames"] = 1e3 / ms, r["splats"] = size.splats / ms / 1e3;
+        r["pairs"] = m.pairs;
+        each(r);
+    }
+    for (const std::string& name : m.order) {
+        const double ms = m.kernels.at(name);
+        Row r = row(name, ms, traffic.at(name));
+        r["calls"] = m.calls.at(name);
+        r["part"] = all > 0 ? ms / all : 0;
+        each(r);
+    }
+}
+
+}   // namespace
+
+Result<void> run_splats(const std::shared_ptr<Device>& device, const SplatOptions& options,
+                        const Peaks& peaks, const std::function<void(const Row&)>& each,
+                        const std::function<bool()>& cancelled) try {
+    std::vector<int> counts = options.counts;
+    if (counts.empty()) counts = {10000, 100000, 1000000};
+    std::vector<std::pair<int, int>> pictures = {{512, 512}, {1024, 1024}};
+    if (options.width) pictures = {{options.width, options.height}};
+    for (const auto& [width, height] : pictures)
+        for (int count : counts) {
+            const Size size{count, width, height};
+            if (count < 1) return Error{Status::usage, "at least one splat is drawn"};
+            Measured measured;
+            time_passes(measured, device, size, options.steps, cancelled);
+            time_kernels(measured, device, size, options.steps, cancelled);
+            if (cancelled && cancelled()) return Error{Status::interrupted, "interrupted"};
+            report(measured, size, peaks, device->caps().device, each);
+        }
+    return {};
+} catch (const ResultError& e) {
+    return e.error;
+}
+
+}   // namespace kiln::bench
