@@ -120,13 +120,12 @@ std::vector<std::byte> placed(const std::vector<std::byte>& glb) {
                 "\"rotation\":[0.2,0.4,0.4,0.8],\"translation\":[0.1,-0.2,0.1],"
                 "\"scale\":[1.25,1.25,1.25],");
     json.resize((json.size() + 3) / 4 * 4, ' ');
-    const std::span<const std::byte> text = as_bytes(std::string_view(json));
-    std::vector<std::byte> out(glb.begin(), glb.begin() + 20);
-    out.insert(out.end(), text.begin(), text.end());
-    out.insert(out.end(), glb.begin() + 20 + length, glb.end());
-    const uint32_t sizes[] = {uint32_t(out.size()), uint32_t(json.size())};
-    std::memcpy(out.data() + 8, sizes, 8);
-    return out;
+    std::string whole(as_text(glb).substr(0, 20));
+    whole.append(json).append(as_text(glb).substr(20 + length));
+    const uint32_t sizes[] = {uint32_t(whole.size()), uint32_t(json.size())};
+    std::memcpy(whole.data() + 8, sizes, 8);
+    const auto bytes = as_bytes(whole);
+    return {bytes.begin(), bytes.end()};
 }
 
 // Looks from kEye at the origin.
