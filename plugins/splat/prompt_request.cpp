@@ -42,7 +42,8 @@ ShapeSettings shape_settings(Json& r) {
     s.seed = r["seed"];
     s.ball = 0.4;
     s.views = views();
-    s.backdrops = {.darkest = 0.75, .lightest = 0.9};
+    s.backdrops = {.darkest = 0.5, .lightest = 1};
+    s.sparsity = 300;   // modalities/splat/words.md
     s.text.repel = r.value("perp_neg", 1.0);
     const bool ism = r.value("method", "sds") == "ism";
     s.distillation.method =

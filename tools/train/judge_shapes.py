@@ -2,7 +2,7 @@
 
 FOLDER holds contact sheets named by colour and shape ("red car.png"), of 24 views of 128 x 128:
     kiln splat "a red car" -o "red car.ply"
-    kiln convert "red car.ply" -o "red car.png" --views 24 --size 128 --background "#d1d1d1"
+    kiln convert "red car.ply" -o "red car.png" --size 128
 The word for a view is the nearest of front, side (either) and back.
 """
 
