@@ -51,8 +51,7 @@ struct Rasteriser::State {
     SortMemory depths, tile_lists;
     int depths_at = 0, lists_at = 0;   // which of two arrays the sorts ended in
     std::optional<LaunchList> forward, backward;
-    Buffer slopes, gradient, cameras, camera;   // made when they are first asked for
-    Buffer pair_sums;
+    Buffer slopes, gradient, cameras, camera, pair_sums;   // made when they are first asked for
 
     Result<void> allocate();
     Result<void> grow(uint64_t wanted);
@@ -103,10 +102,9 @@ Result<void> Rasteriser::State::grow(uint64_t wanted) {
                      "splats: " + std::to_string(wanted) +
                          " pairs of splat and tile, more than a kernel here can bind: smaller "
                          "splats or a smaller picture need fewer"};
-    forward.reset();
-    backward.reset();
-    tile_lists = {};
-    owners = pair_sums = Buffer();
+    forward.reset(), backward.reset();
+    tile_lists = {}, owners = pair_sums = Buffer();
+    capacity = 0;   // until all is there
     for (Buffer* buffer : {&tile_lists.keys[0], &tile_lists.keys[1], &tile_lists.values[0],
                            &tile_lists.values[1], &owners}) {
         auto made = words(*device, room);
@@ -189,12 +187,8 @@ Result<void> Rasteriser::State::allocate_gradient() {
 }
 
 Result<void> Rasteriser::State::record_backward() {
-    const uint64_t needed = uint64_t(capacity) * kPairSums * 4;
-    if (needed > device->caps().binding_range)
-        return Error{Status::out_of_memory, "splats: " + std::to_string(needed >> 20) +
-                                                " MiB of gradients by pair of splat and tile, "
-                                                "more than a kernel here can bind"};
-    auto made = words(*device, uint64_t(capacity) * kPairSums);
+    const uint64_t most = device->caps().binding_range / (4 * kPairSums);   // pairs
+    auto made = words(*device, std::min<uint64_t>(capacity, most) * kPairSums);
     if (!made) return made.error();
     pair_sums = *made;
     const Caps& caps = device->caps();
@@ -324,6 +318,8 @@ Result<void> Rasteriser::draw(const View& view) {
     const ViewBlock block = s.block_of(view);
     if (auto done = s.device->write(s.view, &block, sizeof block); !done) return done;
     while (true) {
+        if (!s.capacity)   // for want of memory
+            if (auto done = s.grow(1024); !done) return done;
         if (!s.forward)
             if (auto done = s.record(); !done) return done;
         if (auto done = s.forward->run(); !done) return done;
@@ -356,6 +352,10 @@ Result<void> Rasteriser::differentiate(std::span<const float> slopes) {
 Result<void> Rasteriser::differentiate() {
     State& s = *state_;
     ensure(s.forward && s.slopes, "differentiate() follows draw() and has slopes");
+    const uint64_t needed = uint64_t(s.pairs) * kPairSums * 4;
+    if (needed > s.device->caps().binding_range)
+        return Error{Status::out_of_memory, "splats: " + std::to_string(s.pairs) +
+                                                " pairs: a kernel here cannot bind gradients"};
     if (!s.backward)
         if (auto done = s.record_backward(); !done) return done;
     return s.backward->run();

@@ -119,6 +119,42 @@ TEST_CASE("a pile of splats in one tile is cut where nothing shines through", "[
     check_close_to_twin(drawn(test_device(), scene), scene);
 }
 
+TEST_CASE("lists that find no memory are an error, and the next picture is as ever", "[gpu]") {
+    DeviceOptions options = device_options("");
+    options.memory_limit = 24 << 20;
+    auto device = open_device(options);
+    const Scene small = random_scene(40, 0, 512, 512, 13);
+    Scene large = random_scene(40000, 0, 512, 512, 14);   // each in many tiles
+    for (float& v : large.splats.log_scales) v = 0;
+    Scene scene = large;
+    scene.options.pairs = 1;
+    Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+    take(rasteriser.write(small.splats));
+    take(rasteriser.draw(small.view));
+    const std::vector<float> before = take(rasteriser.read_image());
+    take(rasteriser.write(large.splats));
+    for (int i = 0; i < 2; i++)
+        CHECK(rasteriser.draw(large.view).error().status == Status::out_of_memory);
+    take(rasteriser.write(small.splats));
+    take(rasteriser.draw(small.view));
+    CHECK(take(rasteriser.read_image()) == before);
+}
+
+TEST_CASE("a crowd in one tile is drawn and differentiated, whoever has the room", "[gpu]") {
+    Scene scene = random_scene(20000, 0, 16, 16, 15);
+    for (float& v : scene.splats.means) v *= 0.02f;
+    for (float& v : scene.splats.logits) v = -4.5f;   // so that light gets far down
+    scene.options.pairs = 1;
+    auto device = test_device();
+    Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+    take(rasteriser.write(scene.splats));
+    take(rasteriser.draw(scene.view));
+    CHECK(rasteriser.pairs() > 15000);   // but for those that are too faint
+    take(rasteriser.differentiate(std::vector<float>(16 * 16 * kChannels, 1.0f)));
+    for (float v : take(rasteriser.read_gradient()).parameters) REQUIRE(std::isfinite(v));
+    for (float v : take(rasteriser.read_image())) REQUIRE(std::isfinite(v));
+}
+
 TEST_CASE("a picture does not depend on the room for its lists", "[gpu]") {
     Scene scene = random_scene(2000, 0, 83, 61, 11);
     auto device = test_device();
