@@ -3,23 +3,12 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
-#include <random>
 
 #include "modalities/splat/assets/transform.h"
 #include "modalities/splat/splats.h"
+#include "tests/support/random.h"
 
 namespace kiln::test {
-
-class Random {
-public:
-    explicit Random(uint32_t seed) : engine_(seed) {}
-    double operator()(double low, double high) {
-        return low + (high - low) * (double(engine_()) / 4294967296.0);
-    }
-
-private:
-    std::mt19937 engine_;
-};
 
 // Within what every format can hold.
 inline Splats random_cloud(size_t n, int degree, uint32_t seed = 1) {

@@ -4,23 +4,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <map>
-#include <random>
 
 #include "modalities/splat/mesh/density.h"
 #include "modalities/splat/splats.h"
+#include "tests/support/random.h"
 
 namespace kiln::test {
-
-class Random {
-public:
-    explicit Random(uint32_t seed) : engine_(seed) {}
-    double operator()(double low, double high) {
-        return low + (high - low) * (double(engine_()) / 4294967296.0);
-    }
-
-private:
-    std::mt19937 engine_;
-};
 
 inline float logit(double opacity) { return float(std::log(opacity / (1 - opacity))); }
 
