@@ -49,7 +49,23 @@ constexpr const char* kFields = R"json({
   "default": "auto", "enum": ["auto", "f32", "f16", "bf16"],
   "description": "How intermediate results are stored; arithmetic is f32 at all times"},
 "two_passes": {"type": "boolean", "title": "Two passes", "group": "Model", "default": false,
-  "description": "Guidance in two passes instead of one batch: slower, for less memory"}
+  "description": "Guidance in two passes instead of one batch: slower, for less memory"},
+
+"mesh": {"type": "boolean", "title": "Mesh", "group": "Mesh (.obj, or --mesh with .glb or .html)",
+  "default": false,
+  "description": "A textured mesh instead of splats; with .obj at all times"},
+"grid": {"type": "integer", "title": "Grid", "group": "Mesh (.obj, or --mesh with .glb or .html)",
+  "default": 128, "minimum": 8, "maximum": 512,
+  "description": "Cells along the longest side: more keep finer shapes, fewer close gaps"},
+"threshold": {"type": "number", "title": "Threshold",
+  "group": "Mesh (.obj, or --mesh with .glb or .html)", "exclusiveMinimum": 0, "maximum": 100000,
+  "description": "Density, as a sum of opacities, at which the surface is (default: found)"},
+"faces": {"type": "integer", "title": "Faces",
+  "group": "Mesh (.obj, or --mesh with .glb or .html)", "default": 20000, "minimum": 4,
+  "maximum": 10000000, "description": "Triangles at most"},
+"texture": {"type": "integer", "title": "Texture",
+  "group": "Mesh (.obj, or --mesh with .glb or .html)", "default": 1024, "minimum": 16,
+  "maximum": 8192, "description": "Pixels of its side"}
 })json";
 
 Json fields() {

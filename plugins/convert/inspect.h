@@ -1,4 +1,4 @@
-// What a file of splats holds, for kiln inspect.
+// What a file of splats or of a mesh holds, for kiln inspect.
 #pragma once
 #include <string>
 
@@ -6,10 +6,11 @@
 
 namespace kiln::convert_plugin {
 
-// Where options.models names one file of splats, by its extension: an array of one object with its
-// summary, count, degree, bounds of the means (x right, y up, z back; metres), and the first,
-// fiftieth and ninety-ninth percentile of scales and opacities. Else an empty array. A file that
-// cannot be read is a Failure.
+// Where options.models names one such file, by its extension: an array of one object with its
+// summary and the bounds of its points (x right, y up, z back; metres). Of splats: their number,
+// degree, and the first, fiftieth and ninety-ninth percentile of scales and opacities. Of a mesh:
+// the number of its triangles and points, whether it is closed, and the size of its texture. Else
+// an empty array. A file that cannot be read is a Failure.
 std::string inspected(const sdk::Options& options);
 
 }   // namespace kiln::convert_plugin

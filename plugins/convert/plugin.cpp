@@ -1,22 +1,19 @@
 // kiln convert: files of splats through modalities/splat/assets.
-#include <algorithm>
 #include <filesystem>
 
-#include "modalities/splat/assets/asset.h"
 #include "modalities/splat/assets/transform.h"
-#include "modalities/splat/viewer/page.h"
 #include "plugins/builtin/fields.h"
 #include "plugins/builtin/request.h"
 #include "plugins/builtin/session.h"
 #include "plugins/convert/description.h"
 #include "plugins/convert/inspect.h"
-#include "plugins/convert/mesh.h"
 #include "plugins/convert/sheet.h"
-#include "runtime/io/file.h"
+#include "plugins/shapes/mesh.h"
 
 namespace kiln::convert_plugin {
 
 using builtin::Json;
+using namespace shapes;
 
 class ConvertPlugin {
 public:
@@ -57,39 +54,22 @@ private:
         std::string media(request.media_type), stem(request.file_stem);
         if (stem.empty()) stem = name.stem().string();
         if (media.empty()) media = json["mesh"] ? kGlb : media_type(SplatFormat::ply);
+        const SplatWriteOptions options{.axes = axes_of(json, "axes"),
+                                        .spz_version = json["spz_version"]};
         std::vector<File> files;
-        if (wants_mesh(json, media))
-            files = mesh_of(splats, media, stem, session_, json, events);
-        else
-            files = {{media, media == kPng    ? sheet_of(splats, session_, json, events)
-                             : media == kHtml ? page_of(splats, name, json, events)
-                                              : cloud_of(splats, media, json, events)}};
+        if (wants_mesh(json, media)) {
+            files = mesh_of(splats, {media, stem, json, 0, [&] { return events.cancelled(); }},
+                            session_, events);
+        } else if (media == kPng) {
+            files = {{kPng, sheet_of(splats, session_, json, events)}};
+        } else {
+            events.progress(1, 2, 0.5, "writing");
+            files = {media == kHtml ? page_of(splats, name.stem().string(), options)
+                                    : cloud_of(splats, media, options, session_)};
+        }
         events.stop_if_cancelled();
         for (const File& made : files)
             events.artifact({0, made.media, stem, builtin::text_of(json), made.bytes});
-    }
-
-    // The viewer with a .spz inside.
-    std::vector<std::byte> page_of(const Splats& splats, const std::filesystem::path& name,
-                                   const Json& json, const sdk::Events& events) {
-        const std::string media(media_type(SplatFormat::spz));
-        const std::string page =
-            viewer_page(cloud_of(splats, media, json, events), name.stem().string() + ".spz");
-        const std::span<const std::byte> bytes = as_bytes(page);
-        return {bytes.begin(), bytes.end()};
-    }
-
-    std::vector<std::byte> cloud_of(const Splats& splats, const std::string& media,
-                                    const Json& json, const sdk::Events& events) {
-        const auto format = *std::find_if(std::begin(kSplatFormats), std::end(kSplatFormats),
-                                          [&](SplatFormat f) { return media_type(f) == media; });
-        if (format == SplatFormat::splat && splats.sh_degree > 0)
-            session_.options().log(KILN_LOG_WARNING,
-                                   ".splat has no place for spherical harmonics: colours "
-                                   "no longer change with the view");
-        events.progress(1, 2, 0.5, "writing");
-        return take(encode_splats(
-            splats, format, {.axes = axes_of(json, "axes"), .spz_version = json["spz_version"]}));
     }
 
     builtin::Session session_;

@@ -71,6 +71,8 @@ inline constexpr const char* kDescription = R"json({
   "description": "For viewers that compensate their low-pass filter (Mip-Splatting)"},
 "seed": {"group": "Splats", "default": 0, "description": "The same seed gives the same splats"},
 
+"mesh": {}, "grid": {}, "threshold": {}, "faces": {}, "texture": {},
+
 "checkpoint": {"type": "string", "title": "Checkpoint", "group": "Run", "format": "path",
   "metavar": "FILE",
   "description": "Keep the state of the run in this file; without, Ctrl-C leaves one beside -o"},

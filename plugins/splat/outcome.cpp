@@ -1,80 +1,63 @@
 #include "plugins/splat/outcome.h"
 
-#include <algorithm>
-
-#include "modalities/splat/assets/asset.h"
 #include "modalities/splat/contact_sheet.h"
-#include "modalities/splat/mesh/mesh_files.h"
-#include "modalities/splat/viewer/page.h"
-#include "runtime/io/file.h"
+#include "plugins/shapes/mesh.h"
 
 namespace kiln::splat_plugin {
 namespace {
 
-const std::string kPage = "text/html", kSheet = "image/png", kObj = "model/obj", kMtl = "model/mtl";
+using namespace shapes;
 
-std::vector<std::byte> page_of(const Splats& splats, const std::string& name) {
-    const auto cloud = take(encode_splats(splats, SplatFormat::spz));
-    const std::string page = viewer_page(cloud, name + ".spz");
-    const std::span<const std::byte> bytes = as_bytes(page);
-    return {bytes.begin(), bytes.end()};
-}
-
-std::vector<std::byte> cloud_of(const Splats& splats, const std::string& media,
-                                const builtin::Session& session) {
-    const auto format = *std::find_if(std::begin(kSplatFormats), std::end(kSplatFormats),
-                                      [&](SplatFormat f) { return media_type(f) == media; });
-    if (format == SplatFormat::splat && splats.sh_degree > 0)
+// A mesh; nothing, and a warning, if none can be made. Who has interrupted the run waits for what
+// there is; who does so now does not want to wait for that, which `stopped` tells.
+std::vector<File> mesh_or_none(const Splats& splats, MeshWish wish, const builtin::Session& session,
+                               const sdk::Events& events, bool& stopped) {
+    if (!events.cancelled()) wish.cancelled = [&] { return events.cancelled(); };
+    try {
+        return mesh_of(splats, wish, session, events);
+    } catch (const ResultError& e) {
         session.options().log(KILN_LOG_WARNING,
-                              ".splat has no place for spherical harmonics: colours no longer "
-                              "change with the view");
-    return take(encode_splats(splats, format));
-}
-
-// A mesh in three files; false, and a warning, if none can be made.
-bool deliver_mesh(const Splats& splats, const std::string& stem, const std::string& text,
-                  const builtin::Session& session, const sdk::Events& events) {
-    const auto mesh = extract_mesh(splats);
-    const auto files = mesh ? obj_files(*mesh, stem) : Result<ObjFiles>(mesh.error());
-    if (!files) {
-        session.options().log(KILN_LOG_WARNING,
-                              files.error().message + "; the splats are kept as .ply instead");
-        return false;
+                              e.error.message + "; the splats are kept as .ply instead");
+        stopped = e.error.status == Status::interrupted;
+        return {};
     }
-    events.artifact({0, kObj, stem, text, files->obj});
-    events.artifact({0, kMtl, stem, text, files->mtl});
-    events.artifact({0, kSheet, stem, text, files->png});
-    return true;
 }
 
 }   // namespace
 
-Wanted wanted_of(const sdk::Request& request) {
-    const std::string_view asked = request.media_type;
-    if (asked == kMtl) usage("-o: a .mtl is the material of a mesh; name its .obj");
-    if (asked == kStateMedia)
+Wanted wanted_of(const Json& json, const sdk::Request& request) {
+    Wanted wanted{std::string(request.media_type), std::string(request.file_stem), false};
+    if (wanted.media == kStateMedia)
         usage("-o: .fit is the state of a run, which --checkpoint keeps; name a file of splats");
-    return {std::string(asked.empty() ? media_type(SplatFormat::ply) : asked),
-            std::string(request.file_stem)};
+    if (wanted.media.empty())
+        wanted.media = json.value("mesh", false) ? kGlb : media_type(SplatFormat::ply);
+    wanted.mesh = wants_mesh(json, wanted.media);
+    return wanted;
 }
 
 void deliver(const Splats& splats, const Wanted& wanted, const std::string& name,
              const Json& request, builtin::Session& session, const sdk::Events& events) {
     const std::string text = builtin::text_of(request);
     const std::string stem = wanted.stem.empty() ? name : wanted.stem;
-    std::string media = wanted.media;
-    if (media == kObj) {
-        if (deliver_mesh(splats, stem, text, session, events)) return;
-        media = media_type(SplatFormat::ply);
+    std::vector<File> files;
+    bool stopped = false;
+    if (wanted.mesh)
+        files =
+            mesh_or_none(splats, {wanted.media, stem, request, 1, {}}, session, events, stopped);
+    if (files.empty()) {
+        const std::string media =
+            wanted.mesh ? std::string(media_type(SplatFormat::ply)) : wanted.media;
+        if (media == kPng) {
+            const Image sheet = take(contact_sheet(session.device(events), splats));
+            files = {{kPng, encode_png(sheet, {{"kiln", text}})}};
+        } else {
+            files = {media == kHtml ? page_of(splats, name, {})
+                                    : cloud_of(splats, media, {}, session)};
+        }
     }
-    std::vector<std::byte> bytes;
-    if (media == kSheet) {
-        const Image sheet = take(contact_sheet(session.device(events), splats));
-        bytes = encode_png(sheet, {{"kiln", text}});
-    } else {
-        bytes = media == kPage ? page_of(splats, name) : cloud_of(splats, media, session);
-    }
-    events.artifact({0, media, name, text, bytes});
+    for (const File& file : files)
+        events.artifact({0, file.media, wanted.mesh ? stem : name, text, file.bytes});
+    if (stopped) throw sdk::Failure(KILN_INTERRUPTED, "interrupted");
 }
 
 }   // namespace kiln::splat_plugin

@@ -22,7 +22,7 @@ public:
             const Json json = Json::parse(request.json);
             if (const sdk::Blob* file = builtin::file_of(json, "view", request))
                 return view(*file, events);
-            const Wanted wanted = wanted_of(request);
+            const Wanted wanted = wanted_of(json, request);
             if (json.contains("prompt")) return prompts_.run(json, wanted, session_, events);
             if (!json.contains("images"))
                 usage(

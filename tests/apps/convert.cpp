@@ -98,6 +98,13 @@ TEST_CASE("a mesh comes as one .glb, or as an .obj whose parts name each other")
     CHECK_THAT(contents(w.path("my thing.mtl")), ContainsSubstring("map_Kd my thing.png\n"));
     CHECK(take(read_image(w.path("my thing.png").string())).width == 64);
     CHECK(mesh({"in.ply", "--mesh", "-o", "a.html"}).status == 0);
+    for (const char* name : {"a.glb", "my thing.obj"}) {
+        const Finished told = w.run({"inspect", name});
+        CHECK_THAT(told.out, ContainsSubstring("a mesh of ") && ContainsSubstring(", closed, ") &&
+                                 ContainsSubstring("a texture of 64 x 64"));
+    }
+    const Finished told = w.run({"inspect", "a.glb", "--json"});
+    CHECK_THAT(told.out, ContainsSubstring("\"texture\":[64,64]"));
     const auto refused = [&](std::vector<std::string> arguments, const char* words) {
         const Finished f = mesh(arguments);
         CHECK(f.status == 2);
@@ -107,7 +114,11 @@ TEST_CASE("a mesh comes as one .glb, or as an .obj whose parts name each other")
     refused({"in.ply", "-o", "a.mtl"}, "ask for its .obj");
     refused({"in.ply", "-o", "a.obj", "--axes", "RDF"}, "meshes have y up");
     refused({"in.ply", "-o", "a.obj", "--threshold", "9"}, "no place is as dense as 9");
-    CHECK(mesh({"a.glb", "-o", "b.ply"}).status == 3);   // no splats any more
+    for (const char* name : {"a.glb", "my thing.obj"}) {   // no splats any more
+        const Finished f = mesh({name, "-o", "b.ply"});
+        CHECK(f.status == 3);
+        CHECK_THAT(f.err, ContainsSubstring("a mesh"));
+    }
     CHECK(w.files().size() == 6);
 }
 

@@ -70,6 +70,11 @@ TEST_CASE("a fit becomes a mesh, with its material and texture, where there is a
     CHECK(w.files() == Names{"scene", "thing.mtl", "thing.obj", "thing.png"});
     CHECK_THAT(contents(w.path("thing.obj")), ContainsSubstring("mtllib thing.mtl\n"));
     CHECK_THAT(contents(w.path("thing.mtl")), ContainsSubstring("map_Kd thing.png\n"));
+    const Finished glb = w.run(w.line(
+        {"-o", "thing.glb", "--mesh", "--steps", "80", "--faces", "500", "--texture", "64"}));
+    CHECK(glb.status == 0);
+    CHECK_THAT(contents(w.path("thing.glb")), ContainsSubstring("baseColorTexture"));
+    CHECK_THAT(w.run({"inspect", "thing.glb"}).out, ContainsSubstring("a mesh of 500 triangles"));
     // A few faint splats have none, and are not lost for that.
     const Finished faint = w.run({"splat", "--images", "scene", "--splats", "4", "--steps", "1",
                                   "--no-tuning", "-o", "faint.obj"});
@@ -117,7 +122,8 @@ TEST_CASE("what splats cannot be learnt from is refused and leaves nothing") {
     refused({"--images", "scene", "--hold-out", "1"}, 2, "no picture to learn from");
     refused({"--images", "scene", "--up", "north"}, 2, "--up");
     refused({"--images", "scene", "-o", "x.fit"}, 2, "state of a run");
-    refused({"--images", "scene", "-o", "x.mtl"}, 2, "name its .obj");
+    refused({"--images", "scene", "-o", "x.mtl"}, 2, "ask for its .obj");
+    refused({"--images", "scene", "-o", "x.spz", "--mesh"}, 2, "--mesh makes a .glb");
     std::ofstream(w.path("scene/view_107.png")) << "no picture";
     refused({"--images", "scene"}, 3, "view_107.png: expected a picture");
     fs::remove(w.path("scene/view_107.png"));

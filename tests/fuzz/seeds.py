@@ -240,6 +240,32 @@ def glbs():
         yield struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
 
 
+def meshes():
+    """A square: as text in the ways there are, and as glTF with a texture that is none."""
+    points = "v 0 0 0\nv 1 0 0 1 1 1\nv 1 1 -1e-3\nv 0 1 0\n"
+    for faces in ("f 1 2 3 4", "f -4/1/1 -3/1/1 -2/1/1", "f 1//1 2//1 3//1\nf 1/1 3/1 4/1"):
+        yield f"# a\nmtllib a.mtl\n{points}vt 0 0\nvn 0 0 1\n{faces}\n".encode()
+    binary = struct.pack("<12f", 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0)
+    binary += struct.pack("<6H4s", 0, 1, 2, 0, 2, 3, b"\x89PNG")
+    document = {
+        "asset": {"version": "2.0"}, "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "children": [1]}, {"mesh": 0, "scale": [1, 2, 3]}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 0}]}],
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+        "textures": [{"source": 0}], "images": [{"bufferView": 2, "mimeType": "image/png"}],
+        "buffers": [{"byteLength": 64}],
+        "bufferViews": [{"buffer": 0, "byteLength": 48},
+                        {"buffer": 0, "byteOffset": 48, "byteLength": 12},
+                        {"buffer": 0, "byteOffset": 60, "byteLength": 4}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3"},
+                      {"bufferView": 1, "componentType": 5123, "count": 6, "type": "SCALAR"}]}
+    text = json.dumps(document, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    body = struct.pack("<I4s", len(text), b"JSON") + text
+    body += struct.pack("<I4s", 64, b"BIN\0") + binary
+    yield struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
+
+
 def colmap(cameras, images, points):
     return struct.pack("<HH", len(cameras), len(images)) + cameras + images + points
 
@@ -330,6 +356,9 @@ WORDS = {
     "glb": ["bufferView", "byteOffset", "byteStride", "byteLength", "componentType", "count",
             "accessors", "nodes", "children", "matrix", "rotation", "scale", "translation", "scene",
             "normalized", "KHR_gaussian_splatting:", "SH_DEGREE_1_COEF_0", "5121", "1e999"],
+    "mesh": ["POSITION", "indices", "byteOffset", "byteLength", "componentType", "5121", "5125",
+             "count", "mode", "matrix", "baseColorTexture", "bufferView", "\\nf ", "\\nv ", "//",
+             "-1", "1e999", "nan"],
     "colmap_binary": ["a.png\\x00", "\\x00\\x00\\xf8\\x7f", "\\xff\\xff\\xff\\x7f"],
     "colmap_text": ["PINHOLE", "SIMPLE_PINHOLE", "RADIAL", "SIMPLE_RADIAL", "OPENCV", "FOV",
                     "nan", "inf", "1e999", "-1"],
@@ -352,6 +381,7 @@ def main():
         "dot_splat": dot_splats,
         "spz": spzs,
         "glb": glbs,
+        "mesh": meshes,
         "colmap_binary": colmap_binaries,
         "colmap_text": colmap_texts,
         "transforms": transforms,

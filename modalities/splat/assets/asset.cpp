@@ -40,7 +40,9 @@ Result<SplatFormat> format_of(std::span<const std::byte> bytes, const std::strin
     if (text.starts_with("NGSP"))
         return Error{Status::bad_file, where + ": is SPZ version 4; 2 and 3 are read"};
     if (lower_extension(where) == "splat") return SplatFormat::splat;
-    const std::string_view kind = kind_of_file(bytes.first(std::min<size_t>(bytes.size(), 64)));
+    const bool obj = lower_extension(where) == "obj";
+    const std::string_view kind =
+        obj ? "a mesh" : kind_of_file(bytes.first(std::min<size_t>(bytes.size(), 64)));
     return Error{Status::bad_file, where +
                                        ": expected splats (.ply, .spz, .glb or .splat); found " +
                                        std::string(bytes.empty()  ? "an empty file"

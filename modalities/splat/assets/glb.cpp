@@ -59,6 +59,21 @@ size_t size_at(const JsonObject& object, const char* key, int64_t least,
     return size_t(value);
 }
 
+std::span<const std::byte> bytes_of(const Glb& glb, const JsonObject& view) {
+    const JsonObject buffer(gltf_object(glb, "buffers", take(view.integer("buffer"))), "buffers");
+    if (buffer.has("uri") || take(view.integer("buffer")) != 0)
+        stop(glb, "a buffer lies outside of the file, which is not read");
+    const size_t begin = size_at(view, "byteOffset", 0, 0), length = size_at(view, "byteLength", 1);
+    if (begin > glb.binary.size() || length > glb.binary.size() - begin)
+        stop(glb, view.where() + " ends beyond the buffer of " + std::to_string(glb.binary.size()) +
+                      " bytes: cut short?");
+    return glb.binary.subspan(begin, length);
+}
+
+JsonObject view_at(const Glb& glb, int64_t index) {
+    return {gltf_object(glb, "bufferViews", index), "bufferViews[" + std::to_string(index) + "]"};
+}
+
 // Where an accessor's elements lie.
 struct View {
     const std::byte* data;
@@ -68,22 +83,41 @@ struct View {
 View view_of(const Glb& glb, const JsonObject& accessor, size_t count, size_t element) {
     if (!accessor.has("bufferView") || accessor.has("sparse"))
         stop(glb, accessor.where() + " is sparse, which is not read");
-    const int64_t index = take(accessor.integer("bufferView"));
-    const JsonObject view(gltf_object(glb, "bufferViews", index),
-                          "bufferViews[" + std::to_string(index) + "]");
-    const JsonObject buffer(gltf_object(glb, "buffers", take(view.integer("buffer"))), "buffers");
-    if (buffer.has("uri") || take(view.integer("buffer")) != 0)
-        stop(glb, "a buffer lies outside of the file, which is not read");
-    const size_t begin = size_at(view, "byteOffset", 0, 0), length = size_at(view, "byteLength", 1);
-    const size_t offset = size_at(accessor, "byteOffset", 0, 0);
+    const JsonObject view = view_at(glb, take(accessor.integer("bufferView")));
+    const std::span<const std::byte> bytes = bytes_of(glb, view);
+    const size_t offset = size_at(accessor, "byteOffset", 0, 0), length = bytes.size();
     const size_t stride = size_at(view, "byteStride", 1, int64_t(element));
-    if (begin > glb.binary.size() || length > glb.binary.size() - begin)
-        stop(glb, view.where() + " ends beyond the buffer of " + std::to_string(glb.binary.size()) +
-                      " bytes: cut short?");
     if (stride < element || offset > length || length - offset < element ||
         count - 1 > (length - offset - element) / stride)
         stop(glb, accessor.where() + " ends beyond its buffer view");
-    return {glb.binary.data() + begin + offset, stride};
+    return {bytes.data() + offset, stride};
+}
+
+// An accessor that has proven sound.
+struct Elements {
+    View view;
+    Component component;
+    size_t count;
+    bool normalised;
+};
+
+Elements elements_of(const Glb& glb, int64_t index, int components, size_t limit) {
+    const std::string name = glb.where + ": accessors[" + std::to_string(index) + "]";
+    const JsonObject accessor(gltf_object(glb, "accessors", index), name);
+    const int64_t type = take(accessor.integer("componentType"));
+    const auto known = std::find_if(std::begin(kComponents), std::end(kComponents),
+                                    [&](const Component& c) { return c.type == type; });
+    const char* wanted[] = {"SCALAR", "VEC2", "VEC3", "VEC4"};
+    const std::string shape = take(accessor.string("type"));
+    if (known == std::end(kComponents) || shape != wanted[components - 1])
+        throw ResultError(accessor.error("type", "expected " + std::string(wanted[components - 1]) +
+                                                     " of a known component type"));
+    const size_t count = size_at(accessor, "count", 1);
+    if (count > limit)
+        throw ResultError(accessor.error("count", std::to_string(count) + " elements; at most " +
+                                                      std::to_string(limit) + " are read"));
+    const View view = view_of(glb, accessor, count, known->size * size_t(components));
+    return {view, *known, count, take(accessor.boolean("normalized", false)) && known->one != 0};
 }
 
 }   // namespace
@@ -155,28 +189,29 @@ const nlohmann::json& gltf_object(const Glb& glb, const char* list, int64_t inde
 }
 
 std::vector<float> accessor_values(const Glb& glb, int64_t index, int components, size_t limit) {
-    const std::string name = glb.where + ": accessors[" + std::to_string(index) + "]";
-    const JsonObject accessor(gltf_object(glb, "accessors", index), name);
-    const int64_t type = take(accessor.integer("componentType"));
-    const auto known = std::find_if(std::begin(kComponents), std::end(kComponents),
-                                    [&](const Component& c) { return c.type == type; });
-    const char* wanted[] = {"SCALAR", "VEC2", "VEC3", "VEC4"};
-    const std::string shape = take(accessor.string("type"));
-    if (known == std::end(kComponents) || shape != wanted[components - 1])
-        throw ResultError(accessor.error("type", "expected " + std::string(wanted[components - 1]) +
-                                                     " of a known component type"));
-    const size_t count = size_at(accessor, "count", 1);
-    if (count > limit)
-        throw ResultError(accessor.error("count", std::to_string(count) + " splats; at most " +
-                                                      std::to_string(limit) + " are read"));
-    const View view = view_of(glb, accessor, count, known->size * size_t(components));
-    const bool normalised = take(accessor.boolean("normalized", false)) && known->one != 0;
-    std::vector<float> values(count * size_t(components));
+    const Elements e = elements_of(glb, index, components, limit);
+    std::vector<float> values(e.count * size_t(components));
     for (size_t i = 0; i < values.size(); i++) {
         const size_t row = i / size_t(components), column = i % size_t(components);
-        values[i] = component(type, view.data + row * view.stride + column * known->size);
-        if (normalised) values[i] = std::max(values[i] / known->one, -1.0f);
+        values[i] = component(e.component.type,
+                              e.view.data + row * e.view.stride + column * e.component.size);
+        if (e.normalised) values[i] = std::max(values[i] / e.component.one, -1.0f);
     }
+    return values;
+}
+
+std::span<const std::byte> view_bytes(const Glb& glb, int64_t index) {
+    return bytes_of(glb, view_at(glb, index));
+}
+
+std::vector<uint32_t> accessor_indices(const Glb& glb, int64_t index, size_t limit) {
+    const Elements e = elements_of(glb, index, 1, limit);
+    const int64_t type = e.component.type;
+    if (type != 5121 && type != 5123 && type != 5125)
+        stop(glb, "accessors[" + std::to_string(index) + "] holds no indices");
+    std::vector<uint32_t> values(e.count);
+    for (size_t i = 0; i < values.size(); i++)   // little-endian, what is above zero
+        std::memcpy(&values[i], e.view.data + i * e.view.stride, e.component.size);
     return values;
 }
 

@@ -29,6 +29,12 @@ std::vector<std::byte> glb_bytes(const nlohmann::ordered_json& document,
 // elements, sparse or outside the buffer is a ResultError (bad_file).
 std::vector<float> accessor_values(const Glb& glb, int64_t index, int components, size_t limit);
 
+// Accessor `index`, unsigned integers one by one, under the same conditions.
+std::vector<uint32_t> accessor_indices(const Glb& glb, int64_t index, size_t limit);
+
+// What buffer view `index` spans; outside of the buffer: a ResultError (bad_file).
+std::span<const std::byte> view_bytes(const Glb& glb, int64_t index);
+
 // document[list][index], an object; else a ResultError.
 const nlohmann::json& gltf_object(const Glb& glb, const char* list, int64_t index);
 

@@ -1,22 +1,21 @@
-#include "plugins/convert/mesh.h"
+#include "plugins/shapes/mesh.h"
 
 #include "modalities/splat/mesh/mesh_files.h"
 #include "modalities/splat/viewer/page.h"
 #include "runtime/io/file.h"
 
-namespace kiln::convert_plugin {
+namespace kiln::shapes {
 namespace {
 
-TexturedMesh extracted(const Splats& splats, const builtin::Json& request,
-                       const sdk::Events& events) {
-    MeshOptions o{
-        .resolution = request["grid"], .faces = request["faces"], .texture = request["texture"]};
-    if (request.contains("threshold")) o.threshold = request["threshold"];
+TexturedMesh extracted(const Splats& splats, const MeshWish& wish, const sdk::Events& events) {
+    const builtin::Json& r = wish.request;
+    MeshOptions o{.resolution = r["grid"], .faces = r["faces"], .texture = r["texture"]};
+    if (r.contains("threshold")) o.threshold = r["threshold"];
     o.progress = [&](std::string_view stage, int done, int total) {
-        events.progress(uint32_t(done), uint32_t(total), double(done) / total,
-                        std::string(stage).c_str());
+        events.progress(uint32_t(done), uint32_t(total),
+                        wish.before + (1 - wish.before) * done / total, std::string(stage).c_str());
     };
-    o.cancelled = [&] { return events.cancelled(); };
+    o.cancelled = wish.cancelled;
     return take(extract_mesh(splats, o));
 }
 
@@ -34,25 +33,24 @@ bool wants_mesh(const builtin::Json& request, const std::string& media) {
     return mesh;
 }
 
-std::vector<File> mesh_of(const Splats& splats, const std::string& media, const std::string& stem,
-                          builtin::Session& session, const builtin::Json& request,
-                          const sdk::Events& events) {
-    const TexturedMesh mesh = extracted(splats, request, events);
+std::vector<File> mesh_of(const Splats& splats, const MeshWish& wish,
+                          const builtin::Session& session, const sdk::Events& events) {
+    const TexturedMesh mesh = extracted(splats, wish, events);
     session.options().log(KILN_LOG_INFO, std::to_string(mesh.mesh.triangles.size()) +
                                              " triangles, " + std::to_string(mesh.charts) +
                                              " charts, where the density is " +
                                              std::to_string(mesh.threshold));
-    if (media == kObj) {
-        ObjFiles files = take(obj_files(mesh, stem));
+    if (wish.media == kObj) {
+        ObjFiles files = take(obj_files(mesh, wish.stem));
         return {{kObj, std::move(files.obj)},
                 {kMtl, std::move(files.mtl)},
                 {kPng, std::move(files.png)}};
     }
     std::vector<std::byte> glb = take(mesh_glb_bytes(mesh));
-    if (media == kGlb) return {{kGlb, std::move(glb)}};
-    const std::string page = viewer_page(glb, stem + ".glb");
+    if (wish.media == kGlb) return {{kGlb, std::move(glb)}};
+    const std::string page = viewer_page(glb, wish.stem + ".glb");
     const std::span<const std::byte> bytes = as_bytes(page);
     return {{kHtml, {bytes.begin(), bytes.end()}}};
 }
 
-}   // namespace kiln::convert_plugin
+}   // namespace kiln::shapes
