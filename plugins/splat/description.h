@@ -85,5 +85,5 @@ inline constexpr const char* kDescription = R"json({
   "description": "Steps between previews, for programs that listen; 0: none"},
 
 "view": {"type": "string", "title": "View", "contentMediaType": "*/*",
-  "description": "Show a file of splats (.ply, .spz, .splat, .glb) or a mesh (.glb) in the browser"}
+  "description": "Show splats (.ply, .spz, .splat, .glb) or a mesh (.glb, .obj) in the browser"}
 }}})json";

@@ -21,7 +21,7 @@ public:
         builtin::as_failures([&] {
             const Json json = Json::parse(request.json);
             if (const sdk::Blob* file = builtin::file_of(json, "view", request))
-                return view(*file, events);
+                return view(*file, session_, events);
             const Wanted wanted = wanted_of(json, request);
             if (json.contains("prompt")) return prompts_.run(json, wanted, session_, events);
             if (!json.contains("images"))

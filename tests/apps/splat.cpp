@@ -77,10 +77,17 @@ TEST_CASE("a mesh is shown as it is, and what is neither is refused") {
     CHECK(w.run({"splat", "--view", "mesh.glb", "-o", "mesh.html"}).status == 0);
     CHECK_THAT(contents(w.path("mesh.html")),
                ContainsSubstring("data-name=\"mesh.glb\">Z2xURiBhbmQgc28gb24=</script>"));
+    w.write("square.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n");
+    const Finished obj = w.run({"splat", "--view", "square.obj", "-o", "obj.html"});
+    CHECK(obj.status == 0);
+    CHECK_THAT(obj.err, ContainsSubstring("its texture in another file"));
+    CHECK_THAT(contents(w.path("obj.html")), ContainsSubstring("data-name=\"square.obj\""));
+    w.write("words.obj", "words");
+    CHECK(w.run({"splat", "--view", "words.obj"}).status == 3);
     w.write("text.txt", "words");
     const Finished f = w.run({"splat", "--view", "text.txt"});
     CHECK(f.status == 3);
     CHECK_THAT(f.err, ContainsSubstring("expected splats"));
     CHECK(w.run({"splat", "--view", "gone.ply"}).status == 3);
-    CHECK(w.files().size() == 4);
+    CHECK(w.files().size() == 7);
 }

@@ -226,6 +226,7 @@ def dot_splats():
     one = struct.pack("<6f8B", 1, 2, 3, 0.1, 0.2, 0.3, 1, 2, 3, 255, 255, 128, 128, 128)
     yield one
     yield one + struct.pack("<6f8B", 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 128, 128, 128, 128)
+    yield struct.pack("<8B", 0, 0, 37, 63, 0, 0, 0, 64) + one[8:] + b"NGSP" + one[4:]
 
 
 def glbs():
@@ -357,7 +358,7 @@ WORDS = {
             "accessors", "nodes", "children", "matrix", "rotation", "scale", "translation", "scene",
             "normalized", "KHR_gaussian_splatting:", "SH_DEGREE_1_COEF_0", "5121", "1e999"],
     "mesh": ["POSITION", "indices", "byteOffset", "byteLength", "componentType", "5121", "5125",
-             "count", "mode", "matrix", "baseColorTexture", "bufferView", "\\nf ", "\\nv ", "//",
+             "count", "mode", "matrix", "baseColorTexture", "bufferView", "\\x0af ", "\\x0av ", "//",
              "-1", "1e999", "nan"],
     "colmap_binary": ["a.png\\x00", "\\x00\\x00\\xf8\\x7f", "\\xff\\xff\\xff\\x7f"],
     "colmap_text": ["PINHOLE", "SIMPLE_PINHOLE", "RADIAL", "SIMPLE_RADIAL", "OPENCV", "FOV",

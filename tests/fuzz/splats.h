@@ -24,8 +24,9 @@ inline void fuzz_splats(std::span<const std::byte> bytes, const char* name) {
         // A .splat has no beginning of its own: some numbers look like another file's.
         const std::string_view text(reinterpret_cast<const char*>(written->data()),
                                     written->size());
-        if (format == SplatFormat::splat && (text.starts_with("ply") || text.starts_with("glTF") ||
-                                             text.starts_with("\x1f\x8b\x08")))
+        if (format == SplatFormat::splat &&
+            (text.starts_with("ply") || text.starts_with("glTF") || text.starts_with("NGSP") ||
+             text.starts_with("\x1f\x8b\x08")))
             continue;
         const auto again = decode_splats(*written, "again." + std::string(extension(format)),
                                          {.max_splats = most});

@@ -6,6 +6,7 @@
 #include "modalities/splat/contact_sheet.h"
 #include "modalities/splat/orbit.h"
 #include "tests/support/device.h"
+#include "tests/support/random.h"
 
 using namespace kiln;
 using namespace kiln::test;
@@ -124,6 +125,26 @@ TEST_CASE("a sheet ends when asked to, and one that cannot be is refused") {
     for (const auto& bad : {ContactSheet{.views = 0}, ContactSheet{.size = 0},
                             ContactSheet{.views = 360, .size = 4080}})
         CHECK(contact_sheet(device, six_balls(), bad).error().status == Status::usage);
+}
+
+TEST_CASE("the ball around a cloud holds thin parts of it, and not what lies far outside") {
+    Random random(5);
+    Splats s = make_splats(3000, 0);
+    for (float& v : s.means) v = float(random(-0.5, 0.5));
+    for (float& v : s.log_scales) v = -5;
+    for (float& v : s.logits) v = 3;
+    const auto place = [&](size_t i, float y) { s.means[i * 3 + 1] = y, s.means[i * 3] = 0; };
+    for (size_t i = 0; i < 15; i++) place(i, 0.5f + 0.03f * float(i + 1));   // an antenna
+    Ball ball = ball_around(s);
+    CHECK(ball.middle[1] + ball.radius >= 0.95);
+    CHECK(std::abs(ball.middle[1] - 0.225) < 0.02);
+    CHECK(ball.radius < 1.1);
+    place(20, 40);   // one that was lost
+    CHECK(ball_around(s).radius == ball.radius);
+    for (size_t i = 0; i < 15; i++) place(i, 3 + float(i));   // what is behind a scene
+    ball = ball_around(s);
+    CHECK(std::abs(ball.middle[1]) < 0.02);
+    CHECK(ball.radius < 1);
 }
 
 TEST_CASE("the ball around a cloud leaves out what is faint, unless all is") {

@@ -26,7 +26,8 @@ namespace {
 
 constexpr int kSize = 192;
 constexpr float kEye[3] = {1.5f, 1.0f, 2.5f}, kFov = 40, kBackground = 0x40 / 255.0f;
-constexpr const char* kWishes = "#plain=1&eye=1.5,1,2.5&target=0,0,0&fov=40&background=404040";
+constexpr const char *kPlain = "#plain=1&background=404040",
+                     *kWishes = "#plain=1&eye=1.5,1,2.5&target=0,0,0&fov=40&background=404040";
 
 struct Folder {
     fs::path path;
@@ -54,9 +55,9 @@ struct Folder {
 // What tools/viewer/shoot.py prints; its pictures are 0.png, 1.png and so on. SKIPs without
 // Chromium.
 nlohmann::json shoot(const Folder& folder, const std::string& page,
-                     const std::vector<std::string>& drops) {
+                     const std::vector<std::string>& drops, const char* wishes = kWishes) {
     const std::string at = folder.path.string();
-    std::string command = "python3 " KILN_SOURCE_DIR "/tools/viewer/shoot.py '" + page + kWishes +
+    std::string command = "python3 " KILN_SOURCE_DIR "/tools/viewer/shoot.py '" + page + wishes +
                           "' '" + at + "/{}.png' --size " + std::to_string(kSize) + "x" +
                           std::to_string(kSize);
     for (const std::string& path : drops) command += " --drop '" + path + "'";
@@ -208,6 +209,39 @@ TEST_CASE("the viewer shows what the rasteriser draws, from every format", "[gpu
     }
 }
 
+// A stick of 40 splats on a ball of 5000, as high again.
+TEST_CASE("an object is all in view at first, thin parts too") {
+    const Folder folder;
+    Splats s = make_splats(5040, 0);
+    for (float& v : s.log_scales) v = -4;
+    for (float& v : s.logits) v = 5;
+    for (size_t i = 0; i < s.size(); i++) {
+        const float y = 1 - 2 * (float(i) + 0.5f) / 5000, r = std::sqrt(std::max(0.0f, 1 - y * y)),
+                    a = 2.3999632f * float(i);
+        float* m = &s.means[i * 3];
+        m[0] = r * std::cos(a), m[1] = y, m[2] = r * std::sin(a);
+        if (i >= 5000) m[0] = m[2] = 0, m[1] = 1 + 0.024f * float(i - 4999);
+    }
+    for (size_t i = 0; i < s.sh.size(); i++) s.sh[i] = i % 3 == 0 ? 2 : -2;   // red
+    const auto spz = take(encode_splats(s, SplatFormat::spz));
+    const auto told =
+        shoot(folder, folder.write("page.html", viewer_page(spz, "a.spz")), {}, kPlain);
+    INFO(told.dump(1));
+    CHECK(told["shown"][0]["state"] == "ready");
+    const Image picture = take(read_image(folder.picture(0)));
+    int top = kSize, bottom = -1, left = kSize, right = -1;
+    for (int y = 0; y < kSize; y++)
+        for (int x = 0; x < kSize; x++)
+            if (picture.pixels[size_t(y * kSize + x) * 3] > 100) {
+                top = std::min(top, y), bottom = std::max(bottom, y);
+                left = std::min(left, x), right = std::max(right, x);
+            }
+    CHECK(top > 2);
+    CHECK(bottom < kSize - 3);
+    CHECK(double(bottom - top) / (right - left) > 1.35);   // the stick is there
+    CHECK(bottom - top > kSize * 3 / 4);
+}
+
 TEST_CASE("a hostile name is text in the page and nothing of it runs") {
     const Folder folder;
     const std::string name =
@@ -244,6 +278,9 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
     std::string nowhere = many;
     nowhere.replace(many.find("99999999999"), 11, "1") += "end_header\n";
     for (int i = 0; i < 14; i++) nowhere += std::string("\0\0\xc0\x7f", 4);   // NaN
+    const std::string square_obj =
+        "mtllib k.mtl\nv -1 -1 0\nv 1 -1 0\nv 1 1 0\nv -1 1 0\nvt 0 0\nf 1/1 2/1 3/1\n"
+        "f 1/1 3/1 4/1\n";
     const Case cases[] = {
         {folder.write("square.glb", square()), ""},
         {folder.write("a.ply", cut(splats, SplatFormat::ply)), "a.ply: The .ply is cut short"},
@@ -256,7 +293,14 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
         {folder.write("h.ply", std::string()), "h.ply: The file is empty."},
         {folder.write("h.spz", std::string("NGSP\4\0\0\0", 8)), "h.spz: .spz of version 4"},
         {folder.write("i.ply", nowhere), "", "1 splat"},
-        {folder.write("j.glb", square()), ""}};
+        {folder.write("j.glb", square()), ""},
+        {folder.write("k.obj", square_obj), ""},
+        {folder.write("k.png", encode_png({1, 1, 3, {0, 0, 255}})) + "' '" +
+             folder.write("k.mtl", std::string("newmtl a\nmap_Kd k.png\n")) + "' '" +
+             folder.write("l.obj", square_obj),
+         ""},
+        {folder.write("m.obj", square_obj + "f 1 2 9\n"), "m.obj: The .obj is damaged"},
+        {folder.write("n.obj", std::string("v 0 0 0\n")), "n.obj: The .obj holds no faces"}};
     std::vector<std::string> drops;
     for (const Case& c : cases) drops.push_back(c.path);
     const auto told = shoot(folder, KILN_SOURCE_DIR "/modalities/splat/viewer/viewer.html", drops);
@@ -271,8 +315,16 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
         CHECK(shown["state"] == (cases[i].error.empty() ? "ready" : "error"));
         if (cases[i].error.empty()) CHECK(shown["count"] == cases[i].count);
     }
-    const Image picture = take(read_image(folder.picture(1)));
-    const auto* middle = &picture.pixels[size_t(kSize / 2 * kSize + kSize / 2) * 3];
-    CHECK(middle[0] > 200);   // red, lit or not, before grey
-    CHECK(middle[1] < 40);
+    const auto middle = [&](size_t number) {
+        const Image picture = take(read_image(folder.picture(number)));
+        const auto* pixel = &picture.pixels[size_t(kSize / 2 * kSize + kSize / 2) * 3];
+        return std::array<int, 3>{pixel[0], pixel[1], pixel[2]};
+    };
+    const auto red = middle(1), grey = middle(13), blue = middle(14);   // lit, before dark grey
+    CHECK(red[0] > 200);
+    CHECK(red[1] < 40);
+    CHECK(grey[0] > 100);
+    CHECK(grey[0] == grey[2]);
+    CHECK(blue[2] > 200);
+    CHECK(blue[0] < 40);
 }

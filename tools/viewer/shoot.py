@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""shoot.py PAGE[#WISHES] OUT.png [--drop FILE]... [--size WxH] [--browser PROGRAM]
+"""shoot.py PAGE[#WISHES] OUT.png [--drop FILE...]... [--size WxH] [--browser PROGRAM]
 
 Opens a page of the viewer in headless Chromium, without a GPU, waits until it shows its file or
-says why not, and writes a picture of it; then gives it each FILE as its file picker would and does
-so again. {} in OUT stands for how many files were given so far. Prints as JSON what the page said
-each time, what the browser complained of and every address that was asked for over a network. Exits
-with 3 where there is no Chromium. Needs but Python and Chromium, which it drives by a pipe."""
+says why not, and writes a picture of it; then gives it the FILEs of each --drop as its file picker
+would and does so again. {} in OUT stands for how often that was done. Prints as JSON what the page
+said each time, what the browser complained of and every address that was asked for over a network.
+Exits with 3 where there is no Chromium. Needs but Python and Chromium, which it drives by a
+pipe."""
 import argparse
 import base64
 import json
@@ -118,12 +119,12 @@ def settled(browser, session):
         time.sleep(0.05)
 
 
-def drop(browser, session, path):
+def drop(browser, session, paths):
     forget = "document.documentElement.dataset.state = 'waiting'"
     browser.call("Runtime.evaluate", session, expression=forget)
     root = browser.call("DOM.getDocument", session)["root"]["nodeId"]
     node = browser.call("DOM.querySelector", session, nodeId=root, selector="#file-input")["nodeId"]
-    browser.call("DOM.setFileInputFiles", session, nodeId=node, files=[os.path.abspath(path)])
+    browser.call("DOM.setFileInputFiles", session, nodeId=node, files=[os.path.abspath(path) for path in paths])
 
 
 def capture(browser, session, out):
@@ -144,8 +145,8 @@ def shoot(browser, page, out, size, drops):
     browser.call("Page.navigate", session, url=address + hash_mark + wishes)
     shown = [settled(browser, session)]
     capture(browser, session, out.format(0))
-    for number, path in enumerate(drops, 1):
-        drop(browser, session, path)
+    for number, paths in enumerate(drops, 1):
+        drop(browser, session, paths)
         shown.append(settled(browser, session))
         capture(browser, session, out.format(number))
     return {"shown": shown, "complaints": list(complaints(browser.events)),
@@ -157,7 +158,7 @@ def main():
     parser.add_argument("page")
     parser.add_argument("out")
     parser.add_argument("--size", default="1024x768")
-    parser.add_argument("--drop", action="append", default=[])
+    parser.add_argument("--drop", action="append", nargs="+", default=[])
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
     parser.add_argument("--patience", type=float, default=240, help="seconds")
     given = parser.parse_args()

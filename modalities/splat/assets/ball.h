@@ -6,8 +6,9 @@
 
 namespace kiln {
 
-// The middle and the radius, above 0, of a ball that holds a cloud apart from faint splats and the
-// farthest hundredth.
+// The middle and the radius, above 0, of a ball that holds what is seen of a cloud: all but faint
+// splats and the few, at most one of a thousand, that lie half the cloud's length outside of the
+// others. Where more lie there, as around captured scenes, of all but the farthest hundredth.
 struct Ball {
     std::array<double, 3> middle;
     double radius;

@@ -11,10 +11,11 @@ const PLY_SIZES = {
 const PLY_NEEDED = ['x', 'y', 'z', 'opacity', 'scale_0', 'scale_1', 'scale_2',
   'rot_0', 'rot_1', 'rot_2', 'rot_3', 'f_dc_0', 'f_dc_1', 'f_dc_2'];
 
-// { kind: 'splats', type, bytes, turned, antialiased, nodes? } or { kind: 'mesh', bytes }. `turned`
-// says that the file's y points down, `antialiased` that its splats are made for a low-pass filter
-// that keeps what they cover; `nodes` of glTF place them.
-export async function open(bytes, name) {
+// { kind: 'splats', type, bytes, turned, antialiased, nodes? } or { kind: 'mesh', type, bytes,
+// picture? }. `turned` says that the file's y points down, `antialiased` that its splats are made
+// for a low-pass filter that keeps what they cover; `nodes` of glTF place them; `picture`, a Blob,
+// is the texture of an .obj, out of the `others` that were given with it.
+export async function open(bytes, name, others = []) {
   const start = new TextDecoder('latin1').decode(bytes.subarray(0, 4));
   if (bytes.length === 0) throw new Refusal('The file is empty.');
   if (start.startsWith('ply')) return ofPly(bytes);
@@ -25,9 +26,20 @@ export async function open(bytes, name) {
   if (extension === 'splat') return ofSplat(bytes);
   if (extension === 'gltf')
     throw new Refusal('A .gltf leaves its data in other files. Save it as one .glb.');
-  if (extension === 'obj')
-    throw new Refusal('Of meshes only .glb is shown. Convert the .obj to one.');
-  throw new Refusal('This is none of the files that can be shown: .ply, .splat, .spz and .glb.');
+  if (extension === 'obj') return ofObj(bytes, name, others);
+  throw new Refusal(
+    'This is none of the files that can be shown: .ply, .splat, .spz, .glb and .obj.');
+}
+
+export const isPicture = (name) => /\.(png|jpe?g|webp)$/i.test(name);
+export const stemOf = (name) => name.replace(/\.[^.]*$/, '');
+
+function ofObj(bytes, name, others) {
+  const text = new TextDecoder('latin1').decode(bytes);
+  if (!/^\s*f\s/m.test(text)) throw new Refusal('The .obj holds no faces.');
+  const pictures = others.filter((o) => isPicture(o.name));
+  const picture = pictures.find((p) => stemOf(p.name) === stemOf(name)) ?? pictures[0];
+  return { kind: 'mesh', type: 'obj', bytes, picture };
 }
 
 function ofSplat(bytes) {
@@ -61,7 +73,7 @@ function ofPly(bytes) {
     header.elements.some((e) => e.name === 'chunk');
   const missing = packed ? undefined : PLY_NEEDED.find((n) => !names.includes(n));
   if (missing && header.elements.some((e) => e.name === 'face'))
-    throw new Refusal('This .ply holds a mesh. Of meshes only .glb is shown.');
+    throw new Refusal('This .ply holds a mesh. Of meshes .glb and .obj are shown.');
   if (missing) throw new Refusal(`This .ply holds no splats: it has no "${missing}".`);
   if (header.format !== 'binary_little_endian')
     throw new Refusal('Only a .ply in little-endian binary is shown. Kiln can convert this one.');
@@ -107,7 +119,7 @@ function ofGlb(bytes) {
     throw new Refusal('The .glb is damaged or cut short.');
   }
   const primitives = (json.meshes ?? []).flatMap((m) => m.primitives ?? []);
-  if (!primitives.some((p) => p.extensions?.KHR_gaussian_splatting)) return { kind: 'mesh', bytes };
+  if (!primitives.some((p) => p.extensions?.KHR_gaussian_splatting)) return { kind: 'mesh', type: 'glb', bytes };
   try {
     const { bytes: ply, nodes } = splatsOfGlb(bytes, json);
     return { kind: 'splats', type: 'ply', bytes: ply, nodes, turned: false, antialiased: false };

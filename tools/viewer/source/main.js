@@ -1,5 +1,5 @@
 // The page: where files come from, what is told about them, and the buttons.
-import { open, Refusal } from './formats.js';
+import { isPicture, open, Refusal } from './formats.js';
 import { Stage } from './stage.js';
 
 const BACKGROUNDS = { grey: '#d4d4d4', white: '#ffffff', black: '#000000' };
@@ -46,12 +46,12 @@ function wordsOf(error) {
   return `The file cannot be shown: ${text.replace(/^THREE\.\w+: /, '')}.`.replace(/\.\.$/, '.');
 }
 
-async function show(stage, bytes, name) {
+async function show(stage, bytes, name, others) {
   state('drawing');
   tell('');
   get('busy').hidden = false;
   try {
-    const { count, noun } = await stage.show(await open(bytes, name));
+    const { count, noun } = await stage.show(await open(bytes, name, others));
     get('name').textContent = name;
     get('count').textContent = `${count.toLocaleString('en')} ${noun}`;
     document.title = `${name} – Kiln`;
@@ -66,14 +66,17 @@ async function show(stage, bytes, name) {
   get('busy').hidden = true;
 }
 
-async function showFile(stage, file) {
-  if (file) await show(stage, new Uint8Array(await file.arrayBuffer()), file.name);
+// One file, and what an .obj has beside it.
+async function showFiles(stage, list) {
+  const files = [...list], beside = (f) => isPicture(f.name) || /\.mtl$/i.test(f.name);
+  const file = files.find((f) => !beside(f)) ?? files[0];
+  if (file) await show(stage, new Uint8Array(await file.arrayBuffer()), file.name, files);
 }
 
 function takeFiles(stage) {
   get('choose').onclick = get('first').onclick = () => get('file-input').click();
   get('file-input').onchange = (event) => {
-    showFile(stage, event.target.files[0]);
+    showFiles(stage, event.target.files);
     event.target.value = '';
   };
   let depth = 0;   // dragging over a child leaves the parent
@@ -87,7 +90,7 @@ function takeFiles(stage) {
   addEventListener('dragover', (event) => event.preventDefault());
   addEventListener('drop', (event) => {
     over(-depth)(event);
-    showFile(stage, event.dataTransfer.files[0]);
+    showFiles(stage, event.dataTransfer.files);
   });
 }
 

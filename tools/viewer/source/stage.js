@@ -1,11 +1,16 @@
 // The canvas: what is shown, from where, and drawing it when something changed.
+import { ballOfPoints, ballOfSplats } from './bounds.js';
+import { Refusal } from './formats.js';
 import {
-  AmbientLight, Box3, Color, DirectionalLight, Group, GLTFLoader, OrbitControls,
-  PerspectiveCamera, Scene, SparkRenderer, SplatMesh, Vector3, WebGLRenderer,
+  AmbientLight, Color, DirectionalLight, DoubleSide, Group, GLTFLoader, MeshStandardMaterial,
+  OBJLoader, OrbitControls, PerspectiveCamera, Scene, SparkRenderer, SplatMesh, SRGBColorSpace,
+  Texture, Vector3, WebGLRenderer,
 } from './libraries.js';
 
 const LOW_PASS = 0.3;   // square pixels
 const FAINTEST = 1 / 255;
+const FAINT = 0.05;   // splats that say nothing of where an object is
+const MARGIN = 1.06;
 const FRONT = new Vector3(0.35, 0.25, 1).normalize();   // from where an object is seen at first
 
 export class Stage {
@@ -98,9 +103,11 @@ export class Stage {
 
   // Puts the camera before the object, as far away as shows all of it.
   frameObject() {
-    const { center, radius } = this.shown.bounds();
+    const { center: middle, radius } = this.shown.bounds();
+    const center = new Vector3(...middle);
     const half = (this.camera.fov / 2) * Math.PI / 180;
-    const distance = radius / Math.sin(Math.atan(Math.tan(half) * Math.min(1, this.camera.aspect)));
+    const narrow = Math.atan(Math.tan(half) * Math.min(1, this.camera.aspect));
+    const distance = MARGIN * radius / Math.sin(narrow);
     this.look(center.clone().addScaledVector(FRONT, distance), center, radius);
   }
 
@@ -133,7 +140,7 @@ async function splatsOf({ type, bytes, turned, nodes = [] }) {
   if (turned) mesh.rotateX(Math.PI);
   return {
     object: mesh, sorted: true, count, noun: count === 1 ? 'splat' : 'splats',
-    bounds: () => boundsOf(mesh), dispose: () => mesh.dispose(),
+    bounds: () => ballOfCloud(mesh), dispose: () => mesh.dispose(),
   };
 }
 
@@ -151,34 +158,68 @@ function place(object, { matrix, translation, rotation, scale }) {
   object.matrix.multiply(own.matrix).decompose(object.position, object.quaternion, object.scale);
 }
 
-// Of the means but for the outermost hundredth in each direction, which in captured scenes lie
-// anywhere.
-function boundsOf(mesh) {
-  const axes = [[], [], []], step = Math.max(1, Math.floor(mesh.splats.getNumSplats() / 100000));
+function ballOfCloud(mesh) {
+  const places = [], sizes = [], grow = mesh.getWorldScale(new Vector3()).x;
   mesh.updateMatrixWorld();
-  mesh.forEachSplat((i, mean) => {
-    if (i % step || !Number.isFinite(mean.x + mean.y + mean.z)) return;
-    const p = mean.clone().applyMatrix4(mesh.matrixWorld);
-    axes[0].push(p.x), axes[1].push(p.y), axes[2].push(p.z);
-  });
-  const box = new Box3(new Vector3(), new Vector3());
-  axes.forEach((values, a) => {
-    const sorted = Float64Array.from(values).sort(), cut = Math.floor(sorted.length / 100);
-    box.min.setComponent(a, sorted[cut] ?? 0);
-    box.max.setComponent(a, sorted[sorted.length - 1 - cut] ?? 0);
-  });
-  return sphereOf(box);
+  for (const faintest of [FAINT, -1]) {   // all of them where all are faint
+    mesh.forEachSplat((i, mean, scales, _, opacity) => {
+      if (opacity <= faintest || !Number.isFinite(mean.x + mean.y + mean.z)) return;
+      const p = mean.clone().applyMatrix4(mesh.matrixWorld);
+      places.push(p.x, p.y, p.z);
+      sizes.push(2 * grow * Math.max(scales.x, scales.y, scales.z));
+    });
+    if (sizes.length) break;
+  }
+  return ballOfSplats(places, sizes);
 }
 
-function sphereOf(box) {
-  const size = box.getSize(new Vector3());
-  const radius = Math.max(size.length() * 0.45, size.x / 2, size.y / 2, size.z / 2);
-  return { center: box.getCenter(new Vector3()), radius: radius > 0 ? radius : 1 };
+// Each vertex of the triangles below an object.
+function ballOfMesh(object) {
+  const places = [], p = new Vector3();
+  object.updateMatrixWorld(true);
+  object.traverse(({ geometry, isMesh, matrixWorld }) => {
+    const position = isMesh && geometry.attributes.position;
+    for (let i = 0; i < (position?.count ?? 0); i++) {
+      p.fromBufferAttribute(position, i).applyMatrix4(matrixWorld);
+      places.push(p.x, p.y, p.z);
+    }
+  });
+  return ballOfPoints(places);
 }
 
-async function meshOf({ bytes }) {
+async function textureOf(picture) {
+  const bitmap = await createImageBitmap(picture, {
+    imageOrientation: 'flipY', premultiplyAlpha: 'none', colorSpaceConversion: 'none' })
+    .catch(() => { throw new Refusal(`The picture ${picture.name} cannot be read.`); });
+  const map = new Texture(bitmap);
+  map.flipY = false;
+  map.colorSpace = SRGBColorSpace;
+  map.needsUpdate = true;
+  return map;
+}
+
+async function objectOfObj({ bytes, picture }) {
+  const object = new OBJLoader().parse(new TextDecoder().decode(bytes));
+  const map = picture ? await textureOf(picture) : null;
+  object.traverse((part) => {
+    if (!part.isMesh) return;
+    const { position, color } = part.geometry.attributes;
+    if (!position.array.every(Number.isFinite))
+      throw new Refusal('The .obj is damaged: a face names a vertex that is not there.');
+    part.material = new MeshStandardMaterial({
+      color: map || color ? 0xffffff : 0xb0b0b0, map, vertexColors: Boolean(color),
+      roughness: 1, metalness: 0, side: DoubleSide });
+  });
+  return object;
+}
+
+async function objectOfGlb({ bytes }) {
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  const { scene: object } = await new GLTFLoader().parseAsync(buffer, '');
+  return (await new GLTFLoader().parseAsync(buffer, '')).scene;
+}
+
+async function meshOf(file) {
+  const object = await (file.type === 'obj' ? objectOfObj : objectOfGlb)(file);
   let count = 0;
   const materials = [];
   object.traverse(({ geometry, material, isMesh }) => {
@@ -189,7 +230,6 @@ async function meshOf({ bytes }) {
   if (count === 0) throw new Error('there are no triangles in it');
   return {
     object, sorted: false, count, noun: count === 1 ? 'triangle' : 'triangles',
-    bounds: () => sphereOf(new Box3().setFromObject(object)),
-    dispose: () => materials.forEach((m) => m?.dispose()),
+    bounds: () => ballOfMesh(object), dispose: () => materials.forEach((m) => m?.dispose()),
   };
 }
