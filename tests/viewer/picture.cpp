@@ -158,6 +158,33 @@ std::vector<float> drawn(const Splats& splats) {
     return take(rasteriser.read_image());
 }
 
+// Files for the empty page, and what it says of each.
+struct Case {
+    std::string path, error, count = "2 triangles";
+};
+void check_cases(const Folder& folder, std::span<const Case> cases) {
+    std::vector<std::string> drops;
+    for (const Case& c : cases) drops.push_back(c.path);
+    const auto told = shoot(folder, KILN_SOURCE_DIR "/modalities/splat/viewer/viewer.html", drops);
+    INFO(told.dump(1));
+    CHECK(told["complaints"].empty());
+    CHECK(told["asked"].empty());
+    CHECK(told["shown"][0]["state"] == "empty");
+    for (size_t i = 0; i < cases.size(); i++) {
+        const auto& shown = told["shown"][i + 1];
+        CHECK_THAT(shown["error"].get<std::string>(), StartsWith(cases[i].error));
+        CHECK(shown["error"].get<std::string>().empty() == cases[i].error.empty());
+        CHECK(shown["state"] == (cases[i].error.empty() ? "ready" : "error"));
+        if (cases[i].error.empty()) CHECK(shown["count"] == cases[i].count);
+    }
+}
+
+std::array<int, 3> middle_of(const std::string& path) {
+    const Image picture = take(read_image(path));
+    const auto* pixel = &picture.pixels[size_t(kSize / 2 * kSize + kSize / 2) * 3];
+    return {pixel[0], pixel[1], pixel[2]};
+}
+
 // Decibels between a picture of ours and a screenshot, of values from 0 to 1.
 double psnr(const std::vector<float>& ours, const std::string& path) {
     const Image theirs = take(read_image(path));
@@ -272,15 +299,9 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
     for (const char* name : {"x", "y", "z", "opacity", "scale_0", "scale_1", "scale_2", "rot_0",
                              "rot_1", "rot_2", "rot_3", "f_dc_0", "f_dc_1", "f_dc_2"})
         many += std::string("property float ") + name + "\n";
-    struct Case {
-        std::string path, error, count = "2 triangles";
-    };
     std::string nowhere = many;
     nowhere.replace(many.find("99999999999"), 11, "1") += "end_header\n";
     for (int i = 0; i < 14; i++) nowhere += std::string("\0\0\xc0\x7f", 4);   // NaN
-    const std::string square_obj =
-        "mtllib k.mtl\nv -1 -1 0\nv 1 -1 0\nv 1 1 0\nv -1 1 0\nvt 0 0\nf 1/1 2/1 3/1\n"
-        "f 1/1 3/1 4/1\n";
     const Case cases[] = {
         {folder.write("square.glb", square()), ""},
         {folder.write("a.ply", cut(splats, SplatFormat::ply)), "a.ply: The .ply is cut short"},
@@ -293,36 +314,28 @@ TEST_CASE("the viewer shows meshes and says in words what it cannot show") {
         {folder.write("h.ply", std::string()), "h.ply: The file is empty."},
         {folder.write("h.spz", std::string("NGSP\4\0\0\0", 8)), "h.spz: .spz of version 4"},
         {folder.write("i.ply", nowhere), "", "1 splat"},
-        {folder.write("j.glb", square()), ""},
-        {folder.write("k.obj", square_obj), ""},
-        {folder.write("k.png", encode_png({1, 1, 3, {0, 0, 255}})) + "' '" +
-             folder.write("k.mtl", std::string("newmtl a\nmap_Kd k.png\n")) + "' '" +
-             folder.write("l.obj", square_obj),
-         ""},
-        {folder.write("m.obj", square_obj + "f 1 2 9\n"), "m.obj: The .obj is damaged"},
-        {folder.write("n.obj", std::string("v 0 0 0\n")), "n.obj: The .obj holds no faces"}};
-    std::vector<std::string> drops;
-    for (const Case& c : cases) drops.push_back(c.path);
-    const auto told = shoot(folder, KILN_SOURCE_DIR "/modalities/splat/viewer/viewer.html", drops);
-    INFO(told.dump(1));
-    CHECK(told["complaints"].empty());
-    CHECK(told["asked"].empty());
-    CHECK(told["shown"][0]["state"] == "empty");
-    for (size_t i = 0; i < std::size(cases); i++) {
-        const auto& shown = told["shown"][i + 1];
-        CHECK_THAT(shown["error"].get<std::string>(), StartsWith(cases[i].error));
-        CHECK(shown["error"].get<std::string>().empty() == cases[i].error.empty());
-        CHECK(shown["state"] == (cases[i].error.empty() ? "ready" : "error"));
-        if (cases[i].error.empty()) CHECK(shown["count"] == cases[i].count);
-    }
-    const auto middle = [&](size_t number) {
-        const Image picture = take(read_image(folder.picture(number)));
-        const auto* pixel = &picture.pixels[size_t(kSize / 2 * kSize + kSize / 2) * 3];
-        return std::array<int, 3>{pixel[0], pixel[1], pixel[2]};
-    };
-    const auto red = middle(1), grey = middle(13), blue = middle(14);   // lit, before dark grey
+        {folder.write("j.glb", square()), ""}};
+    check_cases(folder, cases);
+    const auto red = middle_of(folder.picture(1));   // lit or not, before grey
     CHECK(red[0] > 200);
     CHECK(red[1] < 40);
+}
+
+TEST_CASE("the viewer shows an .obj, with its picture where that is given") {
+    const Folder folder;
+    const std::string text =
+        "mtllib b.mtl\nv -1 -1 0\nv 1 -1 0\nv 1 1 0\nv -1 1 0\nvt 0 0\nf 1/1 2/1 3/1\n"
+        "f 1/1 3/1 4/1\n";
+    const Case cases[] = {
+        {folder.write("a.obj", text), ""},
+        {folder.write("b.png", encode_png({1, 1, 3, {0, 0, 255}})) + "' '" +
+             folder.write("b.mtl", std::string("newmtl a\nmap_Kd b.png\n")) + "' '" +
+             folder.write("b.obj", text),
+         ""},
+        {folder.write("c.obj", text + "f 1 2 9\n"), "c.obj: The .obj is damaged"},
+        {folder.write("d.obj", std::string("v 0 0 0\n")), "d.obj: The .obj holds no faces"}};
+    check_cases(folder, cases);
+    const auto grey = middle_of(folder.picture(1)), blue = middle_of(folder.picture(2));
     CHECK(grey[0] > 100);
     CHECK(grey[0] == grey[2]);
     CHECK(blue[2] > 200);

@@ -124,7 +124,8 @@ def drop(browser, session, paths):
     browser.call("Runtime.evaluate", session, expression=forget)
     root = browser.call("DOM.getDocument", session)["root"]["nodeId"]
     node = browser.call("DOM.querySelector", session, nodeId=root, selector="#file-input")["nodeId"]
-    browser.call("DOM.setFileInputFiles", session, nodeId=node, files=[os.path.abspath(path) for path in paths])
+    files = [os.path.abspath(path) for path in paths]
+    browser.call("DOM.setFileInputFiles", session, nodeId=node, files=files)
 
 
 def capture(browser, session, out):

@@ -10,7 +10,7 @@ namespace kiln {
 namespace {
 
 constexpr int kGzip = 16 + MAX_WBITS;
-constexpr size_t kChunk = size_t(1) << 20;
+constexpr size_t kChunk = size_t(1) << 16;
 
 Bytef* bytef(const std::byte* bytes) {
     return reinterpret_cast<Bytef*>(const_cast<std::byte*>(bytes));
