@@ -11,6 +11,7 @@ namespace kiln {
 namespace {
 
 constexpr double kTau = 6.283185307179586;
+constexpr double kMostScale = 30;   // logarithm; what is larger is of no use and overflows
 
 double opacity_of(float logit) { return 1 / (1 + std::exp(-double(logit))); }
 float logit_of(double opacity) { return float(std::log(opacity / (1 - opacity))); }
@@ -107,7 +108,7 @@ void add_half(Builder& builder, size_t i, float shrink, std::mt19937_64& random)
     double axes[3][3], along[3];
     orient(&s.quaternions[i * 4], axes);
     for (size_t k = 0; k < 3; k++)
-        along[k] = normal(random) * std::exp(double(s.log_scales[i * 3 + k]));
+        along[k] = normal(random) * std::exp(std::min(double(s.log_scales[i * 3 + k]), kMostScale));
     builder.add(i);
     Splats& to = builder.to.splats;
     const size_t at = to.size() - 1;
@@ -197,8 +198,9 @@ Densified densify(Cloud& cloud, const AdaptiveOptions& options, double extent, b
         kept += !faint[i];
     }
     if (kept == 0) faint.assign(n, false), kept = n;
-    const std::vector<bool> few =
-        too_few(cloud, faint, options.gradient, most > kept ? most - kept : 0);
+    const size_t room = std::min(most > kept ? most - kept : 0,
+                                 size_t(std::min(double(options.growth) * double(kept), 1e15)));
+    const std::vector<bool> few = too_few(cloud, faint, options.gradient, room);
     Builder builder(cloud);
     std::vector<size_t> clones;
     for (size_t i = 0; i < n; i++) {

@@ -24,6 +24,10 @@ struct AdaptiveOptions {
     float least_opacity = 0.005f;   // fainter ones go
     float most_scale = 0.1f;        // of the extent: larger ones go, where `prune_large`
     float shrink = 1.6f;            // scales of the halves are the whole's over this
+    // At most this share more at a time, those with the largest gradients: where their size says
+    // little, `gradient` may be 0 (Rota Bulo, Porzi, Kontschieder. Revising Densification in
+    // Gaussian Splatting. 2024).
+    float growth = 1;
 };
 
 // Clones, splits and prunes; then `lengths` and `pictures` are 0. Where there would be more than

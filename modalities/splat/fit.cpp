@@ -36,25 +36,18 @@ std::string flaw_of(const FitOptions& o, const Splats& initial) {
     if (!(o.extent >= 0) || !std::isfinite(o.extent)) return "an extent is finite";
     for (const float v : o.background)
         if (!std::isfinite(v)) return "a background is finite";
-    if (initial.size() < 1 || initial.size() > o.most_splats)
-        return "it begins with 1 to " + std::to_string(o.most_splats) + " splats, not " +
+    if (initial.size() < 1 || initial.size() > o.growth.most)
+        return "it begins with 1 to " + std::to_string(o.growth.most) + " splats, not " +
                std::to_string(initial.size());
     if (!consistent(initial) || !sound(initial))
         return "it begins with splats that are not finite or have no rotation";
-    if (o.growth != Growth::none && o.grow_every < 1) return "splats grow every so many steps";
-    const AdaptiveOptions& a = o.adaptive;
-    const RelocationOptions& r = o.relocation;
-    for (const float v :
-         {a.gradient, a.clone_scale, a.least_opacity, a.most_scale, r.least_opacity, r.growth})
-        if (!(v >= 0) || !std::isfinite(v)) return "limits of growth are finite and not below 0";
-    if (!(a.shrink > 0) || !std::isfinite(a.shrink)) return "halves shrink by more than 0";
-    return "";
+    return flaw_of(o.growth);
 }
 
 }   // namespace
 
 FitOptions relocating(FitOptions options) {
-    options.growth = Growth::relocated;
+    options.growth.kind = Growth::relocated;
     options.optimiser.noise = 5e5f;
     options.optimiser.opacity_weight = options.optimiser.scale_weight = 0.01f;
     return options;
@@ -153,7 +146,7 @@ Result<Cloud> Fit::State::read() const {
 Result<void> Fit::State::write(const Cloud& cloud) {
     const uint32_t n = uint32_t(cloud.splats.size());
     if (n > capacity) {
-        const uint64_t room = std::min<uint64_t>(uint64_t(n) * 3 / 2, options.most_splats);
+        const uint64_t room = std::min<uint64_t>(uint64_t(n) * 3 / 2, options.growth.most);
         if (auto done = make_room(std::max(uint32_t(room), n)); !done) return done;
     }
     count = n;
@@ -216,25 +209,11 @@ Result<void> Fit::State::learn(size_t which, int smaller) {
 
 // After a step.
 Result<void> Fit::State::grow() {
-    const FitOptions& o = options;
     const uint32_t at = optimiser->steps();
-    const bool adaptive = o.growth == Growth::adaptive;
-    const uint32_t until = o.grow_until ? o.grow_until
-                           : adaptive   ? o.steps / 2
-                                        : uint32_t(uint64_t(o.steps) * 5 / 6);
-    if (o.growth == Growth::none || at > until) return {};
-    const bool due = at > o.grow_from && at % o.grow_every == 0;
-    const bool reset = adaptive && o.reset_every && at % o.reset_every == 0;
-    if (!due && !reset) return {};
+    if (!grows_after(at, options.steps, options.growth)) return {};
     auto cloud = read();
     if (!cloud) return cloud.error();
-    const uint64_t seed = mixed(o.seed, kGrowth, at);
-    if (due && adaptive)
-        densify(*cloud, o.adaptive, extent, o.reset_every && at > o.reset_every, o.most_splats,
-                seed);
-    else if (due)
-        relocate(*cloud, o.relocation, o.most_splats, seed);
-    if (reset) reset_opacity(*cloud, 2 * o.adaptive.least_opacity);
+    kiln::grow(*cloud, at, options.growth, extent, mixed(options.seed, kGrowth, at));
     return write(*cloud);
 }
 
@@ -304,7 +283,7 @@ Result<void> Fit::save(const std::string& path) const {
 Result<void> Fit::resume(const std::string& path) {
     State& s = *state_;
     auto file =
-        read_fit(path, s.options.sh_degree, s.options.most_splats, s.exposures.values().size());
+        read_fit(path, s.options.sh_degree, s.options.growth.most, s.exposures.values().size());
     if (!file) return file.error();
     if (file->views != s.fingerprint)
         return Error{Status::bad_file, path + ": it was saved by a fit of other pictures"};

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "modalities/splat/densify.h"
+#include "modalities/splat/growth.h"
 #include "modalities/splat/losses.h"
 #include "runtime/io/image.h"
 
@@ -25,12 +25,6 @@ namespace kiln {
 struct FitView {
     Camera camera;
     Image image;   // RGB, or RGBA with colours multiplied by alpha
-};
-
-enum class Growth : uint8_t {
-    none,
-    adaptive,    // adaptive density control: more where gradients are large
-    relocated,   // Markov chain Monte Carlo: a fixed share more, what is dead moves
 };
 
 struct FitOptions {
@@ -46,13 +40,7 @@ struct FitOptions {
     std::array<float, 3> background{};
     bool random_background = false;
 
-    Growth growth = Growth::adaptive;
-    uint32_t most_splats = 200000;
-    uint32_t grow_every = 100, grow_from = 500;
-    uint32_t grow_until = 0;   // 0: half of the steps; 5 of 6 where relocated
-    AdaptiveOptions adaptive;
-    uint32_t reset_every = 3000;    // opacities, where adaptive; 0: never
-    RelocationOptions relocation;   // and Optimiser::noise and weights, which are 0 by themselves
+    GrowthOptions growth;
 
     LossOptions loss;
     // Each picture has a gain and an offset for each channel, which are learnt too, for pictures

@@ -60,6 +60,41 @@ bool number(const std::map<std::string, std::string>& metadata, const std::strin
     return code == std::errc() && end == text.data() + text.size();
 }
 
+Result<FitFile> fit_of(const Safetensors& opened, const std::string& path, int sh_degree,
+                       size_t most, size_t exposures) {
+    const auto& metadata = opened.metadata();
+    const auto version = metadata.find("kiln.fit");
+    FitFile file;
+    if (version == metadata.end() || version->second != kVersion ||
+        !number(metadata, "kiln.fit.steps", file.cloud.memory.steps) ||
+        !number(metadata, "kiln.fit.views", file.views))
+        return bad(path, "its header does not say which version, step and views it is of");
+    const TensorInfo* logits = opened.find("splats.logits");
+    const int64_t n = logits && logits->shape.rank() == 1 ? logits->shape[0] : 0;
+    if (n < 1 || uint64_t(n) > most)
+        return bad(path, "splats.logits are not of 1 to " + std::to_string(most) + " splats");
+    std::vector<Part> parts = parts_of(file.cloud, n, sh_degree);
+    if (exposures > 0) parts.push_back({"exposures", {int64_t(exposures)}, &file.exposures});
+    for (const Part& part : parts) {
+        const TensorInfo* info = opened.find(part.name);
+        if (!info || info->dtype != DType::f32 || !(info->shape == part.shape))
+            return bad(path, part.name + " is missing or not f32 " + to_string(part.shape));
+        auto values = opened.values(*info);
+        if (!values) return values.error();
+        *part.values = std::move(*values);
+        if (!finite(*part.values)) return bad(path, part.name + " holds values that are no number");
+    }
+    Cloud& c = file.cloud;
+    for (Splats* s : {&c.splats, &c.memory.first, &c.memory.second}) s->sh_degree = sh_degree;
+    bool moments = positive(c.memory.lengths) && positive(c.memory.pictures);
+    const Splats& v = c.memory.second;
+    for (const auto* part : {&v.means, &v.log_scales, &v.quaternions, &v.logits, &v.sh})
+        moments = moments && positive(*part);
+    if (!moments) return bad(path, "squares and counts below 0");
+    if (!sound(c.splats)) return bad(path, "a quaternion without length");
+    return file;
+}
+
 }   // namespace
 
 bool sound(const Splats& s) {
@@ -67,7 +102,8 @@ bool sound(const Splats& s) {
         if (!finite(*part)) return false;
     for (size_t i = 0; i < s.size(); i++) {
         const float* q = &s.quaternions[i * 4];
-        if (!(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3] >= 1e-12f)) return false;
+        const float length = q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3];
+        if (!(length >= 1e-12f) || !std::isfinite(length)) return false;
     }
     return true;
 }
@@ -90,37 +126,14 @@ Result<void> write_fit(const std::string& path, const FitFile& file) {
 Result<FitFile> read_fit(const std::string& path, int sh_degree, size_t most, size_t exposures) {
     const auto opened = Safetensors::open(path);
     if (!opened) return opened.error();
-    const auto& metadata = opened->metadata();
-    const auto version = metadata.find("kiln.fit");
-    FitFile file;
-    if (version == metadata.end() || version->second != kVersion ||
-        !number(metadata, "kiln.fit.steps", file.cloud.memory.steps) ||
-        !number(metadata, "kiln.fit.views", file.views))
-        return bad(path, "its header does not say which version, step and views it is of");
-    const TensorInfo* logits = opened->find("splats.logits");
-    const int64_t n = logits && logits->shape.rank() == 1 ? logits->shape[0] : 0;
-    if (n < 1 || uint64_t(n) > most)
-        return bad(path, "splats.logits are not of 1 to " + std::to_string(most) + " splats");
-    std::vector<Part> parts = parts_of(file.cloud, n, sh_degree);
-    if (exposures > 0) parts.push_back({"exposures", {int64_t(exposures)}, &file.exposures});
-    for (const Part& part : parts) {
-        const TensorInfo* info = opened->find(part.name);
-        if (!info || info->dtype != DType::f32 || !(info->shape == part.shape))
-            return bad(path, part.name + " is missing or not f32 " + to_string(part.shape));
-        auto values = opened->values(*info);
-        if (!values) return values.error();
-        *part.values = std::move(*values);
-        if (!finite(*part.values)) return bad(path, part.name + " holds values that are no number");
-    }
-    Cloud& c = file.cloud;
-    for (Splats* s : {&c.splats, &c.memory.first, &c.memory.second}) s->sh_degree = sh_degree;
-    bool moments = positive(c.memory.lengths) && positive(c.memory.pictures);
-    const Splats& v = c.memory.second;
-    for (const auto* part : {&v.means, &v.log_scales, &v.quaternions, &v.logits, &v.sh})
-        moments = moments && positive(*part);
-    if (!moments) return bad(path, "squares and counts below 0");
-    if (!sound(c.splats)) return bad(path, "a quaternion without length");
-    return file;
+    return fit_of(*opened, path, sh_degree, most, exposures);
+}
+
+Result<FitFile> parse_fit(std::span<const std::byte> bytes, const std::string& where, int sh_degree,
+                          size_t most, size_t exposures) {
+    const auto opened = Safetensors::parse(bytes, where);
+    if (!opened) return opened.error();
+    return fit_of(*opened, where, sh_degree, most, exposures);
 }
 
 }   // namespace kiln

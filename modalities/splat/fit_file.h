@@ -1,5 +1,6 @@
 // What a fit saves: splats, and what the optimiser remembers of them, as safetensors.
 #pragma once
+#include <span>
 #include <string>
 
 #include "modalities/splat/densify.h"
@@ -20,6 +21,9 @@ Result<void> write_fit(const std::string& path, const FitFile& file);
 // Status::bad_file unless all of that is there, finite, of 1 to `most` splats of this degree, with
 // second moments that are not below 0 and quaternions that have a length.
 Result<FitFile> read_fit(const std::string& path, int sh_degree, size_t most, size_t exposures = 0);
+// The same of a file's bytes in memory.
+Result<FitFile> parse_fit(std::span<const std::byte> bytes, const std::string& where, int sh_degree,
+                          size_t most, size_t exposures = 0);
 
 // Whether all is finite and every quaternion has a length.
 bool sound(const Splats& splats);

@@ -13,7 +13,8 @@ namespace kiln {
 namespace {
 
 // Streams of random numbers that are not those of views and backdrops.
-constexpr uint64_t kBackdropSeed = 0x6261636b, kNoiseSeed = 0x6e6f6973, kExampleSeed = 0x6578616d;
+constexpr uint64_t kBackdropSeed = 0x6261636b, kNoiseSeed = 0x6e6f6973, kExampleSeed = 0x6578616d,
+                   kGrowthSeed = 0x67726f77;
 
 // One of the views of a step.
 struct Shot {
@@ -56,6 +57,8 @@ struct ShapeDistiller::State {
 
     void draw_at(int wanted, const Splats& splats);
     void resize();
+    void write(const Cloud& cloud);
+    void grow();
     PictureEncoder& encoder();
     Shot shoot(size_t view);
     std::vector<float> slopes(const Shot& shot, std::span<const float> by_picture) const;
@@ -86,6 +89,23 @@ void ShapeDistiller::State::resize() {
                        : share < settings.half_until  ? whole / 2
                                                       : whole;
     if (wanted != size) draw_at(wanted, take(rasterisers[0].read()));
+}
+
+void ShapeDistiller::State::write(const Cloud& cloud) {
+    take(optimiser->write(cloud.memory));
+    take(rasterisers[0].write(cloud.splats));
+    for (Rasteriser& r : rasterisers) r.set_count(uint32_t(cloud.splats.size()));
+}
+
+// After a step.
+void ShapeDistiller::State::grow() {
+    if (!grows_after(uint32_t(done), uint32_t(settings.steps), settings.growth)) return;
+    Cloud cloud{take(rasterisers[0].read()), {}};
+    cloud.memory = take(optimiser->read(cloud.splats.size()));
+    Draws seeds(settings.seed ^ kGrowthSeed, uint64_t(done));
+    kiln::grow(cloud, uint32_t(done), settings.growth, settings.ball,
+               uint64_t(seeds.share() * 4294967296.0));
+    write(cloud);
 }
 
 // Learned when it is first asked for, as the prior's own is compiled then.
@@ -166,6 +186,7 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
     }
     take(optimiser->step(rasterisers[0]));
     done++;
+    grow();
     return {done, timestep, root_mean_square(by_latents),
             alpha / (double(shots.size()) * size * size)};
 }
@@ -176,16 +197,22 @@ Result<ShapeDistiller> ShapeDistiller::create(std::shared_ptr<Device> device, Pr
                                               const std::optional<std::string>& negative) {
     if (settings.steps < 1 || settings.batch < 1 || settings.splats < 1 || settings.strata < 1)
         return Error{Status::usage, "at least one step, view a step, splat and part of a turn"};
+    if (settings.first > settings.splats)
+        return Error{Status::usage, "no more splats to begin with than at the end"};
+    if (const std::string flaw = flaw_of(settings.growth); !flaw.empty())
+        return Error{Status::usage, flaw};
     auto texts = ViewTexts::embed(prior, prompt, negative, settings.text);
     if (!texts) return texts.error();
     auto state = std::make_unique<State>(
         State{std::move(device), &prior, settings, fingerprint_of(settings, prompt, negative),
               std::move(*texts), OrbitSampler(settings.views, settings.strata, settings.seed)});
+    state->settings.growth.most = settings.splats;
     try {
         const float ball = float(settings.ball);
-        state->draw_at(prior.info().picture_height,
-                       random_splats(settings.splats, {}, {ball, ball, ball}, Region::ball,
-                                     settings.seed, settings.initial));
+        state->draw_at(
+            prior.info().picture_height,
+            random_splats(settings.first ? settings.first : settings.splats, {}, {ball, ball, ball},
+                          Region::ball, settings.seed, settings.initial));
         state->optimiser.emplace(take(Optimiser::create(
             state->device, state->rasterisers[0].sections(), settings.optimiser)));
     } catch (const ResultError& failure) {
@@ -226,9 +253,11 @@ Result<void> ShapeDistiller::resume(const std::string& path) {
                      path +
                          ": the state of another run: of another prompt, seed, number of steps "
                          "or views a step"};
-    if (auto done = s.optimiser->write(file->cloud.memory); !done) return done;
-    if (auto done = s.rasterisers[0].write(file->cloud.splats); !done) return done;
-    for (Rasteriser& r : s.rasterisers) r.set_count(uint32_t(file->cloud.splats.size()));
+    try {
+        s.write(file->cloud);
+    } catch (const ResultError& failure) {
+        return failure.error;
+    }
     s.done = int(steps);
     return {};
 }

@@ -13,6 +13,7 @@
 
 #include "modalities/diffusion/distillation.h"
 #include "modalities/splat/backdrop.h"
+#include "modalities/splat/growth.h"
 #include "modalities/splat/initial.h"
 #include "modalities/splat/optimiser.h"
 #include "modalities/splat/orbit_sampler.h"
@@ -23,9 +24,11 @@ namespace kiln {
 
 struct ShapeSettings {
     int steps = 500;
-    int batch = 1;   // views a step
-    uint32_t splats = 4000;
-    double ball = 0.5;   // radius of the ball that they begin in
+    int batch = 1;                                // views a step
+    uint32_t splats = 4000;                       // at most
+    uint32_t first = 0;                           // to begin with; 0: all of them
+    GrowthOptions growth{.kind = Growth::none};   // but its `most`, which is `splats`
+    double ball = 0.5;                            // radius of the ball that they begin in
     InitialOptions initial;
     int strata = 8;   // of azimuths
     OrbitRanges views;

@@ -67,22 +67,21 @@ FitOptions fit_options(Json& r, const Pictures& pictures) {
     r["steps"] = r.value("steps", kSteps), r["splats"] = r.value("splats", kSplats);
     r["sh_degree"] = r.value("sh_degree", kMaxShDegree);
     FitOptions o;
-    o.steps = r["steps"], o.most_splats = r["splats"], o.sh_degree = r["sh_degree"];
+    o.steps = r["steps"], o.growth.most = r["splats"], o.sh_degree = r["sh_degree"];
     o.seed = r.value("seed", o.seed), o.antialiased = r.value("antialiased", o.antialiased);
     o.sh_every = std::clamp(o.steps / 7, 1u, o.sh_every);
-    o.grow_from = std::min(o.grow_from, o.steps / 14);
+    o.growth.from = std::min(o.growth.from, o.steps / 14);
     // Early steps, which place what is large, see all they need in small pictures.
     const Image& first = pictures.views[0].image;
     while (o.coarse < 4 && std::min(first.width, first.height) / (2 * o.coarse) >= kSmallest)
         o.coarse *= 2;
     o.coarse_steps = std::max(1u, o.steps / 6);
     // What a reset takes away needs time to come back.
-    if (o.steps < 4 * o.reset_every) o.reset_every = 0;
+    if (o.steps < 4 * o.growth.reset_every) o.growth.reset_every = 0;
     o.exposure = r.value("exposure", false);
     if (pictures.transparent) o.background = {1, 1, 1}, o.random_background = true;
-    const std::string growth = r.value("growth", std::string("adaptive"));
-    if (growth == "none") o.growth = Growth::none;
-    return growth == "relocated" ? relocating(o) : o;
+    o.growth.kind = growth_named(r.value("growth", "adaptive"));
+    return o.growth.kind == Growth::relocated ? relocating(o) : o;
 }
 
 }   // namespace kiln::splat_plugin

@@ -1,5 +1,6 @@
 #include "plugins/splat/prompt_request.h"
 
+#include <algorithm>
 #include <random>
 
 #include "modalities/latent/run.h"
@@ -28,11 +29,21 @@ OptimiserOptions optimiser(int steps) {
             .box = 0.6f};
 }
 
+// Begins with a quarter of the splats, which are larger. Gradients of a prior say where more are
+// needed, but not by which size, and vary: the largest go first.
+void grow(ShapeSettings& s, Growth kind) {
+    s.growth = {.kind = kind, .every = uint32_t(std::max(s.steps / 20, 1)), .reset_every = 0};
+    s.growth.from = s.growth.every * 4 - 1, s.growth.until = s.growth.every * 16;
+    s.growth.adaptive.gradient = 0, s.growth.adaptive.clone_scale = 0.02f;
+    s.growth.adaptive.growth = s.growth.relocation.growth = 0.15f;
+    if (kind != Growth::none) s.first = std::max(s.splats / 4, 1u);
+}
+
 }   // namespace
 
 ShapeSettings shape_settings(Json& r) {
-    for (const char* other : {"images", "growth", "sh_degree"})
-        if (r.contains(other) && !(std::string_view(other) == "growth" && r[other] == "adaptive"))
+    for (const char* other : {"images", "sh_degree"})
+        if (r.contains(other))
             usage("--" + std::string(other) + " and a prompt do not go together");
     if (!r.contains("seed")) r["seed"] = std::random_device()();
     ShapeSettings s;
@@ -52,6 +63,7 @@ ShapeSettings shape_settings(Json& r) {
     s.linear_until = r.value("encoder", "linear") == "linear" ? 1 : 0;
     s.antialiased = r.value("antialiased", false);
     s.optimiser = optimiser(s.steps);
+    grow(s, growth_named(r.value("growth", "none")));
     return s;
 }
 

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import math
 import struct
 import sys
 import zlib
@@ -303,47 +304,42 @@ def transforms():
     yield b'{"frames": []}'
 
 
+def fits():
+    def file(n, harmonics, exposures, words={}):
+        parts = {"means": [n, 3], "log_scales": [n, 3], "quaternions": [n, 4], "logits": [n],
+                 "sh": [n, harmonics, 3]}
+        shapes = {f"{group}.{part}": shape for group in ("splats", "first", "second")
+                  for part, shape in parts.items()}
+        shapes |= {"lengths": [n], "pictures": [n]}
+        if exposures:
+            shapes["exposures"] = [19 * exposures]
+        header = {"__metadata__": {"kiln.fit": "1", "kiln.fit.steps": "9", "kiln.fit.views": "7",
+                                   **words}}
+        data = b""
+        for name, shape in shapes.items():
+            values = [0.5] * math.prod(shape)
+            header[name] = {"dtype": "F32", "shape": shape,
+                            "data_offsets": [len(data), len(data) + 4 * len(values)]}
+            data += struct.pack(f"<{len(values)}f", *values)
+        text = json.dumps(header, separators=(",", ":")).encode()
+        return struct.pack("<Q", len(text)) + text + data
+
+    yield file(1, 1, 0)
+    yield file(3, 1, 2)
+    yield file(2, 4, 0)
+    yield file(2, 1, 0, {"kiln.fit": "2"})
+    yield file(2, 1, 0, {"kiln.fit.steps": "-1"})
+
+
 WORDS = {
-    "safetensors": [
-        "dtype",
-        "shape",
-        "data_offsets",
-        "__metadata__",
-        "F32",
-        "BF16",
-        "F8_E4M3",
-        "F4",
-        "C64",
-        "BOOL",
-        '":{"',
-    ],
+    "safetensors": ["dtype", "shape", "data_offsets", "__metadata__", "F32", "BF16", "F8_E4M3",
+                    "F4", "C64", "BOOL", '":{"'],
     "gguf": ["GGUF", "general.alignment", "comfy.gguf.orig_shape.w", "[1, 2]"],
-    "tokenizer": [
-        "model",
-        "vocab",
-        "merges",
-        "added_tokens",
-        "content",
-        "normalized",
-        "single_word",
-        "bos_token",
-        "eos_token",
-        "pad_token",
-        "unk_token",
-        "added_tokens_decoder",
-        "model_max_length",
-        "<|startoftext|>",
-        "<|endoftext|>",
-        "</w>",
-        "Unigram",
-        "Precompiled",
-        "precompiled_charsmap",
-        "Metaspace",
-        "unk_id",
-        "lstrip",
-        "additional_special_tokens",
-        "extra_ids",
-    ],
+    "tokenizer": ["model", "vocab", "merges", "added_tokens", "content", "normalized",
+                  "single_word", "bos_token", "eos_token", "pad_token", "unk_token",
+                  "added_tokens_decoder", "model_max_length", "<|startoftext|>", "<|endoftext|>",
+                  "</w>", "Unigram", "Precompiled", "precompiled_charsmap", "Metaspace",
+                  "unk_id", "lstrip", "additional_special_tokens", "extra_ids"],
     "sentencepiece": ["<unk>", "</s>", "<pad>", "<extra_id_0>"],
     "json": ["true", "false", "null", "\\\\u", '":', "1e99"],
     "png_text": ["tEXt", "zTXt", "iTXt", "IEND", "IHDR"],
@@ -365,6 +361,8 @@ WORDS = {
                     "nan", "inf", "1e999", "-1"],
     "transforms": ["camera_angle_x", "fl_x", "fl_y", "cx", "k1", "k3", "camera_model", "OPENCV",
                    "is_fisheye", "frames", "file_path", "transform_matrix", "1e999"],
+    "fit": ["kiln.fit", "kiln.fit.steps", "kiln.fit.views", "splats.", "exposures", "F32",
+            "\\x00\\x00\\xc0\\x7f", "\\xff\\xff\\x7f\\x7f", "\\x00\\x00\\xf0\\x41"],
 }
 
 
@@ -386,6 +384,7 @@ def main():
         "colmap_binary": colmap_binaries,
         "colmap_text": colmap_texts,
         "transforms": transforms,
+        "fit": fits,
     }.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds()):

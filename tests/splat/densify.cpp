@@ -186,8 +186,13 @@ TEST_CASE("small splats are copied, large ones split, faint ones go; moments fol
     }
     CHECK(cloud.splats.means[8 * 3 + 2] == was.splats.means[2 * 3 + 2]);
     // With room for one more, the largest gradient takes it; what is large may stay.
+    Cloud share = other;
     CHECK(densify(other, {}, 1, false, 9, 3).cloned == 0);
     CHECK(other.splats.size() == 9);
+    // A share of what is kept: one of eight.
+    const Densified few = densify(share, {.gradient = 0, .growth = 0.2f}, 1, false, 100, 3);
+    CHECK(few.split == 1);
+    CHECK(few.cloned == 0);
 }
 
 TEST_CASE("halves of a split splat are drawn from it") {

@@ -36,13 +36,13 @@ bool same(const Splats& a, const Splats& b) {
 FitOptions eventful(Growth growth) {
     FitOptions o = quick_options(40);
     if (growth == Growth::relocated) o = relocating(o);
-    o.growth = growth;
+    o.growth.kind = growth;
     o.sh_degree = 2, o.sh_every = 9;
     o.coarse = 2, o.coarse_steps = 12;
-    o.grow_every = 4, o.grow_from = 3, o.grow_until = 33, o.reset_every = 16;
-    o.adaptive.gradient = 5e-5f;
-    o.relocation.least_opacity = 0.09f;
-    o.most_splats = 170;
+    o.growth.every = 4, o.growth.from = 3, o.growth.until = 33, o.growth.reset_every = 16;
+    o.growth.adaptive.gradient = 5e-5f;
+    o.growth.relocation.least_opacity = 0.09f;
+    o.growth.most = 170;
     return o;
 }
 
@@ -70,10 +70,10 @@ TEST_CASE("a known object is found again to 35 dB by every kind of growth", "[gp
     const std::vector<FitView> views = pictures_of(device, object, 64, 32);
     FitOptions options = quick_options(1500);
     if (growth == Growth::relocated) options = relocating(options);
-    options.growth = growth;
+    options.growth.kind = growth;
     options.optimiser.noise /= 12;   // as much as their rate is above the usual one
-    options.grow_from = 100, options.grow_every = 50, options.reset_every = 0;
-    options.most_splats = 1200;
+    options.growth.from = 100, options.growth.every = 50, options.growth.reset_every = 0;
+    options.growth.most = 1200;
     Fit fit = take(Fit::create(device, views, noise(400), options));
     run(fit, 1500);
     const double psnr = mean_psnr(fit, pictures_of(device, object, 64, 8, 0.37));
@@ -89,12 +89,12 @@ TEST_CASE("growth finds what few splats cannot, within its cap", "[gpu]") {
     const auto psnr = [&](Growth growth) {
         FitOptions options = quick_options(240);
         if (growth == Growth::relocated) options = relocating(options);
-        options.growth = growth;
+        options.growth.kind = growth;
         options.optimiser.noise /= 12;
-        options.grow_from = 20, options.grow_every = 10, options.grow_until = 180;
-        options.reset_every = 0;
-        options.relocation.growth = 0.15f;
-        options.most_splats = 160;
+        options.growth.from = 20, options.growth.every = 10, options.growth.until = 180;
+        options.growth.reset_every = 0;
+        options.growth.relocation.growth = 0.15f;
+        options.growth.most = 160;
         Fit fit = take(Fit::create(device, views, noise(25), options));
         for (int k = 0; !fit.done(); k++) {
             take(fit.step());
@@ -208,7 +208,7 @@ TEST_CASE("a fit without memory for more splats stays as it is", "[gpu]") {
     const std::string path = folder.file("fit.safetensors");
     const std::vector<FitView> views = pictures_of(device, known_object(40), 24, 3);
     FitOptions options = quick_options(9);
-    options.most_splats = 100000;
+    options.growth.most = 100000;
     Fit fit = take(Fit::create(device, views, noise(30), options));
     run(fit, 3);
     take(fit.save(path));
@@ -391,7 +391,7 @@ TEST_CASE("fits that cannot be are errors that say what is wrong", "[gpu]") {
     CHECK(has(message([](V&, Splats& s, FitOptions&) { s = make_splats(0, 0); }), "not 0"));
     CHECK(has(message([](V&, Splats& s, FitOptions&) { s.means[4] = INFINITY; }), "finite"));
     CHECK(has(message([](V&, Splats& s, FitOptions&) { s.sh.pop_back(); }), "finite"));
-    CHECK(has(message([](V&, Splats&, FitOptions& o) { o.most_splats = 8; }), "not 9"));
+    CHECK(has(message([](V&, Splats&, FitOptions& o) { o.growth.most = 8; }), "not 9"));
     CHECK(has(message([](V&, Splats&, FitOptions& o) { o.coarse = 3; }), "1, 2, 4 or 8"));
     CHECK(has(message([](V&, Splats&, FitOptions& o) { o.loss.ssim = 2; }), "similarity"));
     CHECK(has(message([](V&, Splats&, FitOptions& o) { o.optimiser.rates.dc = -1; }), "rates"));

@@ -46,7 +46,7 @@ TEST_CASE("the speed of a fit", "[.fit]") {
         const Splats object = known_object(size.splats);
         const std::vector<FitView> views = pictures_of(device, object, size.side, 4);
         FitOptions options = quick_options(100000);
-        options.most_splats = uint32_t(size.splats);
+        options.growth.most = uint32_t(size.splats);
         Fit fit = take(Fit::create(device, views, object, options));
         for (int i = 0; i < 4; i++) take(fit.step());
         const int steps = 12;

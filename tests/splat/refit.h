@@ -63,8 +63,8 @@ inline FitOptions quick_options(uint32_t steps) {
     o.sh_degree = 0;
     o.antialiased = true;
     o.random_background = true;
-    o.growth = Growth::none;
-    o.most_splats = 2000;
+    o.growth.kind = Growth::none;
+    o.growth.most = 2000;
     LearningRates& r = o.optimiser.rates;
     r.means = 2e-3f, r.means_end = 2e-5f;
     r.log_scales = 1e-2f, r.quaternions = 1e-2f, r.logits = 5e-2f, r.dc = 2e-2f;

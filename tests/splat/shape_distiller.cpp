@@ -197,12 +197,84 @@ TEST_CASE("a run is known by its seed, and goes on as if never interrupted", "[g
     CHECK(!other.resume(file));
 }
 
+TEST_CASE("a shape grows from few splats to its cap, and alike where it was interrupted", "[gpu]") {
+    const Growth kind = GENERATE(Growth::adaptive, Growth::relocated);
+    CAPTURE(int(kind));
+    OnePicturePrior prior(4);
+    ShapeSettings s = settings();
+    s.steps = 60, s.first = 40, s.splats = 90;
+    s.growth = {.kind = kind, .every = 5, .from = 5, .until = 55, .reset_every = 40};
+    s.growth.adaptive.gradient = 0, s.growth.adaptive.growth = 0.2f;
+    s.growth.relocation = {.least_opacity = 0.05f, .growth = 0.2f};
+    s.optimiser.noise = 1e3f;
+    const auto started = [&] {
+        return take(ShapeDistiller::create(test_device(), prior, s, "red"));
+    };
+    ShapeDistiller whole = started();
+    const double first = distance(prior, take(whole.splats()), "red");
+    size_t most = 40;
+    while (whole.done() < s.steps) {
+        take(whole.step());
+        const size_t n = take(whole.splats()).size();
+        CHECK(n <= 90);
+        if (whole.done() <= 5) CHECK(n == 40);
+        most = std::max(most, n);
+    }
+    CHECK(most > 80);
+    const Splats splats = take(whole.splats());
+    INFO("from " << first << " to " << distance(prior, splats, "red"));
+    CHECK(distance(prior, splats, "red") < 0.5 * first);
+
+    const TemporaryFolder folder;
+    const std::string file = folder / "state.fit";
+    ShapeDistiller interrupted = started();
+    while (interrupted.done() < 33) take(interrupted.step());
+    take(interrupted.save(file));
+    ShapeDistiller resumed = started();
+    take(resumed.resume(file));
+    CHECK(take(resumed.splats()).size() == take(interrupted.splats()).size());
+    while (resumed.done() < s.steps) take(resumed.step());
+    const Splats again = take(resumed.splats());
+    CHECK(again.means == splats.means);
+    CHECK(again.logits == splats.logits);
+    CHECK(again.sh == splats.sh);
+    check_silent(*test_device());
+}
+
+TEST_CASE("a run of one splat and one step is one", "[gpu]") {
+    OnePicturePrior prior(4);
+    for (const Growth kind : {Growth::none, Growth::adaptive, Growth::relocated}) {
+        ShapeSettings s = settings();
+        s.steps = 1, s.batch = 1, s.splats = 1;
+        s.growth = {.kind = kind, .every = 1, .from = 0, .until = 1, .reset_every = 1};
+        ShapeDistiller shape = take(ShapeDistiller::create(test_device(), prior, s, "red"));
+        take(shape.step());
+        const Splats splats = take(shape.splats());
+        REQUIRE(splats.size() == 1);
+        for (const auto* part :
+             {&splats.means, &splats.log_scales, &splats.quaternions, &splats.logits, &splats.sh})
+            for (const float v : *part) CHECK(std::isfinite(v));
+    }
+}
+
 TEST_CASE("settings that make no run are refused", "[gpu]") {
     OnePicturePrior prior;
     for (int ShapeSettings::*member :
          {&ShapeSettings::steps, &ShapeSettings::batch, &ShapeSettings::strata}) {
         ShapeSettings s = settings();
         s.*member = 0;
+        const auto refused = ShapeDistiller::create(test_device(), prior, s, "red");
+        REQUIRE(!refused);
+        CHECK(refused.error().status == Status::usage);
+    }
+    for (const auto alter :
+         {+[](ShapeSettings& s) { s.first = 301; },
+          +[](ShapeSettings& s) { s.growth = {.kind = Growth::relocated, .every = 0}; },
+          +[](ShapeSettings& s) { s.growth.relocation.growth = NAN; },
+          +[](ShapeSettings& s) { s.growth.adaptive.shrink = 0; },
+          +[](ShapeSettings& s) { s.splats = 0; }}) {
+        ShapeSettings s = settings();
+        alter(s);
         const auto refused = ShapeDistiller::create(test_device(), prior, s, "red");
         REQUIRE(!refused);
         CHECK(refused.error().status == Status::usage);
