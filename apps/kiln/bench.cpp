@@ -1,6 +1,7 @@
 #include "apps/bench/bench.h"
 #include "apps/bench/compare.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -119,8 +120,10 @@ static std::string model_path(const Global& global, const BenchOptions& o) {
 
 static void run_bench(const Global& global, const sdk::Registry& registry, const BenchOptions& o,
                       const std::function<void(const sdk::Json&)>& each) {
-    if (const sdk::Plugin* plugin = registry.find(o.what))
-        return bench_plugin(global, *plugin, each);
+    const std::vector<std::string> own = bench::names();   // splat is a command as well
+    if (std::find(own.begin(), own.end(), o.what) == own.end())
+        if (const sdk::Plugin* plugin = registry.find(o.what))
+            return bench_plugin(global, *plugin, each);
     sdk::HostOptions host = global.host_options();
     DeviceOptions device;
     device.select = host.device, device.profile = host.caps;

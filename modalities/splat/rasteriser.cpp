@@ -1,66 +1,25 @@
-#include "modalities/splat/rasteriser.h"
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <optional>
 
 #include "kernels/splat_bin.h"
-#include "kernels/splat_camera.h"
 #include "kernels/splat_composite.h"
-#include "kernels/splat_composite_backward.h"
 #include "kernels/splat_project.h"
-#include "kernels/splat_project_backward.h"
 #include "kernels/splat_ranges.h"
-#include "modalities/splat/launch_list.h"
-#include "modalities/splat/sort.h"
+#include "modalities/splat/raster_state.h"
 #include "runtime/base/check.h"
 #include "runtime/ops/spread.h"
 
 namespace kiln {
 namespace {
 
-constexpr uint32_t kTile = 16, kLocal = 128, kRecordBytes = 64;
-constexpr uint64_t kPairSums = 13;   // kSums in shaders/lib/splat_gradient.glsl
+constexpr uint32_t kTile = 16, kRecordBytes = 64;
 constexpr float kNear = 0.01f;
-
-// As in shaders/lib/splat.glsl.
-struct ViewBlock {
-    float rows[3][4], focal[4], limits[4], background[4], position[4];
-    uint32_t size[4];
-};
 
 // How far from the axis the Jacobian is taken, beyond what the picture shows.
 constexpr float kMargin = 0.3f;
 
-Result<Buffer> words(Device& device, uint64_t count, Intent intent = Intent::device) {
-    return device.allocate(std::max<uint64_t>(count, 1) * 4, intent);
-}
-
 }   // namespace
-
-struct Rasteriser::State {
-    std::shared_ptr<Device> device;
-    RasterOptions options;
-    SplatSections sections;
-    uint32_t count = 0, pairs = 0, capacity = 0;   // splats; pairs; room for pairs
-    uint32_t tiles = 0;
-    Buffer view, parameters, image;
-    // By splat, by depth, by pair, by tile.
-    Buffer records, counts, counts_scratch, owners, ranges;
-    SortMemory depths, tile_lists;
-    int depths_at = 0, lists_at = 0;   // which of two arrays the sorts ended in
-    std::optional<LaunchList> forward, backward;
-    Buffer slopes, gradient, cameras, camera, pair_sums;   // made when they are first asked for
-
-    Result<void> allocate();
-    Result<void> grow(uint64_t wanted);
-    Result<void> record();
-    Result<void> allocate_gradient();
-    Result<void> record_backward();
-    void add_binning(LaunchList& list, const Buffer& order, bool emit);
-    ViewBlock block_of(const View& view) const;
-};
 
 Result<void> Rasteriser::State::allocate() {
     const uint64_t n = options.splats, pixels = uint64_t(options.width) * options.height;
@@ -84,7 +43,7 @@ Result<void> Rasteriser::State::allocate() {
                                                     std::to_string(pixels) +
                                                     " pixels: more than a kernel here can bind"};
         if (*wanted.buffer) continue;
-        auto buffer = words(*device, wanted.words);
+        auto buffer = raster_words(*device, wanted.words);
         if (!buffer) return buffer.error();
         *wanted.buffer = *buffer;
     }
@@ -103,15 +62,15 @@ Result<void> Rasteriser::State::grow(uint64_t wanted) {
                          " pairs of splat and tile, more than a kernel here can bind: smaller "
                          "splats or a smaller picture need fewer"};
     forward.reset(), backward.reset();
-    tile_lists = {}, owners = pair_sums = Buffer();
+    tile_lists = {}, owners = sums = Buffer();
     capacity = 0;   // until all is there
     for (Buffer* buffer : {&tile_lists.keys[0], &tile_lists.keys[1], &tile_lists.values[0],
                            &tile_lists.values[1], &owners}) {
-        auto made = words(*device, room);
+        auto made = raster_words(*device, room);
         if (!made) return made.error();
         *buffer = *made;
     }
-    auto scratch = words(*device, sort_scratch(room));
+    auto scratch = raster_words(*device, sort_scratch(room));
     if (!scratch) return scratch.error();
     tile_lists.scratch = *scratch;
     capacity = uint32_t(room);
@@ -129,7 +88,7 @@ void Rasteriser::State::add_binning(LaunchList& list, const Buffer& order, bool 
                      .slots = list.operand(tile_lists.values[0]),
                      .owners = list.operand(owners)},
                     {.capacity = options.splats, .pairs = capacity}, {.emit = emit},
-                    fold(device->caps(), div_up(int64_t(options.splats) + 1, kLocal))));
+                    fold(device->caps(), div_up(int64_t(options.splats) + 1, kRasterLocal))));
 }
 
 Result<void> Rasteriser::State::record() {
@@ -144,7 +103,7 @@ Result<void> Rasteriser::State::record() {
                                              .values = list.operand(depths.values[0])},
                                             {.capacity = n},
                                             {.harmonics = uint32_t(sh_count(options.sh_degree))},
-                                            fold(caps, div_up(n, kLocal))));
+                                            fold(caps, div_up(n, kRasterLocal))));
     constexpr uint32_t kCountWord = offsetof(ViewBlock, size) / 4 + 2;
     depths_at = sort_pairs(list, depths, n, view, kCountWord, 32);
     add_binning(list, depths.values[depths_at], false);
@@ -158,7 +117,7 @@ Result<void> Rasteriser::State::record() {
                                             .counts = list.operand(counts),
                                             .ranges = list.operand(ranges)},
                                            {.capacity = n, .pairs = capacity},
-                                           fold(caps, div_up(int64_t(tiles) + 1, kLocal))));
+                                           fold(caps, div_up(int64_t(tiles) + 1, kRasterLocal))));
     using Composite = kernels::splat_composite::Variant;
     list.add(
         kernels::splat_composite::launch(options.lanes == 8 ? Composite::narrow : Composite::wide,
@@ -169,57 +128,6 @@ Result<void> Rasteriser::State::record() {
                                           .owners = list.operand(owners),
                                           .image = list.operand(image)},
                                          fold(caps, tiles)));
-    return list.record();
-}
-
-Result<void> Rasteriser::State::allocate_gradient() {
-    if (slopes) return {};
-    const uint64_t pixels = uint64_t(options.width) * uint64_t(options.height);
-    for (auto [buffer, count] : {std::pair{&gradient, sections.end() + sections.capacity},
-                                 {&cameras, uint64_t(div_up(options.splats, kLocal)) * 12},
-                                 {&camera, uint64_t(12)},
-                                 {&slopes, pixels * kChannels}}) {
-        auto made = words(*device, count);
-        if (!made) return made.error();
-        *buffer = *made;
-    }
-    return {};
-}
-
-Result<void> Rasteriser::State::record_backward() {
-    const uint64_t most = device->caps().binding_range / (4 * kPairSums);   // pairs
-    auto made = words(*device, std::min<uint64_t>(capacity, most) * kPairSums);
-    if (!made) return made.error();
-    pair_sums = *made;
-    const Caps& caps = device->caps();
-    LaunchList& list = backward.emplace(device, options.timed);
-    const uint32_t n = options.splats, groups = div_up(n, kLocal);
-    using Backward = kernels::splat_composite_backward::Variant;
-    list.add(kernels::splat_composite_backward::launch(
-        options.lanes == 8 ? Backward::narrow : Backward::wide,
-        {.view = list.operand(view),
-         .records = list.operand(records),
-         .ranges = list.operand(ranges),
-         .slots = list.operand(tile_lists.values[lists_at]),
-         .owners = list.operand(owners),
-         .image = list.operand(image),
-         .slopes = list.operand(slopes),
-         .sums = list.operand(pair_sums)},
-        fold(caps, uint64_t(tiles) + 1)));
-    list.add(kernels::splat_project_backward::launch(
-        kernels::splat_project_backward::Variant::main,
-        {.view = list.operand(view),
-         .splats = list.operand(parameters),
-         .order = list.operand(depths.values[depths_at]),
-         .counts = list.operand(counts),
-         .sums = list.operand(pair_sums),
-         .gradient = list.operand(gradient),
-         .cameras = list.operand(cameras)},
-        {.capacity = n}, {.harmonics = uint32_t(sh_count(options.sh_degree))}, fold(caps, groups)));
-    list.add(kernels::splat_camera::launch(
-        kernels::splat_camera::Variant::main,
-        {.cameras = list.operand(cameras), .gradient = list.operand(camera)}, {.groups = groups},
-        {12, 1, 1}));
     return list.record();
 }
 
@@ -268,6 +176,7 @@ Result<Rasteriser> Rasteriser::create(std::shared_ptr<Device> device,
     state->options = options;
     if (const Caps& caps = state->device->caps(); !options.lanes)   // SwiftShader chokes on 8
         state->options.lanes = caps.kind == DeviceKind::cpu && caps.subgroup_size >= 8 ? 8 : 32;
+    if (!state->device->caps().float_atomics) state->options.summation = Summation::gather;
     state->sections = {options.splats, options.sh_degree};
     state->parameters = options.parameters;
     if (options.parameters && options.parameters.size() < state->sections.end() * 4)
@@ -335,49 +244,6 @@ Result<std::vector<float>> Rasteriser::read_image() const {
     if (auto done = state_->device->read(image(), pixels.data(), pixels.size() * 4); !done)
         return done.error();
     return pixels;
-}
-
-Result<void> Rasteriser::differentiate(std::span<const float> slopes) {
-    if (slopes.size() * 4 != image().size())
-        return Error{Status::usage, "splats: gradients by " + std::to_string(slopes.size()) +
-                                        " values of a picture that has " +
-                                        std::to_string(image().size() / 4)};
-    const auto to = this->slopes();
-    if (!to) return to.error();
-    if (auto done = state_->device->write(*to, slopes.data(), slopes.size() * 4); !done)
-        return done;
-    return differentiate();
-}
-
-Result<void> Rasteriser::differentiate() {
-    State& s = *state_;
-    ensure(s.forward && s.slopes, "differentiate() follows draw() and has slopes");
-    const uint64_t needed = uint64_t(s.pairs) * kPairSums * 4;
-    if (needed > s.device->caps().binding_range)
-        return Error{Status::out_of_memory, "splats: " + std::to_string(s.pairs) +
-                                                " pairs: a kernel here cannot bind gradients"};
-    if (!s.backward)
-        if (auto done = s.record_backward(); !done) return done;
-    return s.backward->run();
-}
-
-Result<Rasteriser::Gradient> Rasteriser::read_gradient() const {
-    Gradient out;
-    out.parameters.resize(gradient().size() / 4);
-    std::array<float, 12> camera{};
-    Device& device = *state_->device;
-    if (auto done = device.read(gradient(), out.parameters.data(), gradient().size()); !done)
-        return done.error();
-    if (auto done = device.read(state_->camera, camera.data(), sizeof camera); !done)
-        return done.error();
-    std::copy_n(camera.begin(), 9, out.rotation.begin());
-    std::copy_n(camera.begin() + 9, 3, out.translation.begin());
-    return out;
-}
-
-Result<Buffer> Rasteriser::slopes() {
-    if (auto done = state_->allocate_gradient(); !done) return done.error();
-    return state_->slopes;
 }
 
 Buffer Rasteriser::gradient() const { return state_->gradient; }

@@ -5,7 +5,8 @@
 // A splat that is nearer than 0.01, fainter than 1/255, outside the picture, not finite or beyond
 // 1e18 is not drawn and has no gradient. Each pixel composites its splats by the depth of their
 // means; a splat's alpha is at most 0.99 and what is below 1/255 counts as nothing; a ray ends
-// before its transmittance falls below 1e-4. Two runs give the same bits, gradients included.
+// before its transmittance falls below 1e-4. Two runs give the same bits, gradients included unless
+// they are added up by atomics.
 #pragma once
 #include <memory>
 #include <span>
@@ -18,6 +19,11 @@
 
 namespace kiln {
 
+// How gradients of a splat are summed over its tiles: each pair of both has a place of its own, and
+// the places are gathered in one order; or by atomic additions, whose order is the moment's, where
+// the device has them (Caps::float_atomics), else gathered.
+enum class Summation : uint8_t { gather, atomics };
+
 struct RasterOptions {
     int width = 0, height = 0;
     uint32_t splats = 0;   // at most so many
@@ -27,8 +33,11 @@ struct RasterOptions {
     uint32_t pairs = 0;        // of a tile and a splat, to begin with; 0: a guess
     int lanes = 0;             // a tile: 32, or 8, for CPU drivers with vectors of
                                // eight; 0: as the device is
-    bool timed = false;        // keep what times() tells
-    Buffer parameters = {};    // draws these, which others may draw too; else makes its own
+    Summation summation = Summation::gather;
+    uint32_t pairs_at_once = 0;   // whose gradients are kept until they are gathered; more go in
+                                  // parts; 0: as many as a kernel can bind
+    bool timed = false;           // keep what times() tells
+    Buffer parameters = {};       // draws these, which others may draw too; else makes its own
 };
 
 struct View {
@@ -81,7 +90,8 @@ public:
     Buffer gradient() const;     // f32, as Gradient::parameters; empty before differentiate()
     Buffer image() const;        // f32 [height, width, 8]
     SplatSections sections() const;
-    uint32_t pairs() const;   // of the last draw()
+    uint32_t pairs() const;        // of the last draw()
+    uint64_t sums_bytes() const;   // memory for sums of gradients, since differentiate()
     struct Timing {
         std::string_view kernel;
         double milliseconds;

@@ -2,7 +2,7 @@
 #extension GL_GOOGLE_include_directive : enable
 // Gradients of each splat's parameters: sums what its pairs wrote, one after the other, and goes
 // back through the projection. Splats without a tile get zeros. Each workgroup leaves the camera's
-// gradient summed over its splats.
+// gradient summed over its splats. Takes those whose first slot is in [first, end).
 // Source: Ye, Turkulainen. Mathematical Supplement for the gsplat Library. 2023, section 3.
 #include "lib/splat_project.glsl"
 #include "lib/splat_gradient.glsl"
@@ -11,15 +11,16 @@ layout(local_size_x = 128) in;
 #include "lib/group.glsl"
 
 layout(constant_id = 0) const uint HARMONICS = 1u;   // stored a channel
+layout(constant_id = 1) const bool ADDED = false;    // sums are a splat's already; 0 for the next
 
 layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };
 layout(set = 0, binding = 1) readonly buffer Splats { float splats[]; };
 layout(set = 0, binding = 2) readonly buffer Order { uint order[]; };
 layout(set = 0, binding = 3) readonly buffer Counts { uint counts[]; };   // summed
-layout(set = 0, binding = 4) readonly buffer Sums { float sums[]; };
+layout(set = 0, binding = 4) buffer Sums { float sums[]; };
 layout(set = 0, binding = 5) writeonly buffer Gradient { float gradient[]; };
-layout(set = 0, binding = 6) writeonly buffer Cameras { float cameras[]; };   // 12 a workgroup
-layout(push_constant) uniform Args { uint capacity; } args;
+layout(set = 0, binding = 6) buffer Cameras { float cameras[]; };   // 12 a workgroup
+layout(push_constant) uniform Args { uint capacity; uint first; uint end; } args;
 
 #include "lib/splat_parameters.glsl"
 
@@ -138,29 +139,41 @@ Slope steady(Slope s, float sums[kSums]) {
     return s;
 }
 
-void sum_cameras(Slope s) {
+void sum_cameras(Slope s, bool anew) {
     for (uint r = 0u; r < 3u; r++) {
         vec4 row = vec4(s.rows[r], s.translation[r]);
         for (uint c = 0u; c < 4u; c++) {
             float sum = group_sum(row[c]);
-            uint at = c < 3u ? 3u * r + c : 9u + r;
-            if (gl_LocalInvocationID.x == 0u) cameras[12u * workgroup() + at] = sum;
+            uint at = 12u * workgroup() + (c < 3u ? 3u * r + c : 9u + r);
+            if (gl_LocalInvocationID.x == 0u) cameras[at] = anew ? sum : cameras[at] + sum;
         }
     }
 }
 
-void main() {
-    uint j = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x, n = args.capacity;
-    Slope s = zero();
-    if (workgroup() * gl_WorkGroupSize.x >= n) return;
-    if (j < view.size.z) {
-        uint i = order[j], begin = counts[j], end = counts[j + 1u];
-        float total[kSums];
-        for (uint v = 0u; v < kSums; v++) total[v] = 0.0;
-        for (uint k = begin; k < end; k++)
+void total_of(uint splat, uint begin, uint end, out float total[kSums]) {
+    for (uint v = 0u; v < kSums; v++) total[v] = ADDED ? sums[splat * kSums + v] : 0.0;
+    if (ADDED)
+        for (uint v = 0u; v < kSums; v++) sums[splat * kSums + v] = 0.0;
+    else
+        for (uint k = begin - args.first; k < end - args.first; k++)
             for (uint v = 0u; v < kSums; v++) total[v] += sums[k * kSums + v];
-        if (begin < end) s = steady(slope_of(i, parameters_of(i), total), total);
-        else for (uint k = 0u; k < HARMONICS; k++)
+}
+
+void main() {
+    uint group = workgroup() * gl_WorkGroupSize.x, n = args.capacity;
+    uint j = group + gl_LocalInvocationID.x;
+    if (group >= n) return;
+    uint lowest = counts[group], highest = counts[min(group + gl_WorkGroupSize.x, n) - 1u];
+    if (lowest >= args.end || highest < args.first) return;
+    Slope s = zero();
+    uint begin = j < view.size.z ? counts[j] : 0u;
+    if (j < view.size.z && begin >= args.first && begin < args.end) {
+        uint i = order[j], end = counts[j + 1u];
+        float total[kSums];
+        if (begin < end) {
+            total_of(i, begin, end, total);
+            s = steady(slope_of(i, parameters_of(i), total), total);
+        } else for (uint k = 0u; k < HARMONICS; k++)
             put(11u * n + 3u * (HARMONICS * i + k), vec3(0.0));
         put(3u * i, s.mean);
         put(3u * n + 3u * i, s.log_scale);
@@ -168,5 +181,5 @@ void main() {
         gradient[10u * n + i] = s.logit;
         gradient[(11u + 3u * HARMONICS) * n + i] = s.centre;
     }
-    sum_cameras(s);
+    sum_cameras(s, lowest >= args.first);
 }

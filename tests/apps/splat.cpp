@@ -91,3 +91,14 @@ TEST_CASE("a mesh is shown as it is, and what is neither is refused") {
     CHECK(w.run({"splat", "--view", "gone.ply"}).status == 3);
     CHECK(w.files().size() == 7);
 }
+
+TEST_CASE("bench measures the rasteriser, although a command is called splat too", "[gpu]") {
+    Workplace w;
+    const Finished f =
+        w.run({"bench", "splat", "--splats", "100", "--size", "32", "--steps", "1", "--json"});
+    INFO(f.err);
+    REQUIRE(f.status == 0);
+    size_t passes = 0;
+    for (const auto& row : events_of(f.out)) passes += row.contains("frames");
+    CHECK(passes == 2);
+}

@@ -194,7 +194,10 @@ TEST_CASE("no bit pattern hangs the rasteriser or enters the picture", "[gpu]") 
             if (random() % 16 == 0) v = strange[random() % std::size(strange)];
             if (random() % 64 == 0) v = std::bit_cast<float>(uint32_t(random()));
         }
-    auto device = test_device();
+    const size_t way = seed % (kProfiles.size() + 1);
+    auto device = test_device(way < kProfiles.size() ? kProfiles[way] : "");
+    scene.options.summation = seed % 2 ? Summation::gather : Summation::atomics;
+    scene.options.pairs_at_once = seed % 3 ? 0 : 300;
     Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
     take(rasteriser.write(scene.splats));
     take(rasteriser.draw(scene.view));

@@ -74,6 +74,16 @@ std::vector<Kind> kinds_of(const SplatSections& s) {
             {"translation", s.end() + 9, s.end() + 12}};
 }
 
+// Of a kind of variables, as a part of their length.
+double distance(const std::vector<double>& got, const std::vector<double>& want, const Kind& kind) {
+    double error = 0, norm = 0;
+    for (size_t i = kind.begin; i < kind.end; i++) {
+        error += (got[i] - want[i]) * (got[i] - want[i]);
+        norm += want[i] * want[i];
+    }
+    return std::sqrt(error / norm);
+}
+
 void check_gradient(const Scene& scene, size_t first, size_t end) {
     Twin twin(scene);
     const std::vector<double> x = variables_of(scene);
@@ -96,10 +106,19 @@ void check_gradient(const Scene& scene, size_t first, size_t end) {
 }   // namespace
 
 TEST_CASE("gradients by the colours are those of the twin", "[gpu]") {
-    const int degree = GENERATE(0, 3);
+    const int degree = GENERATE(0, 1, 2, 3);
     const bool antialiased = GENERATE(true, false);
     INFO("degree " << degree << (antialiased ? ", anti-aliased" : ""));
-    check_gradient(random_scene(degree ? 8 : 14, degree, 37, 29, 21, antialiased), 0, 3);
+    Scene scene = random_scene(degree ? 8 : 14, degree, 37, 29, 21, antialiased);
+    scene.options.summation = antialiased ? Summation::gather : Summation::atomics;
+    check_gradient(scene, 0, 3);
+}
+
+TEST_CASE("gradients of a view with fewer harmonics are those of the twin", "[gpu]") {
+    Scene scene = random_scene(6, 3, 37, 29, 28);
+    scene.view.sh_degree = GENERATE(0, 2);
+    INFO("degree " << scene.view.sh_degree);
+    check_gradient(scene, 0, 8);
 }
 
 TEST_CASE("gradients by alpha, depth and normals are those of the twin", "[gpu]") {
@@ -107,7 +126,9 @@ TEST_CASE("gradients by alpha, depth and normals are those of the twin", "[gpu]"
         GENERATE(std::pair<size_t, size_t>{3, 4}, std::pair<size_t, size_t>{4, 5},
                  std::pair<size_t, size_t>{5, 8}, std::pair<size_t, size_t>{0, 8});
     INFO("channels " << first << " to " << end);
-    check_gradient(random_scene(12, 1, 37, 29, 22), first, end);
+    Scene scene = random_scene(12, 1, 37, 29, 22);
+    scene.options.summation = first ? Summation::gather : Summation::atomics;
+    check_gradient(scene, first, end);
 }
 
 TEST_CASE("gradients where the Jacobian is clamped are those of the twin", "[gpu]") {
@@ -124,6 +145,7 @@ TEST_CASE("the gradient of a crowd along a direction is the twin's", "[gpu]") {
     const std::string profile = GENERATE("", "minimal");
     Scene scene = random_scene(500, 1, 67, 50, 24);
     scene.options.lanes = GENERATE(0, 32);
+    scene.options.summation = GENERATE(Summation::gather, Summation::atomics);
     Twin twin(scene);
     std::vector<double> x = variables_of(scene), direction(x.size());
     twin.keep(x);
@@ -156,6 +178,68 @@ TEST_CASE("two runs give the same picture and gradient, bit by bit", "[gpu]") {
     scene.options.pairs = 5000000 / 1024;
     CHECK(differentiated(device, scene, slopes) == first);
     CHECK(differentiated(device, scene, slopes) == first);
+    check_silent(*device);
+}
+
+TEST_CASE("what atomics add up is what was gathered", "[gpu]") {
+    Scene scene = random_scene(3000, 1, 67, 50, 25);
+    scene.options.lanes = GENERATE(8, 32);
+    auto device = test_device();
+    if (!device->caps().float_atomics) SKIP("a device without float atomics");
+    Twin twin(scene);
+    twin.keep(variables_of(scene));
+    const std::vector<float> slopes = random_slopes(twin, scene, 0, 8);
+    const std::vector<double> gathered = differentiated(device, scene, slopes);
+    scene.options.summation = Summation::atomics;
+    Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+    take(rasteriser.write(scene.splats));
+    take(rasteriser.draw(scene.view));
+    for (int run = 0; run < 2; run++) {   // of which the first leaves nothing behind
+        take(rasteriser.differentiate(slopes));
+        const std::vector<double> added =
+            flat(take(rasteriser.read_gradient()), rasteriser.sections());
+        for (const Kind& kind : kinds_of(rasteriser.sections())) {
+            INFO(kind.name);
+            CHECK(distance(added, gathered, kind) < 1e-5);
+        }
+    }
+    CHECK(rasteriser.sums_bytes() == 3000 * 52);
+    check_silent(*device);
+}
+
+TEST_CASE("gradients in parts are those of the twin", "[gpu]") {
+    Scene scene = random_scene(12, 1, 37, 29, 22);
+    scene.options.lanes = GENERATE(8, 32);
+    scene.options.pairs_at_once = 1;   // as few as the tiles allow: twelve
+    check_gradient(scene, 0, 8);
+}
+
+TEST_CASE("gradients do not depend on how many parts there are", "[gpu]") {
+    const std::string profile = GENERATE("", "minimal");
+    Scene scene = random_scene(3000, 1, 67, 50, 25);
+    scene.splats.means[3 * 70] = NAN;
+    scene.options.splats = 3333;   // with some of the room unused
+    scene.options.lanes = GENERATE(8, 32);
+    auto device = test_device(profile);
+    const std::vector<float> slopes(67 * 50 * kChannels, 0.25f);
+    const std::vector<double> whole = differentiated(device, scene, slopes);
+    for (const uint32_t room : {500u, 7777u}) {
+        scene.options.pairs_at_once = room;
+        Rasteriser rasteriser = take(Rasteriser::create(device, scene.options));
+        take(rasteriser.write(scene.splats));
+        take(rasteriser.draw(scene.view));
+        CHECK(rasteriser.pairs() > 7777);
+        take(rasteriser.differentiate(slopes));
+        CHECK(rasteriser.sums_bytes() == room * 52);
+        const std::vector<double> parts =
+            flat(take(rasteriser.read_gradient()), rasteriser.sections());
+        for (const Kind& kind : kinds_of(rasteriser.sections())) {
+            INFO(profile << ": " << kind.name << ", " << room << " pairs at once");
+            CHECK(distance(parts, whole, kind) < 1e-5);
+        }
+        take(rasteriser.differentiate(slopes));
+        CHECK(flat(take(rasteriser.read_gradient()), rasteriser.sections()) == parts);
+    }
     check_silent(*device);
 }
 

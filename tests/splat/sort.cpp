@@ -2,7 +2,7 @@
 #include "modalities/splat/sort.h"
 
 #include <algorithm>
-#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_all.hpp>
 #include <numeric>
 #include <random>
 
@@ -93,7 +93,7 @@ Words random_keys(size_t n, uint32_t distinct) {
 }   // namespace
 
 TEST_CASE("a prefix sum is that of the standard library", "[gpu]") {
-    const std::string profile = GENERATE("", "minimal");
+    const std::string profile = GENERATE(from_range(kProfiles));
     const size_t n = GENERATE(1, 2, 7, 127, 128, 129, 1023, 1024, 1025, 4099, 262145);
     INFO(n << " " << profile);
     auto device = test_device(profile);
@@ -119,7 +119,7 @@ TEST_CASE("a prefix sum stops at 2^31 - 1 instead of wrapping round", "[gpu]") {
 }
 
 TEST_CASE("a sort is std::stable_sort at every edge of a block", "[gpu]") {
-    const std::string profile = GENERATE("", "minimal");
+    const std::string profile = GENERATE(from_range(kProfiles));
     const size_t n = GENERATE(1, 2, 8, 9, 127, 1023, 1024, 1025, 2047, 2049, 30011);
     const uint32_t distinct = GENERATE(0u, 1u, 5u);
     INFO(n << " keys, " << distinct << " distinct, " << profile);
@@ -140,9 +140,11 @@ TEST_CASE("a sort by few bits leaves the others alone", "[gpu]") {
 }
 
 TEST_CASE("keys that are no numbers sort by their bits", "[gpu]") {
+    const std::string profile = GENERATE(from_range(kProfiles));
+    INFO(profile);
     Words keys = random_keys(4000, 0);
     const Words strange{0x7fc00000, 0xffc00000, 0x7f800001, 0x7f800000, 0xff800000,
                         0x80000000, 0x00000001, 0xffffffff, 0};
     for (size_t i = 0; i < keys.size(); i += 3) keys[i] = strange[i % strange.size()];
-    check_sorted(test_device(), numbered(keys), keys.size(), 32);
+    check_sorted(test_device(profile), numbered(keys), keys.size(), 32);
 }
