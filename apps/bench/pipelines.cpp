@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "runtime/kernel/registry.h"
+#include "runtime/vk/demands.h"
 
 namespace kiln::bench {
 namespace {
@@ -30,6 +31,7 @@ Result<void> run_pipelines(const std::shared_ptr<Device>& device,
                            const std::function<bool()>& cancelled) {
     for (const KernelSource* kernel : kernels::all()) {
         if (cancelled && cancelled()) return Error{Status::interrupted, "interrupted"};
+        if (!vk::objection_to(kernel->spirv, {}, device->caps()).empty()) continue;
         auto begin = std::chrono::steady_clock::now();
         Result<Pipeline> pipeline = device->pipeline(desc_of(*kernel));
         if (!pipeline) return pipeline.error();

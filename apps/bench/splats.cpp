@@ -50,10 +50,11 @@ View front(const Size& size) {
 }
 
 // Bytes that the kernels of both passes move, by their names: splats of degree 0, digits of four
-// bits, records of 64 bytes, 13 sums a pair.
-std::map<std::string, double> traffic_of(const Size& size, double pairs) {
+// bits, records of 64 bytes, 13 sums a pair, which atomics read and write where they are added.
+std::map<std::string, double> traffic_of(const Size& size, double pairs, Summation summation) {
     const double n = size.splats, pixels = double(size.width) * size.height;
     const uint32_t tiles = div_up(size.width, 16) * div_up(size.height, 16);
+    const double added = summation == Summation::atomics;
     const double digits = (std::bit_width(tiles) + 3) / 4;
     const double sorted = 8 * n + digits * pairs, histograms = sorted / 1024 * 16 * 4;
     return {{"splat_project", n * (14 * 4 + 64 + 8)},
@@ -64,18 +65,22 @@ std::map<std::string, double> traffic_of(const Size& size, double pairs) {
             {"splat_bin", n * (2 * (4 + 64) + 8) + pairs * 12},
             {"splat_ranges", tiles * 8.0},
             {"splat_composite", pairs * (8 + 64) + pixels * 48},
-            {"splat_composite_backward", pairs * (8 + 64 + 52) + pixels * (48 + 32)},
-            {"splat_project_backward", pairs * 52 + n * (14 * 4 + 15 * 4 + 8)},
+            {"splat_composite_backward",
+             pairs * (8 + 64) + (added ? 2 * n : pairs) * 52 + pixels * (48 + 32)},
+            {"splat_project_backward", (added ? 2 * n : pairs) * 52 + n * (14 * 4 + 15 * 4 + 8)},
+            {"splat_parts", tiles * 24.0},
             {"splat_camera", n / 128 * 48}};
 }
 
 class Drawing {
 public:
-    Drawing(const std::shared_ptr<Device>& device, const Size& size, bool timed)
+    Drawing(const std::shared_ptr<Device>& device, const Size& size, Summation summation,
+            bool timed)
         : view_(front(size)),
           rasteriser_(take(Rasteriser::create(device, {.width = size.width,
                                                        .height = size.height,
                                                        .splats = uint32_t(size.splats),
+                                                       .summation = summation,
                                                        .timed = timed}))) {
         take(rasteriser_.write(ball(size.splats)));
         take(rasteriser_.draw(view_));
@@ -104,9 +109,15 @@ double milliseconds(const std::function<void()>& run) {
     return took.count();
 }
 
+bool is_backward(const std::string& kernel) {
+    return kernel.ends_with("_backward") || kernel == "splat_camera" || kernel == "splat_parts";
+}
+
 struct Measured {
+    Summation summation = Summation::gather;
     double forward = 0, backward = 0;   // milliseconds
     uint32_t pairs = 0;
+    uint64_t sums = 0;                // bytes
     std::vector<std::string> order;   // of the kernels
     std::map<std::string, double> kernels;
     std::map<std::string, int> calls;
@@ -114,7 +125,7 @@ struct Measured {
 
 void time_passes(Measured& m, const std::shared_ptr<Device>& device, const Size& size, int steps,
                  const std::function<bool()>& cancelled) {
-    Drawing drawing(device, size, false);
+    Drawing drawing(device, size, m.summation, false);
     std::vector<double> forward, backward;
     for (int i = 0; i < steps && !(cancelled && cancelled()); i++) {
         forward.push_back(milliseconds([&] { drawing.forward(); }));
@@ -122,13 +133,13 @@ void time_passes(Measured& m, const std::shared_ptr<Device>& device, const Size&
     }
     if (forward.empty()) return;
     m.forward = median(forward), m.backward = median(backward);
-    m.pairs = drawing.rasteriser().pairs();
+    m.pairs = drawing.rasteriser().pairs(), m.sums = drawing.rasteriser().sums_bytes();
 }
 
 void time_kernels(Measured& m, const std::shared_ptr<Device>& device, const Size& size, int steps,
                   const std::function<bool()>& cancelled) {
     if (device->caps().timestamp_ns <= 0) return;
-    Drawing drawing(device, size, true);
+    Drawing drawing(device, size, m.summation, true);
     std::map<std::string, std::vector<double>> times;
     for (int i = 0; i < steps && !(cancelled && cancelled()); i++) {
         drawing.forward(), drawing.backward();
@@ -147,32 +158,35 @@ void time_kernels(Measured& m, const std::shared_ptr<Device>& device, const Size
 
 void report(const Measured& m, const Size& size, const Peaks& peaks, const std::string& device,
             const std::function<void(const Row&)>& each) {
-    const std::map<std::string, double> traffic = traffic_of(size, m.pairs);
+    const std::map<std::string, double> traffic = traffic_of(size, m.pairs, m.summation);
+    const bool added = m.summation == Summation::atomics;
     const auto row = [&](const std::string& what, double ms, double bytes) {
         return Row{{"bench", "splat"},
-                   {"case", what + ", " + size.name()},
+                   {"case", what + (added ? " by atomics, " : ", ") + size.name()},
                    {"dtype", "f32"},
                    {"device", device},
                    {"ms", ms},
                    {"gbs", bytes / ms / 1e6},
                    {"share", bytes / peaks.copy / ms / 1e6}};
     };
-    double bytes[2] = {}, all = 0;
-    for (const auto& [name, moved] : traffic)
-        bytes[name.ends_with("_backward") || name == "splat_camera"] += moved;
-    for (const auto& [name, ms] : m.kernels) all += ms;
+    double bytes[2] = {}, all[2] = {};
+    for (const auto& [name, moved] : traffic) bytes[is_backward(name)] += moved;
+    for (const auto& [name, ms] : m.kernels) all[is_backward(name)] += ms;
     for (bool backward : {false, true}) {
+        if (added && !backward) continue;   // drawn as ever
         const double ms = backward ? m.backward : m.forward;
         Row r = row(backward ? "backward" : "forward", ms, bytes[backward]);
         r["frames"] = 1e3 / ms, r["splats"] = size.splats / ms / 1e3;
         r["pairs"] = m.pairs;
+        if (backward) r["sums"] = m.sums;
         each(r);
     }
     for (const std::string& name : m.order) {
+        if (added && !is_backward(name)) continue;
         const double ms = m.kernels.at(name);
         Row r = row(name, ms, traffic.at(name));
         r["calls"] = m.calls.at(name);
-        r["part"] = all > 0 ? ms / all : 0;
+        r["part"] = ms / all[is_backward(name)];
         each(r);
     }
 }
@@ -190,11 +204,14 @@ Result<void> run_splats(const std::shared_ptr<Device>& device, const SplatOption
         for (int count : counts) {
             const Size size{count, width, height};
             if (count < 1) return Error{Status::usage, "at least one splat is drawn"};
-            Measured measured;
-            time_passes(measured, device, size, options.steps, cancelled);
-            time_kernels(measured, device, size, options.steps, cancelled);
-            if (cancelled && cancelled()) return Error{Status::interrupted, "interrupted"};
-            report(measured, size, peaks, device->caps().device, each);
+            for (Summation summation : {Summation::gather, Summation::atomics}) {
+                if (summation == Summation::atomics && !device->caps().float_atomics) continue;
+                Measured measured{.summation = summation};
+                time_passes(measured, device, size, options.steps, cancelled);
+                time_kernels(measured, device, size, options.steps, cancelled);
+                if (cancelled && cancelled()) return Error{Status::interrupted, "interrupted"};
+                report(measured, size, peaks, device->caps().device, each);
+            }
         }
     return {};
 } catch (const ResultError& e) {

@@ -17,9 +17,11 @@ struct SplatOptions {
 };
 
 // One row a pass, forward and backward, on the host's clock with frames and million splats a
-// second, then one for each kernel by timestamps, where the device has them. `gbs` and `share` are
-// of the bytes that the kernels cannot do without: each reads and writes what it works on once, and
-// every pair of a splat and a tile is one although a tile may be full before its last.
+// second, then one for each kernel by timestamps, where the device has them, with its part of the
+// pass; then backward by atomics, where the device has those. `gbs` and `share` are of the bytes
+// that the kernels cannot do without: each reads and writes what it works on once, and every pair
+// of a splat and a tile is one although a tile may be full before its last. `sums` is how many
+// bytes the backward pass keeps for pairs, or for splats by atomics.
 Result<void> run_splats(const std::shared_ptr<Device>& device, const SplatOptions& options,
                         const Peaks& peaks,
                         const std::function<void(const nlohmann::ordered_json&)>& each,

@@ -10,7 +10,7 @@ layout(set = 0, binding = 0) readonly buffer View { ViewBlock view; };
 layout(set = 0, binding = 1) readonly buffer Counts { uint counts[]; };   // summed
 layout(set = 0, binding = 2) readonly buffer Ranges { uvec2 ranges[]; };
 layout(set = 0, binding = 3) readonly buffer Slots { uint pair_slots[]; };
-layout(set = 0, binding = 4) writeonly buffer Parts { uvec4 parts[]; };   // a tile's range, and this
+layout(set = 0, binding = 4) writeonly buffer Parts { uvec4 parts[]; };   // all of a tile, this
 layout(push_constant) uniform Args { uint capacity; uint first; uint end; } args;
 
 // Where the splats begin whose first slot is not below that.
