@@ -5,8 +5,8 @@ Opens a page of the viewer in headless Chromium, without a GPU, waits until it s
 says why not, and writes a picture of it; then gives it the FILEs of each --drop as its file picker
 would and does so again. {} in OUT stands for how often that was done. Prints as JSON what the page
 said each time, what the browser complained of and every address that was asked for over a network.
-Exits with 3 where there is no Chromium. Needs but Python and Chromium, which it drives by a
-pipe."""
+Exits with 3 where there is no Chromium, or none that starts. Needs but Python and Chromium, which
+it drives by a pipe."""
 import argparse
 import base64
 import json
@@ -169,6 +169,12 @@ def main():
     size = [int(n) for n in given.size.split("x")]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         browser = Browser(given.browser, folder, given.patience)
+        try:
+            browser.call("Browser.getVersion")
+        except (RuntimeError, OSError) as error:
+            browser.close()
+            print(f"Chromium does not start: {error}", file=sys.stderr)
+            sys.exit(3)
         try:
             print(json.dumps(shoot(browser, given.page, given.out, size, given.drop)))
         except RuntimeError as error:
