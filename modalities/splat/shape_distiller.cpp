@@ -31,7 +31,13 @@ uint64_t fingerprint_of(const ShapeSettings& s, const std::string& prompt,
     const std::string text = prompt + '\0' + negative.value_or("\1") + '\0' +
                              std::to_string(s.seed) + ' ' + std::to_string(s.steps) + ' ' +
                              std::to_string(s.batch) + ' ' + std::to_string(s.strata);
-    return hash_bytes(std::as_bytes(std::span(text)));
+    return fingerprint_of(s.pictures, hash_bytes(std::as_bytes(std::span(text))));
+}
+
+Result<ReferenceLoss> reference_of(const std::shared_ptr<Device>& device, const ShapeSettings& s) {
+    ReferenceOptions options = s.reference;
+    options.seed = s.seed, options.antialiased = s.antialiased;
+    return ReferenceLoss::create(device, s.pictures, options);
 }
 
 double root_mean_square(std::span<const Latent> gradients) {
@@ -54,6 +60,7 @@ struct ShapeDistiller::State {
     std::vector<Rasteriser> rasterisers;   // one a view of the batch, over the same splats
     std::optional<Optimiser> optimiser;
     std::optional<LinearEncoder> linear;
+    std::optional<ReferenceLoss> reference;
 
     void draw_at(int wanted, const Splats& splats);
     void resize();
@@ -184,6 +191,7 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
                    std::span(by_pictures).subspan(i * info.picture_size(), info.picture_size()))));
         take(optimiser->add(rasterisers[i], 1 / float(shots.size())));
     }
+    if (reference) take(reference->add(rasterisers[0], *optimiser, done, share));
     take(optimiser->step(rasterisers[0]));
     done++;
     grow();
@@ -209,10 +217,14 @@ Result<ShapeDistiller> ShapeDistiller::create(std::shared_ptr<Device> device, Pr
     state->settings.growth.most = settings.splats;
     try {
         const float ball = float(settings.ball);
-        state->draw_at(
-            prior.info().picture_height,
-            random_splats(settings.first ? settings.first : settings.splats, {}, {ball, ball, ball},
-                          Region::ball, settings.seed, settings.initial));
+        const uint32_t first = settings.first ? settings.first : settings.splats;
+        if (!settings.pictures.empty())
+            state->reference = take(reference_of(state->device, settings));
+        state->draw_at(prior.info().picture_height,
+                       state->reference ? splats_in_view(first, ball, settings.pictures,
+                                                         settings.seed, settings.initial)
+                                        : random_splats(first, {}, {ball, ball, ball}, Region::ball,
+                                                        settings.seed, settings.initial));
         state->optimiser.emplace(take(Optimiser::create(
             state->device, state->rasterisers[0].sections(), settings.optimiser)));
     } catch (const ResultError& failure) {
@@ -266,6 +278,11 @@ Result<Splats> ShapeDistiller::splats() const {
     auto splats = state_->rasterisers[0].read();
     if (splats) splats->antialiased = state_->settings.antialiased;
     return splats;
+}
+
+Result<std::vector<ReferenceLoss::Quality>> ShapeDistiller::compare() {
+    if (!state_->reference) return std::vector<ReferenceLoss::Quality>();
+    return state_->reference->compare(state_->rasterisers[0]);
 }
 
 Result<Image> ShapeDistiller::picture(const Orbit& orbit) {

@@ -17,6 +17,7 @@
 #include "modalities/splat/initial.h"
 #include "modalities/splat/optimiser.h"
 #include "modalities/splat/orbit_sampler.h"
+#include "modalities/splat/reference_picture.h"
 #include "modalities/splat/view_words.h"
 #include "runtime/io/image.h"
 
@@ -45,7 +46,10 @@ struct ShapeSettings {
     // Shares of the steps that are drawn at a half and at a quarter of the prior's picture, first
     // the quarter.
     double quarter_until = 0, half_until = 0;
-    bool antialiased = false;   // see Splats; viewers take it for granted that it is not
+    // The shape begins where all of these show it, and looks like them from their sides.
+    std::vector<ReferencePicture> pictures;
+    ReferenceOptions reference;   // but its seed and whether it is antialiased, which are these:
+    bool antialiased = false;     // see Splats; viewers take it for granted that it is not
     OptimiserOptions optimiser;
     uint64_t seed = 0;
 };
@@ -71,6 +75,7 @@ public:
     Result<Splats> splats() const;
     // A picture of them before gray, RGB, of the size of the last step's.
     Result<Image> picture(const Orbit& orbit);
+    Result<std::vector<ReferenceLoss::Quality>> compare();   // with each of the settings' pictures
 
     // Atomically, so that an interrupted save leaves the previous file.
     Result<void> save(const std::string& path) const;

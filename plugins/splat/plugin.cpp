@@ -23,7 +23,10 @@ public:
             if (const sdk::Blob* file = builtin::file_of(json, "view", request))
                 return view(*file, session_, events);
             const Wanted wanted = wanted_of(json, request);
-            if (json.contains("prompt")) return prompts_.run(json, wanted, session_, events);
+            if (json.contains("prompt"))
+                return prompts_.run(json, request, wanted, session_, events);
+            if (json.contains("image"))
+                usage("--image: say what it shows, too, for the sides that it does not");
             if (!json.contains("images"))
                 usage(
                     "nothing to make splats of: say what, or name a folder of pictures with "

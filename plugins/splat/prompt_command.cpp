@@ -1,5 +1,7 @@
 #include "plugins/splat/prompt_command.h"
 
+#include <cstdio>
+
 #include "plugins/builtin/fields.h"
 #include "plugins/sdk/models.h"
 #include "plugins/splat/checkpoint.h"
@@ -19,6 +21,15 @@ void check_alpha(const ShapeDistiller::Report& report, const sdk::Options& told)
         told.log(KILN_LOG_WARNING, "the shape has vanished: another seed may do better");
     if (report.alpha > kFog)
         told.log(KILN_LOG_WARNING, "fog fills the pictures: another seed may do better");
+}
+
+void compare(ShapeDistiller& shape, Json& request, const sdk::Options& told) {
+    const ReferenceLoss::Quality q = take(shape.compare()).at(0);
+    request["psnr"] = q.psnr, request["overlap"] = q.overlap;
+    char text[100];
+    std::snprintf(text, sizeof text, "the picture from its side: PSNR %.2f dB, overlap %.0f %%",
+                  q.psnr, 100 * q.overlap);
+    told.log(KILN_LOG_INFO, text);
 }
 
 // From before and a little to the side.
@@ -45,14 +56,16 @@ Prior& PromptCommand::prior(const Json& request, const std::string& model,
     });
 }
 
-void PromptCommand::run(Json request, const Wanted& wanted, builtin::Session& session,
-                        const sdk::Events& events) {
+void PromptCommand::run(Json request, const sdk::Request& files, const Wanted& wanted,
+                        builtin::Session& session, const sdk::Events& events) {
     const sdk::Options& told = session.options();
     const std::string model = sdk::find_model(told, "image", request.value("model", ""));
-    const ShapeSettings settings = shape_settings(request);
+    ShapeSettings settings = shape_settings(request);
+    const std::optional<Image> given = given_object(request, files);
     std::optional<std::string> negative;
     if (request.contains("negative")) negative = request["negative"];
     Prior& with = prior(request, model, session, events);
+    if (given) add_picture(settings, request, *given, with.info().picture_height);
     events.progress(0, uint32_t(settings.steps), kPreparing / 2, "reading the prompt");
     ShapeDistiller shape = take(ShapeDistiller::create(session.device(events), with, settings,
                                                        whole_prompt(request), negative));
@@ -79,6 +92,7 @@ void PromptCommand::run(Json request, const Wanted& wanted, builtin::Session& se
         checkpoint.finish();
         check_alpha(report, told);
     }
+    if (given) compare(shape, request, told);
     const Splats splats = take(shape.splats());
     request["done"] = shape.done(), request["count"] = splats.size();
     deliver(splats, wanted, name, request, session, events);

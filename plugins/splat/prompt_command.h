@@ -9,8 +9,8 @@ namespace kiln::splat_plugin {
 // to go on from, then throws a Failure (KILN_INTERRUPTED).
 class PromptCommand {
 public:
-    void run(Json request, const Wanted& wanted, builtin::Session& session,
-             const sdk::Events& events);
+    void run(Json request, const sdk::Request& files, const Wanted& wanted,
+             builtin::Session& session, const sdk::Events& events);
 
 private:
     Prior& prior(const Json& request, const std::string& model, builtin::Session& session,

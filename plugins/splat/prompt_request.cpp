@@ -1,12 +1,17 @@
 #include "plugins/splat/prompt_request.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
 
 #include "modalities/latent/run.h"
 
 namespace kiln::splat_plugin {
 namespace {
+
+// Of a given picture: how far up its camera was, in degrees, and how much of half a view the object
+// takes, as in pictures of the prior.
+constexpr double kElevation = 15, kFill = 0.85;
 
 // What suits views like those that the prior draws: the shape in the middle of a long lens.
 OrbitRanges views() {
@@ -70,6 +75,30 @@ ShapeSettings shape_settings(Json& r) {
 std::string whole_prompt(const Json& r) {
     const std::string background = r.value("background", "");
     return r["prompt"].get<std::string>() + (background.empty() ? "" : " " + background);
+}
+
+std::optional<Image> given_object(Json& r, const sdk::Request& files) {
+    const auto read = [&](const char* key, int channels) -> std::optional<Image> {
+        const sdk::Blob* file = builtin::file_of(r, key, files);
+        if (!file) return {};
+        const std::string name(file->file_name);
+        r[key] = std::filesystem::path(name).filename().string();
+        return take(decode_image(file->data, name, channels));
+    };
+    const std::optional<Image> picture = read("image", 0), mask = read("mask", 1);
+    if (picture) return take(cut_out(*picture, mask, r["image"].get<std::string>()));
+    for (const char* key : {"mask", "image_azimuth", "image_elevation"})
+        if (r.contains(key)) usage(std::string(key) + ": there is no --image that it is of");
+    return {};
+}
+
+void add_picture(ShapeSettings& settings, const Json& r, const Image& object, int size) {
+    const Orbit orbit{.azimuth = r.value("image_azimuth", 0.0),
+                      .elevation = r.value("image_elevation", kElevation),
+                      .distance = settings.views.distance.high,
+                      .target = {},
+                      .field_of_view = settings.views.field_of_view.high};
+    settings.pictures.push_back({orbit, framed(object, size, kFill)});
 }
 
 ImageOptions prior_options(const Json& r) {

@@ -1,6 +1,7 @@
 // Requests for shapes from words to what modalities/splat takes.
 #pragma once
 #include "modalities/image/pipeline.h"
+#include "modalities/splat/cut_out.h"
 #include "modalities/splat/shape_distiller.h"
 #include "plugins/builtin/request.h"
 
@@ -15,6 +16,15 @@ ShapeSettings shape_settings(Json& request);
 
 // The prompt, before the background where it names none of its own.
 std::string whole_prompt(const Json& request);
+
+// The object of `image`, cut out by `mask`, its alpha or its plain background, multiplied by alpha;
+// none where there is no picture. In the request both become the names of their files. Throws a
+// ResultError.
+std::optional<Image> given_object(Json& request, const sdk::Request& files);
+
+// Lets the shape look like a given object from `image_azimuth` and `image_elevation`; pictures of
+// the prior have so many pixels a side.
+void add_picture(ShapeSettings& settings, const Json& request, const Image& object, int size);
 
 ImageOptions prior_options(const Json& request);
 

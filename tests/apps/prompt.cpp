@@ -6,6 +6,8 @@
 #include <sstream>
 #include <thread>
 
+#include "runtime/io/file.h"
+#include "runtime/io/image.h"
 #include "tests/apps/command.h"
 
 using namespace kiln;
@@ -24,7 +26,26 @@ struct Place : Workplace {
         all.insert(all.end(), more.begin(), more.end());
         return all;
     }
+    // A red square on white, of a picture of so many pixels a side.
+    void picture(const std::string& name, int size, int square) const {
+        Image image{size, size, 3, std::vector<uint8_t>(size_t(size) * size_t(size) * 3, 255)};
+        for (int y = 0; y < square; y++)
+            for (int x = 0; x < square; x++)
+                for (size_t k = 1; k < 3; k++)
+                    image.pixels[size_t((y + 20) % size * size + (x + 30) % size) * 3 + k] = 30;
+        take(write_file(path(name), encode_png(image)));
+    }
 };
+
+// The metadata of the artifact that a run made last.
+Json made_in(const std::string& out) {
+    Json last;
+    std::istringstream lines(out);
+    for (std::string text; std::getline(lines, text);)
+        if (const Json event = Json::parse(text); event["event"] == "artifact")
+            last = event["metadata"];
+    return last;
+}
 
 }   // namespace
 
@@ -33,13 +54,12 @@ TEST_CASE("a prompt becomes splats", "[gpu]") {
     const Finished f = w.run(w.line({"-o", "cube.ply", "--preview-every", "4"}));
     INFO(f.err);
     REQUIRE(f.status == 0);
-    Json made;
+    const Json made = made_in(f.out);
     int previews = 0;
     bool timed = false;
     std::istringstream lines(f.out);
     for (std::string text; std::getline(lines, text);) {
         const Json event = Json::parse(text);
-        if (event["event"] == "artifact") made = event["metadata"];
         previews += event["event"] == "preview";
         timed |= event.contains("seconds_left");
     }
@@ -73,6 +93,52 @@ TEST_CASE("an interrupted run from a prompt goes on to the same splats", "[gpu][
     const Finished other = w.run(w.line({"--resume", "part.fit", "--negative", "blue"}));
     CHECK(other.status == 3);
     CHECK_THAT(other.err, ContainsSubstring("another prompt"));
+}
+
+TEST_CASE("a picture and a prompt become splats that look like it", "[gpu]") {
+    Place w;
+    w.picture("cube.png", 90, 40);
+    const Finished f = w.run(w.line({"--image", "cube.png", "--image-azimuth", "90",
+                                     "--image-elevation", "5", "--steps", "30", "-o", "cube.ply"}));
+    INFO(f.err);
+    REQUIRE(f.status == 0);
+    const Json made = made_in(f.out);
+    CHECK(made["image"] == "cube.png");
+    CHECK(made["image_azimuth"] == 90);
+    CHECK(made["done"] == 30);
+    CHECK(made["psnr"] > 14.0);
+    CHECK(made["overlap"] > 0.6);
+    CHECK_THAT(f.out, ContainsSubstring("the picture from its side"));
+    CHECK(w.files() == Names{"cube.ply", "cube.png"});
+}
+
+TEST_CASE("pictures that no shape can be made of are refused") {
+    Place w;
+    w.picture("cube.png", 90, 40);
+    w.picture("nothing.png", 90, 0);
+    w.picture("dot.png", 1, 1);
+    w.write("broken.png", contents(w.path("cube.png")).substr(0, 90));
+    w.write("words.png", "no picture");
+    const auto refused = [&](const Names& more, int status, const std::string& said) {
+        const Finished f = w.run(w.line(more));
+        INFO(f.err);
+        CHECK(f.status == status);
+        CHECK_THAT(f.err, ContainsSubstring(said));
+    };
+    refused({"--image", "gone.png"}, 3, "gone.png");
+    refused({"--image", "broken.png"}, 3, "broken.png");
+    refused({"--image", "words.png"}, 3, "words.png");
+    refused({"--image", "dot.png"}, 3, "1 x 1");
+    refused({"--image", "nothing.png"}, 2, "nothing stands out");
+    refused({"--image", "cube.png", "--mask", "dot.png"}, 2, "a mask of 1 x 1");
+    refused({"--image", "cube.png", "--mask", "words.png"}, 3, "words.png");
+    refused({"--image", "cube.png", "--image-azimuth", "nan"}, 2, "azimuth");
+    refused({"--image", "cube.png", "--image-elevation", "91"}, 2, "elevation");
+    refused({"--mask", "cube.png"}, 2, "--image");
+    refused({"--image-azimuth", "3"}, 2, "--image");
+    const Finished unsaid = w.run({"splat", "--image", "cube.png"});
+    CHECK(unsaid.status == 2);
+    CHECK_THAT(unsaid.err, ContainsSubstring("say what it shows"));
 }
 
 TEST_CASE("what a prompt cannot be combined with, and models that are not there, are refused") {

@@ -280,3 +280,59 @@ TEST_CASE("settings that make no run are refused", "[gpu]") {
         CHECK(refused.error().status == Status::usage);
     }
 }
+
+TEST_CASE("a shape looks like a given picture from its side, and is the prior's from others",
+          "[gpu]") {
+    OnePicturePrior prior(4);
+    ShapeSettings s = settings();
+    const int size = prior.info().picture_width;
+    // A green disc, as large as the prior's, from the left.
+    ReferencePicture given{{.azimuth = 90, .elevation = 0, .distance = 2.5, .target = {}},
+                           {size, size, 4, {}}};
+    given.orbit.field_of_view = 49.1;
+    for (int i = 0; i < size * size; i++) {
+        const bool in =
+            std::hypot(i % size + 0.5 - size / 2., i / size + 0.5 - size / 2.) < size / 4.;
+        for (const int v : {20, 200, 20, 255}) given.image.pixels.push_back(uint8_t(in ? v : 0));
+    }
+    s.pictures = {given};
+    s.reference.weight_begin = 3, s.reference.weight_end = 30;   // such a prior is a weak one
+    const auto started = [&] {
+        return take(ShapeDistiller::create(test_device(), prior, s, "red"));
+    };
+    ShapeDistiller shape = started();
+    const auto first = take(shape.compare());
+    const TemporaryFolder folder;
+    const std::string file = folder / "state.fit";
+    while (shape.done() < kSteps) {
+        take(shape.step());
+        if (shape.done() == 70) take(shape.save(file));
+    }
+    const auto last = take(shape.compare());
+    INFO("from " << first[0].psnr << " dB, " << first[0].overlap << " to " << last[0].psnr
+                 << " dB, " << last[0].overlap);
+    CHECK(last[0].psnr > 25);
+    CHECK(last[0].overlap > 0.85);
+    const Splats whole = take(shape.splats());
+    // Red minus green where the shape is, from its front, right and back.
+    for (const double azimuth : {0., -90., 180.}) {
+        const Image picture = take(shape.picture(
+            {.azimuth = azimuth, .distance = 2.5, .target = {}, .field_of_view = 49.1}));
+        const uint8_t* middle = &picture.pixels[size_t(size / 2 * size + size / 2) * 3];
+        INFO(azimuth);
+        CHECK(middle[0] > middle[1] + 60);
+    }
+
+    ShapeDistiller resumed = started();
+    take(resumed.resume(file));
+    while (resumed.done() < kSteps) take(resumed.step());
+    const Splats again = take(resumed.splats());
+    CHECK(again.means == whole.means);
+    CHECK(again.sh == whole.sh);
+    s.pictures[0].image.pixels[7] ^= 1;
+    CHECK(started().resume(file).error().status == Status::bad_file);
+    s.pictures.clear();
+    CHECK(started().resume(file).error().status == Status::bad_file);
+    CHECK(take(started().compare()).empty());
+    check_silent(*test_device());
+}
