@@ -320,15 +320,7 @@ Result<Fit::Quality> Fit::compare(const FitView& view) {
         return done.error();
     const auto values = loss.values();
     if (!values) return values.error();
-    double sum = 0;
-    for (size_t i = 0; i < drawn->size(); i++) {
-        const float* w = &wanted[i / 3 * 4];
-        const double d = std::clamp(double((*drawn)[i]), 0.0, 1.0) -
-                         double(w[i % 3] + (1 - w[3]) * background[i % 3]);
-        sum += d * d;
-    }
-    return Quality{-10 * std::log10(std::max(sum / double(drawn->size()), 1e-12)),
-                   1 - values->dissimilarity};
+    return Quality{psnr(*drawn, wanted, background), 1 - values->dissimilarity};
 }
 
 }   // namespace kiln

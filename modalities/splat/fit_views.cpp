@@ -109,4 +109,16 @@ std::vector<float> target_of(const FitView& view, int smaller) {
     return target;
 }
 
+double psnr(std::span<const float> drawn, std::span<const float> wanted,
+            const std::array<float, 3>& background) {
+    double sum = 0;
+    for (size_t i = 0; i < drawn.size(); i++) {
+        const float* w = &wanted[i / 3 * 4];
+        const double d = std::clamp(double(drawn[i]), 0.0, 1.0) -
+                         double(w[i % 3] + (1 - w[3]) * background[i % 3]);
+        sum += d * d;
+    }
+    return -10 * std::log10(std::max(sum / double(drawn.size()), 1e-12));
+}
+
 }   // namespace kiln

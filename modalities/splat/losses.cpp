@@ -122,13 +122,18 @@ Result<void> PictureLoss::set_target(std::span<const float> rgba) {
 
 Result<void> PictureLoss::run(Rasteriser& rasteriser, const std::array<float, 3>& background,
                               const Exposure& exposure) {
+    const auto slopes = rasteriser.slopes();
+    if (!slopes) return slopes.error();
+    return run(rasteriser.image(), *slopes, background, exposure);
+}
+
+Result<void> PictureLoss::run(const Buffer& image, const Buffer& slopes,
+                              const std::array<float, 3>& background, const Exposure& exposure) {
     State& s = *state_;
-    const auto to = rasteriser.slopes();
-    if (!to) return to.error();
-    const Buffer image = rasteriser.image();
-    ensure(image.size() == uint64_t(s.pixels) * kChannels * 4, "a rasteriser of the loss's size");
-    if (!s.list || !(s.drawn == image) || !(s.sloped == *to))
-        if (auto done = s.record(image, *to); !done) return done;
+    ensure(image.size() == uint64_t(s.pixels) * kChannels * 4 && slopes.size() == image.size(),
+           "a picture of the loss's size");
+    if (!s.list || !(s.drawn == image) || !(s.sloped == slopes))
+        if (auto done = s.record(image, slopes); !done) return done;
     const float share = s.options.ssim, by_value = 1 / (3.0f * float(s.pixels));
     const LossBlock block{
         .background = {background[0], background[1], background[2], 0},

@@ -42,6 +42,9 @@ public:
     // in its slopes(). The target lies on the same background.
     Result<void> run(Rasteriser& rasteriser, const std::array<float, 3>& background,
                      const Exposure& exposure = {});
+    // The same of any picture on the device, f32 [height, width, 8] as its slopes.
+    Result<void> run(const Buffer& image, const Buffer& slopes,
+                     const std::array<float, 3>& background, const Exposure& exposure = {});
 
     struct Values {
         double colour, dissimilarity, alpha;        // means of |x - y|, of 1 - SSIM and by alpha
