@@ -23,7 +23,7 @@ Camera scaled(const Camera& camera, int smaller);
 // f32 [height / smaller, width / smaller, 4], colours times alpha: means over squares.
 std::vector<float> target_of(const FitView& view, int smaller);
 
-// Decibels between a picture [pixels, 3], clipped to 0..1, and a target [pixels, 4] on a background.
+// Decibels between a picture [pixels, 3], clipped to 0..1, and a target [pixels, 4] before that.
 double psnr(std::span<const float> drawn, std::span<const float> wanted,
             const std::array<float, 3>& background);
 
