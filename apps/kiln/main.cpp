@@ -116,10 +116,14 @@ static void build(Line& line, Global& global, const sdk::Registry& registry) {
         Modality& m = line.modalities.emplace_back(
             Modality{plugin, command, Flags(*command, plugin.schema()), ""});
         command->footer("Flags that every command takes: kiln --help");
+        std::string kinds;
+        for (const auto& kind : plugin.outputs())
+            kinds += (kinds.empty() ? "." : ", .") + kind.extension;
         command
             ->add_option("-o,--output", m.output,
-                         "File to write, or a folder for a new file (default: a new file "
-                         "here, named after the prompt and the seed)")
+                         "File to write (" + kinds +
+                             "), or a folder for a new file (default: a new file here, named "
+                             "after the prompt or the input)")
             ->type_name("FILE")
             ->group("Output");
     }

@@ -28,7 +28,7 @@ inline constexpr const char* kDescription = R"json({
   "description": "Where x, y and z point: right, left, up, down, back, front (default: as below)"},
 "axes": {"type": "string", "title": "Axes", "group": "Axes", "metavar": "AXES",
   "enum": ["RUB", "LUB", "RDB", "LDB", "RUF", "LUF", "RDF", "LDF"],
-  "description": "Of the result (default: RDF of .ply and .splat, RUB of .spz, .glb and .html)"},
+  "description": "Of a file of splats (default: RDF of .ply and .splat, RUB of .spz and .glb)"},
 
 "mesh": {}, "grid": {}, "threshold": {}, "faces": {}, "texture": {},
 
@@ -41,5 +41,6 @@ inline constexpr const char* kDescription = R"json({
   "default": 15, "minimum": -90, "maximum": 90,
   "description": "Degrees above the horizon to look from"},
 "background": {"type": "string", "title": "Background", "group": "Contact sheet (.png)",
-  "default": "white", "enum": ["white", "grey", "black"]}
+  "default": "white", "enum": ["white", "grey", "black"],
+  "description": "Behind the splats"}
 }}})json";

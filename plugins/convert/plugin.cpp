@@ -54,6 +54,8 @@ private:
         std::string media(request.media_type), stem(request.file_stem);
         if (stem.empty()) stem = name.stem().string();
         if (media.empty()) media = json["mesh"] ? kGlb : media_type(SplatFormat::ply);
+        if (json.contains("axes") && (media == kPng || media == kHtml))
+            throw sdk::Failure(KILN_USAGE, "--axes is of files of splats, which this is not to be");
         const SplatWriteOptions options{.axes = axes_of(json, "axes"),
                                         .spz_version = json["spz_version"]};
         std::vector<File> files;

@@ -20,6 +20,7 @@ File cloud_of(const Splats& splats, const std::string& media, const SplatWriteOp
 }
 
 File page_of(const Splats& splats, const std::string& stem, const SplatWriteOptions& options) {
+    if (splats.size() == 0) usage("there are no splats to show");
     const auto cloud = take(encode_splats(splats, SplatFormat::spz, options));
     const std::string page = viewer_page(cloud, stem + ".spz");
     const std::span<const std::byte> bytes = as_bytes(page);

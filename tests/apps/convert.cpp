@@ -186,6 +186,21 @@ TEST_CASE("files that hold no splats are refused and leave nothing behind") {
     refused({"gone.ply", "-o", "x.ply"}, 3, "gone.ply");
     refused({"in.ply", "-o", "x.fbx"}, 2, ".fbx");
     refused({"in.ply", "-o", "x.ply", "--axes", "UVW"}, 2, "--axes");
+    for (const char* name : {"x.html", "x.png"})
+        refused({"in.ply", "-o", name, "--axes", "RDF"}, 2, "--axes is of files of splats");
+    w.write("empty.splat", "");
+    refused({"empty.splat", "-o", "x.ply"}, 3, "an empty file");
+    std::string none = contents(w.path("in.ply"));
+    none.replace(none.find("vertex 2"), 8, "vertex 0");
+    w.write("none.ply", none);
+    for (const char* name : {"x.splat", "x.glb", "x.obj", "x.html", "x.png"}) {
+        const Finished f = w.convert({"none.ply", "-o", name});
+        CHECK((f.status == 2 || f.status == 4));   // 4: of a sheet, where there is no device
+    }
+    CHECK(fs::create_directory(w.path("folder.ply")));
+    refused({"folder.ply", "-o", "x.ply"}, 3, "found a folder");
+    refused({"in.ply", "-o", "nowhere/x.ply"}, 3, "no such folder");
+    refused({"in.ply", "-o", "/proc/x.ply"}, 3, "cannot be written");
     refused({}, 2, "INPUT");
-    CHECK(w.files().size() == 3);
+    CHECK(w.files().size() == 6);
 }

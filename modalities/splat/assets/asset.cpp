@@ -39,7 +39,7 @@ Result<SplatFormat> format_of(std::span<const std::byte> bytes, const std::strin
     if (is_gzip(bytes)) return SplatFormat::spz;
     if (text.starts_with("NGSP"))
         return Error{Status::bad_file, where + ": is SPZ version 4; 2 and 3 are read"};
-    if (lower_extension(where) == "splat") return SplatFormat::splat;
+    if (lower_extension(where) == "splat" && !bytes.empty()) return SplatFormat::splat;
     const bool obj = lower_extension(where) == "obj";
     const std::string_view kind =
         obj ? "a mesh" : kind_of_file(bytes.first(std::min<size_t>(bytes.size(), 64)));
@@ -69,7 +69,8 @@ void settle(Splats& s) {
         if (!std::isnan(scale)) scale = std::max(scale, kMinLogScale);
     for (size_t i = 0; i < s.quaternions.size(); i += 4) {
         float* q = &s.quaternions[i];
-        const double length = std::hypot(std::hypot(q[0], q[1]), std::hypot(q[2], q[3]));
+        const double length =
+            std::hypot(std::hypot(double(q[0]), q[1]), std::hypot(double(q[2]), q[3]));
         if (length == 0)
             q[0] = 1;
         else if (std::isfinite(length) && (length < 1e-6 || length > 1e6))   // squares stay normal
@@ -159,7 +160,10 @@ Result<std::vector<std::byte>> encode_splats(const Splats& splats, SplatFormat f
     change_axes(turned, kRub, options.axes.value_or(default_axes(format)));
     switch (format) {
         case SplatFormat::ply: return ply_bytes(turned);
-        case SplatFormat::splat: return dot_splat_bytes(turned);
+        case SplatFormat::splat:
+            if (splats.size() == 0)
+                return Error{Status::usage, "a .splat cannot hold an empty cloud of splats"};
+            return dot_splat_bytes(turned);
         case SplatFormat::spz: return spz_bytes(turned, options.spz_version);
         case SplatFormat::glb: return gltf_splats_bytes(turned);
     }
