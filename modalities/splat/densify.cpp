@@ -102,6 +102,15 @@ double largest_scale(const Splats& s, size_t i) {
         double(std::max({s.log_scales[i * 3], s.log_scales[i * 3 + 1], s.log_scales[i * 3 + 2]})));
 }
 
+double far(const Splats& s, size_t i, const AdaptiveOptions& options) {
+    double squares = 0;
+    for (size_t k = 0; k < 3; k++) {
+        const double away = double(s.means[i * 3 + k]) - double(options.middle[k]);
+        squares += away * away;
+    }
+    return std::sqrt(squares);
+}
+
 // Half of splat i: drawn from it, and smaller.
 void add_half(Builder& builder, size_t i, float shrink, std::mt19937_64& random) {
     const Splats& s = builder.from.splats;
@@ -194,7 +203,8 @@ Densified densify(Cloud& cloud, const AdaptiveOptions& options, double extent, b
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         faint[i] = opacity_of(s.logits[i]) < double(options.least_opacity) ||
-                   (prune_large && largest_scale(s, i) > double(options.most_scale) * extent);
+                   (prune_large && largest_scale(s, i) > double(options.most_scale) *
+                                                             std::max(extent, far(s, i, options)));
         kept += !faint[i];
     }
     if (kept == 0) faint.assign(n, false), kept = n;

@@ -1,6 +1,7 @@
 // Gives splats to where pictures are not explained yet and takes them from where they do nothing,
 // on the host, between steps of the optimiser. Moments go with their splats.
 #pragma once
+#include <array>
 #include <cstdint>
 
 #include "modalities/splat/optimiser.h"
@@ -22,8 +23,11 @@ struct AdaptiveOptions {
     float gradient = 2e-4f;   // by the centre, mean over pictures: from here on a splat is too few
     float clone_scale = 0.01f;   // of the extent: smaller ones are copied, larger ones split in two
     float least_opacity = 0.005f;   // fainter ones go
-    float most_scale = 0.1f;        // of the extent: larger ones go, where `prune_large`
-    float shrink = 1.6f;            // scales of the halves are the whole's over this
+    // Of the extent, or of how far it is from the middle of the scene where that is more: larger
+    // ones go, where `prune_large`.
+    float most_scale = 0.1f;
+    std::array<float, 3> middle{};
+    float shrink = 1.6f;   // scales of the halves are the whole's over this
     // At most this share more at a time, those with the largest gradients: where their size says
     // little, `gradient` may be 0 (Rota Bulo, Porzi, Kontschieder. Revising Densification in
     // Gaussian Splatting. 2024).

@@ -227,6 +227,8 @@ Result<Fit> Fit::create(std::shared_ptr<Device> device, std::vector<FitView> vie
     state->options = options;
     state->extent = options.extent > 0 ? double(options.extent) : extent_of(views, initial);
     state->fingerprint = fingerprint_of(views);
+    const std::array<double, 3> middle = middle_of(views);
+    std::copy(middle.begin(), middle.end(), state->options.growth.adaptive.middle.begin());
     if (options.exposure) state->exposures = Exposures(views.size());
     state->options.loss.exposed = options.exposure;
     state->views = std::move(views);

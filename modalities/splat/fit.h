@@ -40,7 +40,7 @@ struct FitOptions {
     std::array<float, 3> background{};
     bool random_background = false;
 
-    GrowthOptions growth;
+    GrowthOptions growth;   // but its middle, which is that of the cameras
 
     LossOptions loss;
     // Each picture has a gain and an offset for each channel, which are learnt too, for pictures

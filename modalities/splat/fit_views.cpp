@@ -46,10 +46,15 @@ std::string flaw_of(std::span<const FitView> views) {
     return "";
 }
 
-double extent_of(std::span<const FitView> views, const Splats& splats) {
+std::array<double, 3> middle_of(std::span<const FitView> views) {
     std::array<double, 3> middle{};
     for (const FitView& view : views)
         for (size_t k = 0; k < 3; k++) middle[k] += place_of(view)[k] / double(views.size());
+    return middle;
+}
+
+double extent_of(std::span<const FitView> views, const Splats& splats) {
+    const std::array<double, 3> middle = middle_of(views);
     double most = 0, mean = 0;
     for (const FitView& view : views) most = std::max(most, 1.1 * distance(place_of(view), middle));
     const size_t n = splats.size();

@@ -1,5 +1,6 @@
 // What a fit knows of its pictures before it draws anything.
 #pragma once
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@ namespace kiln {
 
 // What is wrong with them, naming which; empty where nothing is.
 std::string flaw_of(std::span<const FitView> views);
+
+std::array<double, 3> middle_of(std::span<const FitView> views);   // of their places
 
 // A tenth more than the farthest camera is from the middle of all; with one place only, how far
 // the splats are from it on average.

@@ -67,6 +67,8 @@ inline constexpr const char* kDescription = R"json({
 "up": {"type": "string", "title": "Up", "group": "From pictures", "default": "auto",
   "enum": ["auto", "x", "y", "z", "-x", "-y", "-z"],
   "description": "What is up in the world of the cameras; -y keeps COLMAP's world in a .ply"},
+"sky": {"type": "boolean", "title": "Sky", "group": "From pictures", "default": true,
+  "description": "Begin with splats far behind all, too; not for pictures with alpha"},
 "exposure": {"type": "boolean", "title": "Exposure", "group": "From pictures", "default": false,
   "description": "Learn how each picture was exposed, too, for a camera that chose by itself"},
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "modalities/splat/initial.h"
+#include "modalities/splat/sky.h"
 
 namespace kiln::splat_plugin {
 namespace {
@@ -11,6 +12,7 @@ constexpr uint32_t kSteps = 7000, kSplats = 200000;
 constexpr size_t kFewest = 100;     // points that say something of where surfaces are
 constexpr int kSmallest = 64;       // pixels of the side of a picture that shows what is large
 constexpr size_t kRandom = 10000;   // splats to begin with where there are no points
+constexpr size_t kSky = 2000;       // splats on the whole of a sphere behind all
 
 // Every so many-th of the points if there are too many.
 PosedPoints thinned(const PosedPoints& points, size_t most) {
@@ -59,7 +61,13 @@ Pictures read_pictures(const Json& r, const std::function<void(int done, int tot
         else
             pictures.views.push_back({view.camera, std::move(view.image)});
     }
-    pictures.initial = initial_of(set, r.value("splats", kSplats), r.value("seed", uint64_t(0)));
+    const size_t most = r.value("splats", kSplats);
+    const bool sky = r.value("sky", true) && !pictures.transparent && !pictures.views.empty();
+    const size_t far = sky ? std::min(kSky, most / 10) : 0;
+    pictures.initial = initial_of(set, most - far, r.value("seed", uint64_t(0)));
+    if (far > 0)
+        pictures.initial =
+            joined(std::move(pictures.initial), sky_splats(pictures.views, pictures.initial, far));
     return pictures;
 }
 

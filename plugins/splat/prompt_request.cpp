@@ -39,7 +39,7 @@ OptimiserOptions optimiser(int steps) {
 void grow(ShapeSettings& s, Growth kind) {
     s.growth = {.kind = kind, .every = uint32_t(std::max(s.steps / 20, 1)), .reset_every = 0};
     s.growth.from = s.growth.every * 4 - 1, s.growth.until = s.growth.every * 16;
-    s.growth.adaptive.gradient = 0, s.growth.adaptive.clone_scale = 0.02f;
+    s.growth.adaptive.gradient = 0, s.growth.adaptive.clone_scale = 0.06f;
     s.growth.adaptive.growth = s.growth.relocation.growth = 0.15f;
     if (kind != Growth::none) s.first = std::max(s.splats / 4, 1u);
 }

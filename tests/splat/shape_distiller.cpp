@@ -205,6 +205,7 @@ TEST_CASE("a shape grows from few splats to its cap, and alike where it was inte
     s.steps = 60, s.first = 40, s.splats = 90;
     s.growth = {.kind = kind, .every = 5, .from = 5, .until = 55, .reset_every = 40};
     s.growth.adaptive.gradient = 0, s.growth.adaptive.growth = 0.2f;
+    s.growth.adaptive.most_scale = 1;
     s.growth.relocation = {.least_opacity = 0.05f, .growth = 0.2f};
     s.optimiser.noise = 1e3f;
     const auto started = [&] {

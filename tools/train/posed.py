@@ -2,7 +2,9 @@
 
 The folder gets images/, transforms_train.json and transforms_test.json, whose world has z up, and
 the training views once more as COLMAP's models binary/sparse/0 and text/sparse/0, whose world has y
-down, with points on what is seen. Two solids stand on a disc of wood under one light.
+down, with points on what is seen. Two solids stand on a disc of wood under one light; with --sky on
+a desert, and the cameras see the sky above it. With --exposed, each training picture is darker by
+another factor, 1/2 to 1, as if the camera had chosen it, and those to test by the mean of them.
 """
 
 import argparse
@@ -17,15 +19,25 @@ from PIL import Image
 
 import world
 
-DISTANCE = 4.6
-TAN_HALF_FOV = math.tan(math.radians(18))
-DISC = 1.9
 
 
-def scene():
+class Wide:
+    """What --sky changes: a lens, how high and far the cameras are, and where the ground ends."""
+    tan_half_fov = math.tan(math.radians(30))
+    elevations = 2, 30
+    distance, disc = 3.2, math.inf
+
+
+class Narrow:
+    tan_half_fov = math.tan(math.radians(18))
+    elevations = 8, 70
+    distance, disc = 4.6, 1.9
+
+
+def scene(setting, lens):
     row = np.zeros((), world.SCENE)
-    row["setting"] = world.SETTINGS.index("wood")
-    row["tan_half_fov"] = TAN_HALF_FOV
+    row["setting"] = world.SETTINGS.index(setting)
+    row["tan_half_fov"] = lens.tan_half_fov
     row["light"] = (.45, .80, .40)
     row["seed"], row["count"] = 7, 2
     for o, shape, colour, material, scale, place, yaw in zip(
@@ -38,32 +50,32 @@ def scene():
     return row
 
 
-def cameras(count, turn):
-    """Spread evenly over directions 8 to 70 degrees above the ground: [n, 4, 3], the axes to the
-    right, up and back and the place, y up."""
+def cameras(count, turn, lens):
+    """Spread evenly over directions above the ground: [n, 4, 3], the axes to the right, up and back
+    and the place, y up."""
     axes = np.zeros((count, 4, 3), np.float32)
     target = np.array([0, .45, 0])
     for i in range(count):
-        low, high = math.sin(math.radians(8)), math.sin(math.radians(70))
+        low, high = (math.sin(math.radians(e)) for e in lens.elevations)
         y = low + (high - low) * (i + .5) / count
         angle = turn + i * math.pi * (3 - math.sqrt(5))
         r = math.sqrt(1 - y * y)
         back = np.array([r * math.sin(angle), y, r * math.cos(angle)])
         right = np.cross([0, 1, 0], back)
         right /= np.linalg.norm(right)
-        axes[i] = right, np.cross(back, right), back, target + DISTANCE * back
+        axes[i] = right, np.cross(back, right), back, target + lens.distance * back
     return axes
 
 
-def render(lib, row, axes, size):
+def render(lib, row, axes, size, disc):
     pictures = np.empty((len(axes), size, size, 4), np.uint8)
     distance = np.empty((len(axes), size, size), np.float32)
     pointer = [a.ctypes.data_as(ctypes.c_void_p) for a in (row, axes, pictures, distance)]
-    lib.views(pointer[0], pointer[1], len(axes), size, ctypes.c_float(DISC), *pointer[2:])
+    lib.views(pointer[0], pointer[1], len(axes), size, ctypes.c_float(disc), *pointer[2:])
     return pictures, distance
 
 
-def write_transforms(path, axes, names):
+def write_transforms(path, axes, names, lens):
     frames = []
     for a, name in zip(axes, names):
         matrix = np.eye(4)
@@ -71,7 +83,7 @@ def write_transforms(path, axes, names):
         z_up = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])
         frames.append({"file_path": f"./images/{name}",
                        "transform_matrix": (z_up @ matrix).tolist()})
-    text = {"camera_angle_x": 2 * math.atan(TAN_HALF_FOV), "frames": frames}
+    text = {"camera_angle_x": 2 * math.atan(lens.tan_half_fov), "frames": frames}
     path.write_text(json.dumps(text, indent=1))
 
 
@@ -85,22 +97,22 @@ def quaternion(m):
     return vectors[[3, 0, 1, 2], -1]
 
 
-def points(pictures, distance, axes, count, rng):
+def points(pictures, distance, axes, count, rng, lens):
     """Places and colours of pixels chosen at random."""
     n, size = distance.shape[:2]
     i, y, x = (rng.integers(0, k, 8 * count) for k in (n, size, size))
     seen = (distance[i, y, x] < 1e8) & (pictures[i, y, x, 3] == 255)
     i, y, x = i[seen][:count], y[seen][:count], x[seen][:count]
-    u = (2 * (x + .5) / size - 1) * TAN_HALF_FOV
-    v = (1 - 2 * (y + .5) / size) * TAN_HALF_FOV
+    u = (2 * (x + .5) / size - 1) * lens.tan_half_fov
+    v = (1 - 2 * (y + .5) / size) * lens.tan_half_fov
     d = axes[i, 0] * u[:, None] + axes[i, 1] * v[:, None] - axes[i, 2]
     d /= np.linalg.norm(d, axis=1, keepdims=True)
     return axes[i, 3] + d * distance[i, y, x][:, None], pictures[i, y, x, :3]
 
 
-def write_colmap(folder, axes, names, size, cloud):
+def write_colmap(folder, axes, names, size, cloud, lens):
     flip = np.diag([1.0, -1, -1])   # both of the world's axes and of the cameras'
-    focal = size / 2 / TAN_HALF_FOV
+    focal = size / 2 / lens.tan_half_fov
     poses = []
     for a in axes:
         rotation = flip @ a[:3] @ flip
@@ -132,6 +144,18 @@ def write_colmap(folder, axes, names, size, cloud):
     (binary / "points3D.bin").write_bytes(struct.pack("<Q", len(rows)) + b"".join(rows))
 
 
+def gain(i, count):
+    """1 to 1/2 evenly by their logarithms, in no order."""
+    return .5 ** ((i * 37 % count + .5) / count)
+
+
+def save(picture, gain, path):
+    if (picture[..., 3] == 255).all():
+        picture = picture[..., :3]
+    scaled = np.rint(picture[..., :3].astype(np.float32) * gain).clip(0, 255).astype(np.uint8)
+    Image.fromarray(np.concatenate([scaled, picture[..., 3:]], -1)).save(path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -139,20 +163,27 @@ def main():
     parser.add_argument("--views", type=int, default=100)
     parser.add_argument("--test", type=int, default=10)
     parser.add_argument("--points", type=int, default=4000)
+    parser.add_argument("--sky", action="store_true")
+    parser.add_argument("--exposed", action="store_true")
     args = parser.parse_args()
     renderer = world.Renderer()
-    row = scene()
+    lens = Wide if args.sky else Narrow
+    row = scene("desert" if args.sky else "wood", lens)
     (args.folder / "images").mkdir(parents=True, exist_ok=True)
     for part, count, turn in (("train", args.views, 0), ("test", args.test, 1.3)):
-        axes = cameras(count, turn)
+        axes = cameras(count, turn, lens)
         names = [f"{part}_{i:03}" for i in range(count)]
-        pictures, distance = render(renderer.lib, row, axes, args.size)
-        for name, picture in zip(names, pictures):
-            Image.fromarray(picture).save(args.folder / f"images/{name}.png")
-        write_transforms(args.folder / f"transforms_{part}.json", axes, names)
+        pictures, distance = render(renderer.lib, row, axes, args.size, lens.disc)
+        gains = [1] * count
+        if args.exposed:
+            gains = [gain(i, count) if part == "train" else math.sqrt(.5) for i in range(count)]
+        for name, picture, g in zip(names, pictures, gains):
+            save(picture, g, args.folder / f"images/{name}.png")
+        write_transforms(args.folder / f"transforms_{part}.json", axes, names, lens)
         if part == "train":
-            cloud = points(pictures, distance, axes, args.points, np.random.default_rng(1))
-            write_colmap(args.folder, axes, names, args.size, cloud)
+            cloud = points(pictures, distance, axes, args.points, np.random.default_rng(1),
+                           lens)
+            write_colmap(args.folder, axes, names, args.size, cloud, lens)
 
 
 if __name__ == "__main__":
