@@ -20,12 +20,11 @@ from PIL import Image
 import world
 
 
-
 class Wide:
     """What --sky changes: a lens, how high and far the cameras are, and where the ground ends."""
     tan_half_fov = math.tan(math.radians(30))
     elevations = 2, 30
-    distance, disc = 3.2, math.inf
+    distance, disc = 3.2, 1e9
 
 
 class Narrow:

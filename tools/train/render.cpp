@@ -324,7 +324,7 @@ extern "C" void render(const float* rows, int count, int size, uint8_t* out) {
 }
 
 // One scene from anywhere, as RGBA: 12 floats a camera, its axes to the right, up and back and its
-// place. The ground ends at `disc`, if infinite at a sky. distance: to what a pixel's centre sees.
+// place. The ground ends at `disc`, from kFar on at a sky. distance: to what a pixel's centre sees.
 extern "C" void views(const float* row, const float* cameras, int count, int size, float disc,
                       uint8_t* out, float* distance) {
     using namespace world;
@@ -346,7 +346,7 @@ extern "C" void views(const float* row, const float* cameras, int count, int siz
         int hits = 0;
         for (int s = 0; s < 4; ++s) {
             const Ray r = ray(.25f + .5f * (s & 1), .25f + .5f * (s >> 1));
-            if (std::isfinite(disc) && reach(r) >= kFar) continue;
+            if (disc < kFar && reach(r) >= kFar) continue;
             const Vec c = radiance(scene, r, s);
             sum = sum + Vec{std::min(c.x, 1.f), std::min(c.y, 1.f), std::min(c.z, 1.f)};
             ++hits;
