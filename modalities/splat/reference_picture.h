@@ -25,7 +25,7 @@ struct ReferencePicture {
 
 struct ReferenceOptions {
     // Times the loss, from the first step to the last.
-    double weight_begin = 1e3, weight_end = 3e4;
+    double weight_begin = 1e3, weight_end = 1e4;
     LossOptions loss{.ssim = 0.2f, .alpha = 1};
     uint64_t seed = 0;   // of the colours behind
     bool antialiased = false;

@@ -1,6 +1,7 @@
 #include "plugins/splat/prompt_request.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <random>
 
@@ -9,9 +10,13 @@
 namespace kiln::splat_plugin {
 namespace {
 
-// Of a given picture: how far up its camera was, in degrees, and how much of half a view the object
-// takes, as in pictures of the prior.
-constexpr double kElevation = 15, kFill = 0.85;
+constexpr double kElevation = 15;   // of a given picture's camera, degrees
+
+// How much of half a view an object takes in pictures of the default model, on average: most are
+// longer than they are wide.
+double usual_fill(double azimuth) {
+    return 0.74 + 0.1 * std::pow(std::sin(azimuth * 0.017453292519943295), 2);
+}
 
 // What suits views like those that the prior draws: the shape in the middle of a long lens.
 OrbitRanges views() {
@@ -87,7 +92,7 @@ std::optional<Image> given_object(Json& r, const sdk::Request& files) {
     };
     const std::optional<Image> picture = read("image", 0), mask = read("mask", 1);
     if (picture) return take(cut_out(*picture, mask, r["image"].get<std::string>()));
-    for (const char* key : {"mask", "image_azimuth", "image_elevation"})
+    for (const char* key : {"mask", "image_azimuth", "image_elevation", "image_fill"})
         if (r.contains(key)) usage(std::string(key) + ": there is no --image that it is of");
     return {};
 }
@@ -98,7 +103,8 @@ void add_picture(ShapeSettings& settings, const Json& r, const Image& object, in
                       .distance = settings.views.distance.high,
                       .target = {},
                       .field_of_view = settings.views.field_of_view.high};
-    settings.pictures.push_back({orbit, framed(object, size, kFill)});
+    settings.pictures.push_back(
+        {orbit, framed(object, size, r.value("image_fill", usual_fill(orbit.azimuth)))});
 }
 
 ImageOptions prior_options(const Json& r) {

@@ -134,6 +134,8 @@ TEST_CASE("pictures that no shape can be made of are refused") {
     refused({"--image", "cube.png", "--mask", "words.png"}, 3, "words.png");
     refused({"--image", "cube.png", "--image-azimuth", "nan"}, 2, "azimuth");
     refused({"--image", "cube.png", "--image-elevation", "91"}, 2, "elevation");
+    refused({"--image", "cube.png", "--image-fill", "0"}, 2, "fill");
+    refused({"--image-fill", "0.5"}, 2, "--image");
     refused({"--mask", "cube.png"}, 2, "--image");
     refused({"--image-azimuth", "3"}, 2, "--image");
     const Finished unsaid = w.run({"splat", "--image", "cube.png"});
