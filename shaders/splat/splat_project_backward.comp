@@ -8,7 +8,6 @@
 #include "lib/splat_gradient.glsl"
 #include "lib/harmonics.glsl"
 layout(local_size_x = 128) in;
-#include "lib/group.glsl"
 
 layout(constant_id = 0) const uint HARMONICS = 1u;   // stored a channel
 layout(constant_id = 1) const bool ADDED = false;    // sums are a splat's already; 0 for the next
@@ -23,6 +22,8 @@ layout(set = 0, binding = 6) buffer Cameras { float cameras[]; };   // 12 a work
 layout(push_constant) uniform Args { uint capacity; uint first; uint end; } args;
 
 #include "lib/splat_parameters.glsl"
+
+shared float left[12 * 128];   // the camera's gradient, by each splat
 
 void put(uint at, vec3 v) { gradient[at] = v.x, gradient[at + 1u] = v.y, gradient[at + 2u] = v.z; }
 
@@ -139,15 +140,25 @@ Slope steady(Slope s, float sums[kSums]) {
     return s;
 }
 
+// Two levels instead of trees: CPU drivers pay for barriers.
 void sum_cameras(Slope s, bool anew) {
+    uint i = gl_LocalInvocationID.x;
     for (uint r = 0u; r < 3u; r++) {
-        vec4 row = vec4(s.rows[r], s.translation[r]);
-        for (uint c = 0u; c < 4u; c++) {
-            float sum = group_sum(row[c]);
-            uint at = 12u * workgroup() + (c < 3u ? 3u * r + c : 9u + r);
-            if (gl_LocalInvocationID.x == 0u) cameras[at] = anew ? sum : cameras[at] + sum;
-        }
+        for (uint c = 0u; c < 3u; c++) left[(3u * r + c) * 128u + i] = s.rows[r][c];
+        left[(9u + r) * 128u + i] = s.translation[r];
     }
+    barrier();
+    float sum = 0.0;
+    if (i < 96u)
+        for (uint k = 0u; k < 16u; k++) sum += left[i * 16u + (k + i) % 16u];
+    barrier();
+    if (i < 96u) left[i] = sum;
+    barrier();
+    if (i >= 12u) return;
+    sum = 0.0;
+    for (uint k = 0u; k < 8u; k++) sum += left[i * 8u + k];
+    uint at = 12u * workgroup() + i;
+    cameras[at] = anew ? sum : cameras[at] + sum;
 }
 
 void total_of(uint splat, uint begin, uint end, out float total[kSums]) {

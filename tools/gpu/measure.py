@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Measures Kiln on this machine's GPU, beside PyTorch in the same run: one call, one table.
 
-    python3 measure.py [--small] [--device NAME] [--torch-device cuda|cpu] [--out FOLDER]
+    python3 measure.py [--small] [--splats] [--device NAME] [--torch-device cuda|cpu] [--out FOLDER]
 
 First finds the Vulkan driver (a bare machine may have only the driver's libraries), then runs the
 tests, whose failures stand below the table and in the exit status, and draws a picture; one that
 does not look as another driver drew it ends the run. Then measures. Lies in the folder that
-tools/gpu/pack makes. --small: in a minute on a CPU, to try the script.
+tools/gpu/pack makes. --small: in a minute on a CPU, to try the script. --splats: the splat
+rasteriser and nothing else, as a table to be pasted.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import splats
 import vulkan
 
 HERE = Path(__file__).resolve().parent
@@ -45,11 +47,11 @@ class Kiln:
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def test(kiln, device):
+def test(kiln, device, which="test_*"):
     """Which test executables fail, with the end of what they say."""
     env = dict(kiln.env, KILN_TEST_VALIDATION="0", KILN_TEST_DEVICE=device or "")
     failed = []
-    for path in sorted((HERE / "bin").glob("test_*")):
+    for path in sorted((HERE / "bin").glob(which)):
         begin = time.time()
         try:
             done = subprocess.run([path], env=env, capture_output=True, text=True, timeout=150)
@@ -162,6 +164,14 @@ def show(table):
         print(f"{row['what']:44} {row['kiln']:10.3f} {theirs} {share:>8} {limit:>9}")
 
 
+def measure_splats(kiln, small):
+    """The table, whose rows are also in splat.json."""
+    sizes = ["--splats", "1000", "--size", "64"] if small else []
+    rows = kiln.rows("bench", "splat", "--steps", 5 if small else 30, *sizes, timeout=420)
+    (kiln.out / "splat.json").write_text("\n".join(map(json.dumps, rows)))
+    print("\n".join(splats.table(rows)))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true")
@@ -169,12 +179,17 @@ def main():
     parser.add_argument("--torch-device", default="cuda")
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT", "measured")))
     parser.add_argument("--no-tests", action="store_true")
+    parser.add_argument("--splats", action="store_true")
     o = parser.parse_args()
     o.out = o.out.resolve()
     o.out.mkdir(parents=True, exist_ok=True)
     kiln = Kiln(o.device, o.out)
     print(kiln.run("devices").stdout or kiln.run("devices").stderr)
-    failed = [] if o.no_tests else test(kiln, o.device)
+    failed = [] if o.no_tests else test(kiln, o.device, "test_splat" if o.splats else "test_*")
+    if o.splats:
+        measure_splats(kiln, o.small)
+        shutil.rmtree(kiln.work)
+        return "these tests failed: " + ", ".join(failed) if failed else 0
     first, path = draw(kiln, "default")
     again, path = draw(kiln, "default")
     alike = psnr(path, HERE / "expected.png")
