@@ -28,9 +28,10 @@ TEST_CASE("files of other writers are read as what they were made of") {
         CHECK(ply.sh == made.sh);
         // The spz library turns axes as Kiln does; spz-js does not, and keeps version 2.
         const Distance three = distance(made, golden("spz_library" + std::string(degree) + ".spz"));
+        const Distance four = distance(made, golden("spz4_library" + std::string(degree) + ".spz"));
         const Distance two =
             distance(made, golden("spz_js" + std::string(degree) + ".spz", {.axes = kRdf}));
-        for (const Distance& d : {three, two}) {
+        for (const Distance& d : {four, three, two}) {
             CHECK(d.mean <= 0.5 / 4096 + 1e-6);
             CHECK(d.log_scale <= 0.5 / 16 + 1e-6);
             CHECK(d.opacity <= 0.5 / 255 + 1e-6);
@@ -38,6 +39,7 @@ TEST_CASE("files of other writers are read as what they were made of") {
             CHECK(d.first <= 4.5 / 128 + 1e-6);
             CHECK(d.rest <= 8.5 / 128 + 1e-6);
         }
+        CHECK(four.angle < 0.3);
         CHECK(three.angle < 0.3);
         CHECK(two.angle < 14);
     }

@@ -24,6 +24,27 @@ Result<Splats> parse(const std::string& unpacked, size_t max_splats = 1000) {
     return parse_spz(gzip(as_bytes(unpacked)), "a.spz", max_splats);
 }
 
+// Version 4: the streams one after the other, each a frame of one block as it is; `table` is where
+// their table begins.
+std::string frame(const std::string& bytes) {
+    const uint32_t block = uint32_t(bytes.size()) << 3 | 1;
+    std::string out("\x28\xb5\x2f\xfd\x20", 5);
+    out += char(bytes.size());
+    return out.append(reinterpret_cast<const char*>(&block), 3) + bytes;
+}
+std::string of_streams(std::string head, const std::vector<std::string>& streams,
+                       uint32_t table = 32, const std::string& extensions = "") {
+    head[15] = char(streams.size());
+    head.append(reinterpret_cast<const char*>(&table), 4).append(12, '\0').append(extensions);
+    std::string data;
+    for (const std::string& stream : streams) {
+        const uint64_t sizes[] = {frame(stream).size(), stream.size()};
+        head.append(reinterpret_cast<const char*>(sizes), 16);
+        data += frame(stream);
+    }
+    return head + data;
+}
+
 // One splat, byte by byte.
 const std::string kOne =
     std::string("\x00\x10\x00\xff\xff\xff\x00\x00\x80", 9) +   // 1, -1/4096, -2048
@@ -58,6 +79,65 @@ TEST_CASE("a splat is read byte by byte as the format says") {
     CHECK(first.sh[6] == 1.0f / 128);
     CHECK(first.sh[7] == 127.0f / 128);
     CHECK(first.sh[11] == 0.5f);
+}
+
+TEST_CASE("a splat in streams is read as the one that is gzipped, extensions passed over") {
+    const std::string harmonics("\x00\x40\x80\x81\xff\x80\x80\x80\xc0", 9);
+    const std::vector<std::string> arrays = {kOne.substr(0, 9),  kOne.substr(9, 1),
+                                             kOne.substr(10, 3), kOne.substr(13, 3),
+                                             "\x01\x82\x03\xc4", harmonics};
+    const Splats gzipped = take(parse(header(3, 1, 1, 12, 1) + kOne + arrays[4] + harmonics));
+    const auto read = [](const std::string& bytes) {
+        return parse_spz(as_bytes(bytes), "a.spz", 10);
+    };
+    for (const std::string& bytes :
+         {of_streams(header(4, 1, 1, 12, 1), arrays),
+          of_streams(header(4, 1, 1, 12, 3), arrays, 40, "8 bytes."),
+          of_streams(header(4, 1, 1, 12, 1),
+                     {arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], arrays[5], "more"})}) {
+        const Splats s = take(read(bytes));
+        CHECK(s.antialiased);
+        CHECK(s.means == gzipped.means);
+        CHECK(s.quaternions == gzipped.quaternions);
+        CHECK(s.log_scales == gzipped.log_scales);
+        CHECK(s.logits == gzipped.logits);
+        CHECK(s.sh == gzipped.sh);
+    }
+    const std::vector<std::string> five(arrays.begin(), arrays.end() - 1);
+    CHECK(read(of_streams(header(4, 1, 0), five)).ok());   // without harmonics
+    fails_with(read(of_streams(header(4, 1, 1), five)), "stream 5 has 0 bytes of the 9 expected");
+    fails_with(read(of_streams(header(4, 2, 1), arrays)), "stream 0 has 9 bytes of the 18");
+    fails_with(read(of_streams(header(4, 11, 1), arrays)), "at most 10 are read");
+    fails_with(read(of_streams(header(4, 1, 4), arrays)), "degree 4");
+    fails_with(read(of_streams(header(3, 1, 1), arrays)), "version 3 without gzip");
+    fails_with(read(of_streams(header(4, 1, 1), arrays, 31)), "lies outside");
+    fails_with(read(of_streams(header(4, 1, 1), arrays, 4000000000)), "lies outside");
+    std::string lie = of_streams(header(4, 1, 1), arrays);
+    lie.replace(lie.find(kOne.substr(0, 9)) - 4, 1, "\x08");   // a frame that says 8 bytes
+    fails_with(read(lie), "a.spz: ");
+}
+
+TEST_CASE("streams are written as they are read, about as large") {
+    for (const int degree : {0, 3}) {
+        const Splats s = random_cloud(2000, degree);
+        const auto three = take(spz_bytes(s, 3)), four = take(spz_bytes(s, 4));
+        CHECK(as_text(four).starts_with("NGSP\4"));
+        CHECK(int(four[15]) == (degree ? 6 : 5));   // streams, which the spz library insists on
+        CHECK(four == take(spz_bytes(s, 4)));
+        const Splats a = take(parse_spz(three, "a", 2000)), b = take(parse_spz(four, "b", 2000));
+        CHECK(a.means == b.means);
+        CHECK(a.quaternions == b.quaternions);
+        CHECK(a.sh == b.sh);
+        CHECK(four.size() < three.size() * 21 / 20);
+        const std::span<const std::byte> whole(four);
+        for (size_t length = 0; length < four.size(); length += 97)
+            if (parse_spz(whole.first(length), "a", 2000).ok()) FAIL("read " << length);
+        auto damaged = four;
+        damaged[four.size() / 2] ^= std::byte{0x55};
+        (void)parse_spz(damaged, "a", 2000);   // read or refused, without a checksum to tell
+    }
+    CHECK(take(parse_spz(take(spz_bytes(make_splats(0, 3), 4)), "a", 1)).size() == 0);
+    CHECK(spz_bytes(make_splats(1, 0), 5).error().status == Status::usage);
 }
 
 TEST_CASE("what is written is read the same by the byte") {

@@ -217,10 +217,11 @@ def plys():
 
 
 def spzs():
-    for file in splats("*.spz"):
+    for file in splats("spz_*.spz"):
         yield file
         yield gzip.decompress(file)
     yield struct.pack("<4sIIBBBB", b"NGSP", 2, 1, 0, 12, 2, 0) + bytes(30)
+    yield from splats("spz4_*.spz")
 
 
 def dot_splats():
@@ -256,9 +257,8 @@ def meshes():
         "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
         "textures": [{"source": 0}], "images": [{"bufferView": 2, "mimeType": "image/png"}],
         "buffers": [{"byteLength": 64}],
-        "bufferViews": [{"buffer": 0, "byteLength": 48},
-                        {"buffer": 0, "byteOffset": 48, "byteLength": 12},
-                        {"buffer": 0, "byteOffset": 60, "byteLength": 4}],
+        "bufferViews": [{"buffer": 0, "byteOffset": at, "byteLength": length}
+                        for at, length in ((0, 48), (48, 12), (60, 4))],
         "accessors": [{"bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3"},
                       {"bufferView": 1, "componentType": 5123, "count": 6, "type": "SCALAR"}]}
     text = json.dumps(document, separators=(",", ":")).encode()
@@ -349,7 +349,7 @@ WORDS = {
             "format binary_big_endian 1.0", "comment ", "end_header", "f_rest_0", "rot_3", "double",
             "nan", "inf", "-inf", "1e999"],
     "dot_splat": ["\\x00\\x00\\xc0\\x7f", "\\x00\\x00\\x80\\x7f", "\\x80\\x80\\x80\\x80"],
-    "spz": ["NGSP", "\\x1f\\x8b"],
+    "spz": ["NGSP", "\\x1f\\x8b", "\\x28\\xb5\\x2f\\xfd"],
     "glb": ["bufferView", "byteOffset", "byteStride", "byteLength", "componentType", "count",
             "accessors", "nodes", "children", "matrix", "rotation", "scale", "translation", "scene",
             "normalized", "KHR_gaussian_splatting:", "SH_DEGREE_1_COEF_0", "5121", "1e999"],

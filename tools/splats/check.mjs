@@ -59,8 +59,8 @@ async function othersReadOurs(c, degree) {
   check(`splat-transform reads our .ply, degree ${degree}`, c, readPly(at('t.ply')), degree, exact);
   const stream = new Blob([fs.readFileSync(at('k.ply'))]).stream();
   check(`spz-js reads our .ply, degree ${degree}`, c, splatsOf(await loadPly(stream), degree), degree, exact);
-  for (const version of [3, 2]) {
-    const steps = version === 3 ? spz3 : spz2;
+  for (const version of [4, 3, 2]) {
+    const steps = version === 2 ? spz2 : spz3;
     byKiln('in.ply', '--spz-version', `${version}`, '-o', `k${version}.spz`);
     byTransform(`k${version}.spz`, 't.ply');
     check(`the spz library reads our .spz ${version}, degree ${degree}`, c, readPly(at('t.ply')), degree, steps);
@@ -96,6 +96,9 @@ async function weReadTheirs(c, degree) {
   byKiln('t.spz', '-o', 'k.ply');
   check(`we read the spz library's .spz 3, degree ${degree}`, c, readPly(at('k.ply')), degree, twice(spz3));
   compareBytes('k3.spz', 't.spz', c.length, degree);
+  byTransform('--spz-version', '4', 'in.ply', 't.spz');
+  byKiln('t.spz', '-o', 'k.ply');
+  check(`we read the spz library's .spz 4, degree ${degree}`, c, readPly(at('k.ply')), degree, twice(spz3));
   const g = await loadPly(new Blob([fs.readFileSync(at('in.ply'))]).stream());
   fs.writeFileSync(at('j.spz'), Buffer.from(await serializeSpz(g)));
   byKiln('j.spz', '--input-axes', 'RDF', '-o', 'k.ply');
@@ -173,6 +176,7 @@ if (golden) {
     byTransform('in.ply', 't.glb'), keep('t.glb', `splat_transform${degree}.glb`);
     byTransform('in.ply', 't.ply'), keep('t.ply', `splat_transform${degree}.ply`);
     byTransform('--spz-version', '3', 'in.ply', 't.spz'), keep('t.spz', `spz_library${degree}.spz`);
+    byTransform('--spz-version', '4', 'in.ply', 't.spz'), keep('t.spz', `spz4_library${degree}.spz`);
     const g = await loadPly(new Blob([fs.readFileSync(at('in.ply'))]).stream());
     fs.writeFileSync(path.join(golden, `spz_js${degree}.spz`), Buffer.from(await serializeSpz(g)));
   }

@@ -36,9 +36,7 @@ Result<SplatFormat> format_of(std::span<const std::byte> bytes, const std::strin
     const std::string_view text = as_text(bytes);
     if (text.starts_with("ply\n") || text.starts_with("ply\r\n")) return SplatFormat::ply;
     if (text.starts_with("glTF")) return SplatFormat::glb;
-    if (is_gzip(bytes)) return SplatFormat::spz;
-    if (text.starts_with("NGSP"))
-        return Error{Status::bad_file, where + ": is SPZ version 4; 2 and 3 are read"};
+    if (is_gzip(bytes) || text.starts_with("NGSP")) return SplatFormat::spz;
     if (lower_extension(where) == "splat" && !bytes.empty()) return SplatFormat::splat;
     const bool obj = lower_extension(where) == "obj";
     const std::string_view kind =

@@ -4,7 +4,7 @@
 //   ply     everything, f32                            RDF   the layout of Kerbl et al. 2023
 //   splat   no harmonics but the constant; 8 bits but  RDF   github.com/antimatter15/splat
 //           for means and scales; sorted by weight
-//   spz     everything, quantised and gzipped          RUB   github.com/nianticlabs/spz
+//   spz     everything, quantised and compressed       RUB   github.com/nianticlabs/spz
 //   glb     all but Splats::antialiased, f32           RUB   KHR_gaussian_splatting, glTF 2.0
 //
 // Files do not say which way their axes point; the table has what their fields agree on. A file
@@ -53,7 +53,7 @@ inline constexpr float kMaxLogit = 30, kMinLogScale = -30, kMaxLogScale = 30;
 
 struct SplatWriteOptions {
     std::optional<Axes> axes;   // of the file; default_axes
-    int spz_version = 3;        // or 2, whose rotations are coarser
+    int spz_version = 3;   // or 2, whose rotations are coarser, or 4, which is newer and smaller
 };
 
 // Values beyond what a format can hold are clamped to it. Splats that are not finite:

@@ -1,11 +1,14 @@
 #include "modalities/splat/assets/spz.h"
 
+#include <array>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <numbers>
 
 #include "modalities/splat/assets/bytes.h"
 #include "modalities/splat/assets/gzip.h"
+#include "modalities/splat/assets/zstd.h"
 
 namespace kiln {
 namespace {
@@ -21,14 +24,28 @@ constexpr double kFixedRange = 1 << 23;
 
 struct Header {
     uint32_t magic = kMagic, version = 3, count = 0;
-    uint8_t degree = 0, fractional_bits = kFractionalBits, flags = 0, reserved = 0;
+    uint8_t degree = 0, fractional_bits = kFractionalBits, flags = 0, streams = 0;
 };
 static_assert(sizeof(Header) == kHeader);
 
+// How version 4 goes on, before the table of its streams and those themselves.
+struct Streams {
+    uint32_t table = uint32_t(kHeader + sizeof(Streams)), reserved[3] = {};
+};
+struct StreamSizes {
+    uint64_t packed, unpacked;
+};
+constexpr size_t kStreams = 6;   // means, opacities, colours, scales, rotations, harmonics
+
 size_t rotation_bytes(uint32_t version) { return version == 2 ? 3 : 4; }
 
+// Of one splat, array by array.
+std::array<size_t, kStreams> parts_of(const Header& h) {
+    return {9, 1, 3, 3, rotation_bytes(h.version), size_t(sh_count(h.degree) - 1) * 3};
+}
 size_t splat_bytes(const Header& h) {
-    return 9 + 1 + 3 + 3 + rotation_bytes(h.version) + size_t(sh_count(h.degree) - 1) * 3;
+    const auto parts = parts_of(h);
+    return std::accumulate(parts.begin(), parts.end(), size_t(0));
 }
 
 // x y z of 127.5 v + 127.5; w is what is left of length one.
@@ -129,6 +146,22 @@ void pack(const Splats& s, const Header& h, std::byte* to) {
             *to++ = pack_harmonic(s.sh[i * k * 3 + j], j < 12 ? 8 : 16);
 }
 
+// What holds of every version.
+Result<void> check(const Header& h, const std::string& where, size_t max_splats) {
+    const auto bad = [&](const std::string& fact) {
+        return Error{Status::bad_file, where + ": " + fact};
+    };
+    if (h.degree > kMaxShDegree)
+        return bad("has spherical harmonics of degree " + std::to_string(h.degree) +
+                   "; at most 3 are read");
+    if (h.fractional_bits > 24)
+        return bad("claims " + std::to_string(h.fractional_bits) + " fractional bits of 24");
+    if (h.count > max_splats)
+        return bad("claims " + std::to_string(h.count) + " splats; at most " +
+                   std::to_string(max_splats) + " are read");
+    return {};
+}
+
 Result<Header> header_of(std::span<const std::byte> bytes, const std::string& where,
                          size_t max_splats) {
     const auto bad = [&](const std::string& fact) {
@@ -141,25 +174,75 @@ Result<Header> header_of(std::span<const std::byte> bytes, const std::string& wh
     std::memcpy(&h, head->data(), kHeader);
     if (h.magic != kMagic) return bad("is gzip but not SPZ");
     if (h.version != 2 && h.version != 3)
-        return bad("is SPZ version " + std::to_string(h.version) + "; 2 and 3 are read");
-    if (h.degree > kMaxShDegree)
-        return bad("has spherical harmonics of degree " + std::to_string(h.degree) +
-                   "; at most 3 are read");
-    if (h.fractional_bits > 24)
-        return bad("claims " + std::to_string(h.fractional_bits) + " fractional bits of 24");
-    if (h.count > max_splats)
-        return bad("claims " + std::to_string(h.count) + " splats; at most " +
-                   std::to_string(max_splats) + " are read");
+        return bad("is gzipped SPZ version " + std::to_string(h.version) + "; 2 and 3 are read");
+    if (const Result<void> good = check(h, where, max_splats); !good) return good.error();
     if (double(h.count) * double(splat_bytes(h)) > kDeflateRatio * double(bytes.size()))
         return bad("claims " + std::to_string(h.count) + " splats, which its " +
                    std::to_string(bytes.size()) + " bytes cannot hold");
     return h;
 }
 
+// Version 4: not gzipped, but each array by itself.
+Result<Splats> parse_streams(std::span<const std::byte> bytes, const std::string& where,
+                             size_t max_splats) {
+    const auto bad = [&](const std::string& fact) {
+        return Error{Status::bad_file, where + ": " + fact};
+    };
+    Header h;
+    Streams s;
+    if (bytes.size() < kHeader + sizeof s) return bad("is too short for an SPZ header");
+    std::memcpy(&h, bytes.data(), kHeader);
+    std::memcpy(&s, bytes.data() + kHeader, sizeof s);
+    if (h.version != 4)
+        return bad("is SPZ version " + std::to_string(h.version) + " without gzip; 4 is read");
+    if (const Result<void> good = check(h, where, max_splats); !good) return good.error();
+    const size_t table = h.streams * sizeof(StreamSizes);
+    if (s.table < kHeader + sizeof s || s.table > bytes.size() || table > bytes.size() - s.table)
+        return bad("its table of " + std::to_string(h.streams) + " streams lies outside of it");
+    std::vector<std::byte> data;
+    size_t at = s.table + table;
+    for (size_t i = 0; i < kStreams; i++) {
+        const size_t size = size_t(h.count) * parts_of(h)[i];
+        StreamSizes stream{};
+        if (i < h.streams)
+            std::memcpy(&stream, bytes.data() + s.table + i * sizeof stream, sizeof stream);
+        if (stream.packed > bytes.size() - at)
+            return bad("stream " + std::to_string(i) + " ends beyond the file: cut short?");
+        if (stream.unpacked != size)
+            return bad("stream " + std::to_string(i) + " has " + std::to_string(stream.unpacked) +
+                       " bytes of the " + std::to_string(size) + " expected");
+        if (size > 0)
+            if (const auto good = unzstd(bytes.subspan(at, stream.packed), where, size, data);
+                !good)
+                return good.error();
+        at += stream.packed;
+    }
+    return unpack(h, data.data());
+}
+
+std::vector<std::byte> streams_of(Header h, std::span<const std::byte> arrays) {
+    h.streams = uint8_t(h.degree > 0 ? kStreams : kStreams - 1);   // none without harmonics
+    const Streams s;
+    std::vector<std::byte> bytes(s.table + h.streams * sizeof(StreamSizes));
+    std::memcpy(bytes.data(), &h, kHeader);
+    std::memcpy(bytes.data() + kHeader, &s, sizeof s);
+    for (size_t i = 0; i < h.streams; i++) {
+        const size_t size = size_t(h.count) * parts_of(h)[i];
+        const std::vector<std::byte> stream = zstd(arrays.first(size));
+        const StreamSizes sizes{stream.size(), size};
+        std::memcpy(bytes.data() + s.table + i * sizeof sizes, &sizes, sizeof sizes);
+        bytes.insert(bytes.end(), stream.begin(), stream.end());
+        arrays = arrays.subspan(size);
+    }
+    return bytes;
+}
+
 }   // namespace
 
 Result<Splats> parse_spz(std::span<const std::byte> bytes, const std::string& where,
                          size_t max_splats) {
+    if (bytes.size() >= sizeof kMagic && std::memcmp(bytes.data(), &kMagic, sizeof kMagic) == 0)
+        return parse_streams(bytes, where, max_splats);
     const Result<Header> h = header_of(bytes, where, max_splats);
     if (!h) return h.error();
     const size_t expected = kHeader + size_t(h->count) * splat_bytes(*h);
@@ -174,9 +257,9 @@ Result<Splats> parse_spz(std::span<const std::byte> bytes, const std::string& wh
 }
 
 Result<std::vector<std::byte>> spz_bytes(const Splats& s, int version) {
-    if (version != 2 && version != 3)
+    if (version < 2 || version > 4)
         return Error{Status::usage,
-                     "SPZ version " + std::to_string(version) + ": 2 and 3 are written"};
+                     "SPZ version " + std::to_string(version) + ": 2, 3 and 4 are written"};
     if (s.size() > std::numeric_limits<uint32_t>::max())
         return Error{Status::usage, std::to_string(s.size()) + " splats are more than SPZ counts"};
     Header h;
@@ -193,7 +276,7 @@ Result<std::vector<std::byte>> spz_bytes(const Splats& s, int version) {
     std::vector<std::byte> bytes(kHeader + s.size() * splat_bytes(h));
     std::memcpy(bytes.data(), &h, kHeader);
     pack(s, h, bytes.data() + kHeader);
-    return gzip(bytes);
+    return version == 4 ? streams_of(h, std::span(bytes).subspan(kHeader)) : gzip(bytes);
 }
 
 }   // namespace kiln
