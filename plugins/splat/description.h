@@ -34,6 +34,9 @@ inline constexpr const char* kDescription = R"json({
 "perp_neg": {"type": "number", "title": "Perp-Neg", "group": "From words", "default": 1,
   "minimum": 0, "maximum": 10,
   "description": "How strongly each side is kept from looking like the others; 0: not at all"},
+"symmetry": {"type": "string", "title": "Symmetry", "group": "From words",
+  "enum": ["auto", "mirror", "none"],
+  "description": "Left and right alike: as the model draws it (default; not with --image), or not"},
 "encoder": {"type": "string", "title": "Encoder", "group": "From words", "default": "linear",
   "enum": ["linear", "exact"],
   "description": "By what views become latents: a fitted linear map, or the model's own, slower"},
@@ -76,7 +79,7 @@ inline constexpr const char* kDescription = R"json({
   "description": "Learn how each picture was exposed, too, for a camera that chose by itself"},
 
 "steps": {"type": "integer", "title": "Steps", "group": "Splats", "minimum": 1, "maximum": 1000000,
-  "description": "Of the optimiser (default: 7000, from words 500)"},
+  "description": "Of the optimiser (default: 7000, from words 300, with --image 500)"},
 "splats": {"type": "integer", "title": "Splats", "group": "Splats", "minimum": 1,
   "maximum": 16777216, "description": "At most so many (default: 200000, from words 4000)"},
 "sh_degree": {"type": "integer", "title": "Degree", "group": "Splats", "minimum": 0, "maximum": 3,

@@ -49,6 +49,15 @@ void grow(ShapeSettings& s, Growth kind) {
     if (kind != Growth::none) s.first = std::max(s.splats / 4, 1u);
 }
 
+ShapeSettings::Symmetry symmetry(const Json& r) {
+    using Symmetry = ShapeSettings::Symmetry;
+    // A given picture says itself what is on the left and what on the right.
+    const std::string name = r.value("symmetry", r.contains("image") ? "none" : "auto");
+    return name == "mirror" ? Symmetry::mirror
+           : name == "auto" ? Symmetry::automatic
+                            : Symmetry::none;
+}
+
 }   // namespace
 
 ShapeSettings shape_settings(Json& r) {
@@ -57,7 +66,7 @@ ShapeSettings shape_settings(Json& r) {
             usage("--" + std::string(other) + " and a prompt do not go together");
     if (!r.contains("seed")) r["seed"] = std::random_device()();
     ShapeSettings s;
-    r["steps"] = s.steps = r.value("steps", 500);
+    r["steps"] = s.steps = r.value("steps", r.contains("image") ? 500 : 300);
     r["splats"] = s.splats = r.value("splats", 4000u);
     s.batch = r.value("views", 1);
     s.seed = r["seed"];
@@ -65,6 +74,7 @@ ShapeSettings shape_settings(Json& r) {
     s.views = views();
     s.backdrops = {.darkest = 0.5, .lightest = 1};
     s.sparsity = 300;   // modalities/splat/words.md
+    s.symmetry = symmetry(r);
     s.text.repel = r.value("perp_neg", 1.0);
     const bool ism = r.value("method", "sds") == "ism";
     s.distillation.method =
