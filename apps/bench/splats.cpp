@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <map>
 #include <random>
 
@@ -102,12 +103,19 @@ double median(std::vector<double> values) {
     return *middle;
 }
 
-double milliseconds(const std::function<void()>& run) {
-    const auto begin = std::chrono::steady_clock::now();
-    run();
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
-    return took.count();
-}
+struct Times {
+    std::vector<double> wall, cpu;   // milliseconds: of the clock, and of all threads here
+
+    void measure(const std::function<void()>& run) {
+        const std::clock_t worked = std::clock();
+        const auto begin = std::chrono::steady_clock::now();
+        run();
+        const std::chrono::duration<double, std::milli> took =
+            std::chrono::steady_clock::now() - begin;
+        wall.push_back(took.count());
+        cpu.push_back(double(std::clock() - worked) * 1e3 / CLOCKS_PER_SEC);
+    }
+};
 
 bool is_backward(const std::string& kernel) {
     return kernel.ends_with("_backward") || kernel == "splat_camera" || kernel == "splat_parts";
@@ -116,6 +124,7 @@ bool is_backward(const std::string& kernel) {
 struct Measured {
     Summation summation = Summation::gather;
     double forward = 0, backward = 0;   // milliseconds
+    double forward_cpu = 0, backward_cpu = 0;
     uint32_t pairs = 0;
     uint64_t sums = 0;                // bytes
     std::vector<std::string> order;   // of the kernels
@@ -126,13 +135,14 @@ struct Measured {
 void time_passes(Measured& m, const std::shared_ptr<Device>& device, const Size& size, int steps,
                  const std::function<bool()>& cancelled) {
     Drawing drawing(device, size, m.summation, false);
-    std::vector<double> forward, backward;
+    Times forward, backward;
     for (int i = 0; i < steps && !(cancelled && cancelled()); i++) {
-        forward.push_back(milliseconds([&] { drawing.forward(); }));
-        backward.push_back(milliseconds([&] { drawing.backward(); }));
+        forward.measure([&] { drawing.forward(); });
+        backward.measure([&] { drawing.backward(); });
     }
-    if (forward.empty()) return;
-    m.forward = median(forward), m.backward = median(backward);
+    if (forward.wall.empty()) return;
+    m.forward = median(forward.wall), m.backward = median(backward.wall);
+    m.forward_cpu = median(forward.cpu), m.backward_cpu = median(backward.cpu);
     m.pairs = drawing.rasteriser().pairs(), m.sums = drawing.rasteriser().sums_bytes();
 }
 
@@ -177,6 +187,7 @@ void report(const Measured& m, const Size& size, const Peaks& peaks, const std::
         const double ms = backward ? m.backward : m.forward;
         Row r = row(backward ? "backward" : "forward", ms, bytes[backward]);
         r["frames"] = 1e3 / ms, r["splats"] = size.splats / ms / 1e3;
+        r["cpu_ms"] = backward ? m.backward_cpu : m.forward_cpu;
         r["pairs"] = m.pairs;
         if (backward) r["sums"] = m.sums;
         each(r);

@@ -21,7 +21,8 @@ struct SplatOptions {
 // pass; then backward by atomics, where the device has those. `gbs` and `share` are of the bytes
 // that the kernels cannot do without: each reads and writes what it works on once, and every pair
 // of a splat and a tile is one although a tile may be full before its last. `sums` is how many
-// bytes the backward pass keeps for pairs, or for splats by atomics.
+// bytes the backward pass keeps for pairs, or for splats by atomics; `cpu_ms` is what all threads
+// of this process worked, which on CPU drivers says more than the clock where others work too.
 Result<void> run_splats(const std::shared_ptr<Device>& device, const SplatOptions& options,
                         const Peaks& peaks,
                         const std::function<void(const nlohmann::ordered_json&)>& each,

@@ -121,6 +121,7 @@ Result<Fit::State::Stage*> Fit::State::stage(int width, int height) {
                                                       .splats = capacity,
                                                       .sh_degree = options.sh_degree,
                                                       .antialiased = options.antialiased,
+                                                      .summation = options.summation,
                                                       .parameters = parameters});
         if (!rasteriser) return rasteriser.error();
         auto loss = PictureLoss::create(device, width, height, options.loss);

@@ -17,6 +17,7 @@
 
 #include "modalities/splat/growth.h"
 #include "modalities/splat/losses.h"
+#include "modalities/splat/rasteriser.h"
 #include "runtime/io/image.h"
 
 namespace kiln {
@@ -33,6 +34,7 @@ struct FitOptions {
     int sh_degree = 3;          // of the result
     uint32_t sh_every = 1000;   // steps until harmonics of one more degree are fitted; 0: at once
     bool antialiased = false;   // see Splats; viewers take it for granted that it is not
+    Summation summation = Summation::gather;   // by atomics no two fits make the same bits
     // Pictures begin smaller by this factor, 1, 2, 4 or 8, which halves every so many steps.
     int coarse = 1;
     uint32_t coarse_steps = 250;

@@ -77,6 +77,8 @@ inline constexpr const char* kDescription = R"json({
   "description": "Begin with splats far behind all, too; not for pictures with alpha"},
 "exposure": {"type": "boolean", "title": "Exposure", "group": "From pictures", "default": false,
   "description": "Learn how each picture was exposed, too, for a camera that chose by itself"},
+"atomics": {"type": "boolean", "title": "Atomics", "group": "From pictures", "default": false,
+  "description": "Gradients by float atomics where there are any: faster, no two runs alike"},
 
 "steps": {"type": "integer", "title": "Steps", "group": "Splats", "minimum": 1, "maximum": 1000000,
   "description": "Of the optimiser (default: 7000, from words 300, with --image 500)"},

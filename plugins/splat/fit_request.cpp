@@ -87,6 +87,7 @@ FitOptions fit_options(Json& r, const Pictures& pictures) {
     // What a reset takes away needs time to come back.
     if (o.steps < 4 * o.growth.reset_every) o.growth.reset_every = 0;
     o.exposure = r.value("exposure", false);
+    if (r.value("atomics", false)) o.summation = Summation::atomics;
     if (pictures.transparent) o.background = {1, 1, 1}, o.random_background = true;
     o.growth.kind = growth_named(r.value("growth", "adaptive"));
     return o.growth.kind == Growth::relocated ? relocating(o) : o;

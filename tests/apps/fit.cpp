@@ -70,8 +70,8 @@ TEST_CASE("a fit becomes a mesh, with its material and texture, where there is a
     CHECK(w.files() == Names{"scene", "thing.mtl", "thing.obj", "thing.png"});
     CHECK_THAT(contents(w.path("thing.obj")), ContainsSubstring("mtllib thing.mtl\n"));
     CHECK_THAT(contents(w.path("thing.mtl")), ContainsSubstring("map_Kd thing.png\n"));
-    const Finished glb = w.run(w.line(
-        {"-o", "thing.glb", "--mesh", "--steps", "80", "--faces", "500", "--texture", "64"}));
+    const Finished glb = w.run(w.line({"-o", "thing.glb", "--mesh", "--steps", "80", "--faces",
+                                       "500", "--texture", "64", "--atomics"}));
     CHECK(glb.status == 0);
     CHECK_THAT(contents(w.path("thing.glb")), ContainsSubstring("baseColorTexture"));
     CHECK_THAT(w.run({"inspect", "thing.glb"}).out, ContainsSubstring("a mesh of 500 triangles"));

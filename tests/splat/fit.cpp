@@ -53,6 +53,7 @@ TEST_CASE("a known object is found again from noise", "[gpu]") {
     const Splats object = known_object();
     const std::vector<FitView> views = pictures_of(device, object, 32, 24);
     FitOptions options = quick_options(500);
+    options.summation = GENERATE(Summation::gather, Summation::atomics);
     options.optimiser.rates.dc = 3e-2f;
     Fit fit = take(Fit::create(device, views, noise(500), options));
     run(fit, 500);
