@@ -51,8 +51,7 @@ void grow(ShapeSettings& s, Growth kind) {
 
 ShapeSettings::Symmetry symmetry(const Json& r) {
     using Symmetry = ShapeSettings::Symmetry;
-    // A given picture says itself what is on the left and what on the right.
-    const std::string name = r.value("symmetry", r.contains("image") ? "none" : "auto");
+    const std::string name = r.value("symmetry", "none");
     return name == "mirror" ? Symmetry::mirror
            : name == "auto" ? Symmetry::automatic
                             : Symmetry::none;
@@ -66,7 +65,7 @@ ShapeSettings shape_settings(Json& r) {
             usage("--" + std::string(other) + " and a prompt do not go together");
     if (!r.contains("seed")) r["seed"] = std::random_device()();
     ShapeSettings s;
-    r["steps"] = s.steps = r.value("steps", r.contains("image") ? 500 : 300);
+    r["steps"] = s.steps = r.value("steps", 500);
     r["splats"] = s.splats = r.value("splats", 4000u);
     s.batch = r.value("views", 1);
     s.seed = r["seed"];
