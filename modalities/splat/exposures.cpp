@@ -43,6 +43,20 @@ void Exposures::step(size_t picture, const std::array<double, 3>& by_gain,
                      second = double(v) / (1 - std::pow(kBeta2, t));
         const double moved = double(value) - rate * first / (std::sqrt(second) + kEpsilon);
         value = float(std::clamp(moved, least(k), most(k)));
+        centre(k);
+    }
+}
+
+void Exposures::centre(size_t which) {
+    const bool gain = which < 3;
+    double mean = 0;
+    for (size_t at = which; at < values_.size(); at += kEach)
+        mean += gain ? std::log(double(values_[at])) : double(values_[at]);
+    mean /= double(values_.size() / kEach);
+    for (size_t at = which; at < values_.size(); at += kEach) {
+        const double value = double(values_[at]);
+        values_[at] = float(
+            std::clamp(gain ? value * std::exp(-mean) : value - mean, least(which), most(which)));
     }
 }
 

@@ -13,7 +13,9 @@ public:
     explicit Exposures(size_t pictures);   // each as it was drawn
 
     Exposure at(size_t picture) const;
-    // Slopes that are not finite change nothing. Gains stay within 1/8 to 8, offsets within 1.
+    // Slopes that are not finite change nothing. Gains stay within 1/8 to 8, offsets within 1; the
+    // mean of all logarithms of gains, and of all offsets, stays 0 within these limits, as what all
+    // pictures have in common is the scene's.
     void step(size_t picture, const std::array<double, 3>& by_gain,
               const std::array<double, 3>& by_offset, double rate);
 
@@ -23,6 +25,8 @@ public:
     bool restore(const std::vector<float>& values);
 
 private:
+    void centre(size_t which);   // of the six values
+
     std::vector<float> values_;   // [pictures, 19]
 };
 

@@ -31,8 +31,8 @@ std::string flaw_of(const FitOptions& o, const Splats& initial) {
         return "at least one step and harmonics of degree 0 to 3 are needed";
     if (o.coarse < 1 || o.coarse > 8 || (o.coarse & (o.coarse - 1)) || o.coarse_steps < 1)
         return "pictures begin smaller by 1, 2, 4 or 8, for some steps";
-    if (!(o.exposure_rate >= 0) || !std::isfinite(o.exposure_rate))
-        return "a rate of exposures is finite";
+    for (const float rate : {o.exposure_rate, o.exposure_rate_end})
+        if (!(rate > 0) || !std::isfinite(rate)) return "rates of exposures are above 0 and finite";
     if (!(o.extent >= 0) || !std::isfinite(o.extent)) return "an extent is finite";
     for (const float v : o.background)
         if (!std::isfinite(v)) return "a background is finite";
@@ -202,7 +202,10 @@ Result<void> Fit::State::learn(size_t which, int smaller) {
     const auto values = s.loss.values();
     if (!values) return values.error();
     loss = *values;
-    if (exposed) exposures.step(which, loss.by_gain, loss.by_offset, double(options.exposure_rate));
+    const double rate = double(options.exposure_rate) *
+                        std::pow(double(options.exposure_rate_end / options.exposure_rate),
+                                 double(at) / double(options.steps));
+    if (exposed) exposures.step(which, loss.by_gain, loss.by_offset, rate);
     if (auto done = s.rasteriser.differentiate(); !done) return done;
     if (auto done = optimiser->add(s.rasteriser); !done) return done;
     return optimiser->step(s.rasteriser);

@@ -48,7 +48,7 @@ struct FitOptions {
     // Each picture has a gain and an offset for each channel, which are learnt too, for pictures
     // that a camera exposed by itself. Not for pictures with alpha, which are on any background.
     bool exposure = false;
-    float exposure_rate = 5e-3f;
+    float exposure_rate = 5e-3f, exposure_rate_end = 5e-3f;   // exponentially within all steps
     OptimiserOptions optimiser;   // but its extent and means_steps, which are these:
     float extent = 0;             // 0: how far the cameras are from their middle
     uint32_t means_steps = 0;     // 0: steps

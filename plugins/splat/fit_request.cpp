@@ -87,6 +87,10 @@ FitOptions fit_options(Json& r, const Pictures& pictures) {
     // What a reset takes away needs time to come back.
     if (o.steps < 4 * o.growth.reset_every) o.growth.reset_every = 0;
     o.exposure = r.value("exposure", false);
+    // A picture's changes only when it is drawn: so fast that a factor of two is within reach.
+    const double rounds = double(o.steps) / double(pictures.views.size());
+    o.exposure_rate = float(std::clamp(4 / rounds, 5e-3, 0.1));
+    o.exposure_rate_end = o.exposure_rate / 50;
     if (r.value("atomics", false)) o.summation = Summation::atomics;
     if (pictures.transparent) o.background = {1, 1, 1}, o.random_background = true;
     o.growth.kind = growth_named(r.value("growth", "adaptive"));

@@ -3,7 +3,6 @@
 #include <catch2/generators/catch_generators_all.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
-#include "modalities/splat/exposures.h"
 #include "modalities/splat/fit_file.h"
 #include "modalities/splat/fit_views.h"
 #include "runtime/io/file.h"
@@ -318,7 +317,7 @@ TEST_CASE("pictures that were exposed differently are reconciled on request", "[
     const auto psnr = [&](bool exposure) {
         FitOptions options = quick_options(140);
         options.exposure = exposure;
-        options.exposure_rate = 2e-2f;
+        options.exposure_rate = options.exposure_rate_end = 2e-2f;
         Fit fit = take(Fit::create(device, views, noise(120), options));
         run(fit, 70);
         take(fit.save(folder.file("fit")));
@@ -334,35 +333,6 @@ TEST_CASE("pictures that were exposed differently are reconciled on request", "[
     const double without = psnr(false), with = psnr(true);
     INFO(without << " and " << with << " dB");
     CHECK(with > without);
-}
-
-TEST_CASE("exposures follow finite slopes within limits, and restore only what they saved") {
-    Exposures exposures(2);
-    for (int i = 0; i < 500; i++) exposures.step(1, {1, -2, 0}, {-1e-3, 5, 0}, 0.05);
-    const Exposure far = exposures.at(1);
-    CHECK(far.gain == std::array<float, 3>{0.125f, 8, 1});
-    CHECK(far.offset == std::array<float, 3>{1, -1, 0});
-    CHECK(exposures.at(0).gain == std::array<float, 3>{1, 1, 1});
-    const std::vector<float> before = exposures.values();
-    exposures.step(1, {NAN, 0, 0}, {}, 0.05);
-    exposures.step(1, {}, {0, INFINITY, 0}, 0.05);
-    CHECK(exposures.values() == before);
-    for (const auto& [at, value] : {std::pair<size_t, float>{0, NAN},
-                                    {0, 9},
-                                    {1, 0},
-                                    {4, -2},
-                                    {14, -1},
-                                    {18, -1},
-                                    {30, INFINITY}}) {
-        std::vector<float> strange = before;
-        strange[at] = value;
-        CHECK_FALSE(exposures.restore(strange));
-    }
-    CHECK_FALSE(exposures.restore(std::vector<float>(before.begin(), before.end() - 19)));
-    CHECK(exposures.values() == before);
-    Exposures other(2);
-    CHECK(other.restore(before));
-    CHECK(other.at(1).gain == far.gain);
 }
 
 TEST_CASE("fits that cannot be are errors that say what is wrong", "[gpu]") {
@@ -397,4 +367,5 @@ TEST_CASE("fits that cannot be are errors that say what is wrong", "[gpu]") {
     CHECK(has(message([](V&, Splats&, FitOptions& o) { o.loss.ssim = 2; }), "similarity"));
     CHECK(has(message([](V&, Splats&, FitOptions& o) { o.optimiser.rates.dc = -1; }), "rates"));
     CHECK(has(message([](V&, Splats&, FitOptions& o) { o.steps = 0; }), "step"));
+    CHECK(has(message([](V&, Splats&, FitOptions& o) { o.exposure_rate_end = 0; }), "exposures"));
 }
