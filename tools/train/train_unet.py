@@ -32,10 +32,11 @@ CONFIG = dict(sample_size=16, in_channels=8, out_channels=8, layers_per_block=1,
 
 class Latents:
     """Moments of the encoded pictures, their labels, and where their objects are. skipped: the
-    share of pictures with one object that is passed over; two are harder to learn."""
+    shares of pictures with one object, of those from a named side, and of those with two that are
+    passed over; turned: of what is left, the share in which others than world.is_turned are."""
 
-    def __init__(self, folder, skipped=.35):
-        self.skipped = skipped
+    def __init__(self, folder, skipped, turned):
+        self.skipped, self.turned = skipped, turned
         self.shards = [(np.load(name, mmap_mode="r"), np.load(name.replace("latents", "labels")),
                         np.load(name.replace("latents", "coverage")))
                        for name in sorted(glob.glob(f"{folder}/train_*_latents.npy"))]
@@ -46,7 +47,9 @@ class Latents:
         while len(moments) < count:
             data, label, coverage = self.shards[rng.integers(len(self.shards))]
             i = rng.integers(len(data))
-            if label[i]["count"] == 1 and rng.random() < self.skipped:
+            one, sides, two = self.skipped
+            share = two if label[i]["count"] == 2 else sides if 0 <= label[i]["view"] < 3 else one
+            if rng.random() < share or rng.random() < self.turned and not world.is_turned(label[i]):
                 continue
             moments.append(data[i])
             labels.append(label[i])
@@ -102,7 +105,7 @@ def main():
     tokenizer = text.load_tokenizer(args.tokenizer)
     resume = checkpoint.read_unet(args.resume) if args.resume else None
     model = make_model(tokenizer, resume)
-    latents = Latents(args.data)
+    latents = Latents(args.data, args.skipped, args.turned)
     scaling = resume["scaling"] if resume else float(
         1 / latents.batch(np.random.default_rng(0), 512)[0].std())
     print(f"scaling_factor {scaling:.5f}, parameters",
@@ -123,6 +126,11 @@ def arguments():
     args.add_argument("--rate", type=float, default=6e-4)
     args.add_argument("--objects", type=float, default=2,
                       help="how much more than the background objects count at first")
+    args.add_argument("--skipped", type=float, nargs=3, default=[.35, .35, 0],
+                      help="share passed over: of one object, from a named side, of two; those "
+                           "that are harder to learn want less")
+    args.add_argument("--turned", type=float, default=0,
+                      help="share passed over of what does not face left or right")
     args.add_argument("--seed", type=int, default=0, help="another one for another run")
     args.add_argument("--processes", type=int, default=os.cpu_count())
     return args.parse_args()

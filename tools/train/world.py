@@ -214,6 +214,7 @@ SEEN = {"front": [", front view", "seen from the front", "from the front"],
         "side": [", side view", "seen from the side", "from the side"],
         "back": [", back view", "seen from behind", "from the back"],
         "overhead": [", overhead view", "seen from above", "from above"]}
+FACING = ["facing {}", "facing {}", "facing to the {}", "looking {}"]   # which side of the picture
 RELATION_WORDS = {"left": ["to the left of", "left of", "on the left of"],
                   "right": ["to the right of", "right of", "on the right of"],
                   "top": ["on top of", "on", "standing on"],
@@ -241,9 +242,26 @@ def noun(rng, label, i, material=None):
     return article(phrase) if draw < .85 else "the " + phrase if draw < .92 else phrase
 
 
+def is_turned(label):
+    """Whether the front of a single object points clearly to the left or right of the picture."""
+    return label["count"] == 1 and label["shape"][0] in FRONTED \
+        and label["view"] != VIEWS.index("overhead") and abs(math.sin(label["azimuth"])) > .4
+
+
+def facing(rng, label):
+    """Words for where that front points to, or none."""
+    if not is_turned(label) or rng.random() > .6:
+        return ""
+    return rng.choice(FACING).format("left" if label["azimuth"] > 0 else "right")
+
+
 def caption(rng, label):
     """One of the many ways to say what a picture shows. rng: random.Random."""
     text = noun(rng, label, 0)
+    turned = facing(rng, label)
+    last = turned and rng.random() < .6
+    if turned and not last:
+        text += " " + turned
     if label["count"] == 2:
         other = noun(rng, label, 1)
         if rng.random() < .05:
@@ -265,6 +283,8 @@ def caption(rng, label):
         text = f"{rng.choice(VIEW_OF[view])} {text}"
     else:
         text = f"{text} {rng.choice(SEEN[view])}".replace(" ,", ",")
+    if last:
+        text += ("" if rng.random() < .6 else ",") + " " + turned
     return f"{place}, {text}" if first else text
 
 
