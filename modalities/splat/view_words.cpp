@@ -36,7 +36,8 @@ Result<ViewTexts> ViewTexts::embed(Prior& prior, const std::string& prompt,
     };
     const ViewWords& w = options.words;
     for (const Wanted& wanted : {Wanted{&texts.front_, said(w.front, prompt)},
-                                 {&texts.side_, said(w.side, prompt)},
+                                 {&texts.left_, said(w.left, prompt)},
+                                 {&texts.right_, said(w.right, prompt)},
                                  {&texts.back_, said(w.back, prompt)},
                                  {&texts.overhead_, said(w.overhead, prompt)},
                                  {&texts.unconditional_, negative}}) {
@@ -49,9 +50,10 @@ Result<ViewTexts> ViewTexts::embed(Prior& prior, const std::string& prompt,
 
 ViewText ViewTexts::operator()(const Orbit& orbit, PromptEmbedding& mixed) const {
     if (orbit.elevation >= options_.overhead_from) return {&overhead_, &unconditional_, {}};
-    const bool before = std::abs(std::remainder(orbit.azimuth, 360)) <= 90;
-    const double r = nearer_share(orbit.azimuth);
-    const PromptEmbedding &near = before ? front_ : side_, &far = before ? side_ : back_;
+    const double azimuth = std::remainder(orbit.azimuth, 360), r = nearer_share(azimuth);
+    const bool before = std::abs(azimuth) <= 90;
+    const PromptEmbedding& side = azimuth < 0 ? right_ : left_;
+    const PromptEmbedding &near = before ? front_ : side, &far = before ? side : back_;
     mixed.resize(near.size());
     for (size_t k = 0; k < near.size(); k++)
         mixed[k] = float(r * double(near[k]) + (1 - r) * double(far[k]));
@@ -61,9 +63,9 @@ ViewText ViewTexts::operator()(const Orbit& orbit, PromptEmbedding& mixed) const
         text.avoided.push_back({&what, -options_.repel * weight});
     };
     if (before) {
-        avoid(front_, kFrontSide(r)), avoid(side_, kSideFront(1 - r));
+        avoid(front_, kFrontSide(r)), avoid(side, kSideFront(1 - r));
     } else {
-        avoid(side_, kSideBack(r)), avoid(front_, kFrontBack(r));
+        avoid(side, kSideBack(r)), avoid(front_, kFrontBack(r));
     }
     return text;
 }

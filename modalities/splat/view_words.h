@@ -11,9 +11,12 @@
 
 namespace kiln {
 
-// The words of each view; "%" in them is where the prompt goes.
+// The words of each view; "%" in them is where the prompt goes. Sides are named by where the front
+// of the thing is in the picture: without that word each may face either way, and a shape gets two
+// fronts. From azimuths above 0 it is on the left.
 struct ViewWords {
-    std::string front = "%, front view", side = "%, side view", back = "%, back view",
+    std::string front = "%, front view", left = "%, side view facing left",
+                right = "%, side view facing right", back = "%, back view",
                 overhead = "%, overhead view";
 };
 
@@ -36,7 +39,7 @@ public:
 
 private:
     ViewTextOptions options_;
-    PromptEmbedding front_, side_, back_, overhead_, unconditional_;
+    PromptEmbedding front_, left_, right_, back_, overhead_, unconditional_;
 };
 
 // The share of the front (|azimuth| <= 90 degrees) or of the side (beyond) in a view's text; the

@@ -97,30 +97,31 @@ TEST_CASE("a view is known by its index and seed alone") {
     }
 }
 
-TEST_CASE("prompts name the side, and texts between two sides are blends of theirs") {
+TEST_CASE("prompts name the side and where its front is, and texts between two are blends") {
     WordPrior prior;
     const ViewTexts texts = take(ViewTexts::embed(prior, "a duck", "blurry",
                                                   {.words = {.front = "front of %!"}, .repel = 0}));
-    CHECK(prior.asked == std::vector<std::string>{"front of a duck!", "a duck, side view",
-                                                  "a duck, back view", "a duck, overhead view",
-                                                  "blurry"});
+    CHECK(prior.asked ==
+          std::vector<std::string>{"front of a duck!", "a duck, side view facing left",
+                                   "a duck, side view facing right", "a duck, back view",
+                                   "a duck, overhead view", "blurry"});
     struct Case {
         double azimuth;
         int near, far;
         double share;
     };
     const auto c = GENERATE(Case{0, 1, 2, 1}, Case{360, 1, 2, 1}, Case{45, 1, 2, 0.5},
-                            Case{-60, 1, 2, 1. / 3}, Case{90, 2, 3, 1}, Case{-120, 2, 3, 2. / 3},
-                            Case{180, 2, 3, 0}, Case{500, 2, 3, 4. / 9});
+                            Case{-60, 1, 3, 1. / 3}, Case{90, 2, 4, 1}, Case{-120, 3, 4, 2. / 3},
+                            Case{180, 2, 4, 0}, Case{500, 2, 4, 4. / 9});
     CAPTURE(c.azimuth);
     PromptEmbedding mixed;
     const ViewText text = texts(from(c.azimuth), mixed);
     CHECK_THAT((*text.wanted)[0], WithinAbs(c.share * c.near + (1 - c.share) * c.far, 1e-6));
     CHECK_THAT((*text.wanted)[1],
                WithinAbs(c.share * c.near * c.near + (1 - c.share) * c.far * c.far, 1e-5));
-    CHECK((*text.unconditional)[0] == 5);
+    CHECK((*text.unconditional)[0] == 6);
     CHECK(text.avoided.empty());
-    CHECK((*texts(from(c.azimuth, 75), mixed).wanted)[0] == 4);
+    CHECK((*texts(from(c.azimuth, 75), mixed).wanted)[0] == 5);
 }
 
 TEST_CASE("Perp-Neg's weights keep away from the other sides") {
@@ -136,10 +137,10 @@ TEST_CASE("Perp-Neg's weights keep away from the other sides") {
     // a exp(-b x) + c by hand, with x the share of the side that is avoided.
     const auto c =
         GENERATE(Case{0, 1, 2, {4 * std::exp(-0.5) - 2.426, 4 - 2.426}},
-                 Case{-45, 1, 2, {4 * std::exp(-0.25) - 2.426, 4 * std::exp(-0.25) - 2.426}},
+                 Case{-45, 1, 3, {4 * std::exp(-0.25) - 2.426, 4 * std::exp(-0.25) - 2.426}},
                  Case{90, 1, 2, {4 - 2.426, 4 * std::exp(-0.5) - 2.426}},
                  Case{135, 2, 1, {std::exp(-0.25) - 0.606, std::exp(-0.25) + 0.967}},
-                 Case{-180, 2, 1, {1 - 0.606, 1 + 0.967}});
+                 Case{-180, 3, 1, {1 - 0.606, 1 + 0.967}});
     CAPTURE(c.azimuth);
     const ViewText text = texts(from(c.azimuth), mixed);
     REQUIRE(text.avoided.size() == 2);
