@@ -52,7 +52,8 @@ Result<Image> contact_sheet(const std::shared_ptr<Device>& device, const Splats&
     if (!made) return made.error();
     Rasteriser& rasteriser = *made;
     // No size of an object shall be too near or too far for the rasteriser.
-    const Result<void> written = rasteriser.write(brought_near(splats, ball_around(splats)));
+    const Ball ball = s.radius > 0 ? Ball{{}, s.radius} : ball_around(splats);
+    const Result<void> written = rasteriser.write(brought_near(splats, ball));
     if (!written) return written.error();
     const int columns = columns_of(s.views), rows = (s.views + columns - 1) / columns;
     Image sheet{columns * s.size, rows * s.size, 3, {}};

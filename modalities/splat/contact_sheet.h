@@ -16,6 +16,7 @@ struct ContactSheet {
     int size = 256;          // pixels of the side of a view
     double elevation = 15;   // degrees above the horizon
     std::array<float, 3> background = {1, 1, 1};
+    double radius = 0;   // of a ball around the origin that fills a view; 0: what is seen does
     std::function<void(int done, int total)> progress;
     std::function<bool()> cancelled;   // asked between views
 };

@@ -1,5 +1,6 @@
 #include "modalities/splat/shape_distiller.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -176,9 +177,12 @@ std::vector<float> ShapeDistiller::State::slopes(const Shot& shot,
     }
     std::vector<float> all = before_backward(shot.drawn, shot.backdrop, by_picture);
     const double pixels = double(all.size() / kChannels);
+    const double decided = done * 2 < settings.steps ? 0 : settings.decided;
     for (size_t at = size_t(Channel::alpha); at < all.size(); at += kChannels) {
-        const double a = shot.drawn[at];
-        all[at] += float(settings.sparsity * a / std::sqrt(a * a + 0.01) / pixels);
+        const double a = shot.drawn[at], within = std::clamp(a, 0.01, 0.99);
+        all[at] += float((settings.sparsity * a / std::sqrt(a * a + 0.01) +
+                          decided * std::log((1 - within) / within)) /
+                         pixels);
     }
     return all;
 }

@@ -45,6 +45,9 @@ struct ShapeSettings {
     // Added to the loss: this times the mean of sqrt(alpha^2 + 0.01) over the picture, against fog
     // (Guo et al. threestudio. 2023).
     double sparsity = 0;
+    // Added in the second half of the steps: this times the mean binary entropy of alpha, so that
+    // pixels are of the shape or not (there too: opaque).
+    double decided = 0;
     // Until this share of the steps, latents are those of a linear map that stands for the prior's
     // encoder (learned_encoder.h): a small part of the work. Without effect where there is none.
     double linear_until = 1;

@@ -40,7 +40,10 @@ inline constexpr const char* kDescription = R"json({
 "elevation": {"type": "number", "title": "Elevation", "group": "Contact sheet (.png)",
   "default": 15, "minimum": -90, "maximum": 90,
   "description": "Degrees above the horizon to look from"},
+"radius": {"type": "number", "title": "Radius", "group": "Contact sheet (.png)",
+  "minimum": 0.000001, "maximum": 1000000,
+  "description": "Of what fills a view, around the origin (default: whatever is seen does)"},
 "background": {"type": "string", "title": "Background", "group": "Contact sheet (.png)",
-  "default": "white", "enum": ["white", "grey", "black"],
+  "default": "white", "enum": ["white", "silver", "grey", "black"],
   "description": "Behind the splats"}
 }}})json";

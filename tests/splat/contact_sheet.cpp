@@ -104,6 +104,18 @@ TEST_CASE("a contact sheet shows every side of an object, whatever its size and 
         INFO(scale);
         CHECK(worst <= 2);
     }
+    const auto coloured = [&](double radius) {
+        ContactSheet given = plan;
+        given.radius = radius;
+        const Image image = take(contact_sheet(device, six_balls(), given));
+        if (radius == ball_around(six_balls()).radius) CHECK(image.pixels == sheet.pixels);
+        return std::count_if(image.pixels.begin(), image.pixels.end(),
+                             [](uint8_t value) { return value < 128; });
+    };
+    const double radius = ball_around(six_balls()).radius;
+    const double share = double(coloured(2 * radius)) / double(coloured(radius));
+    CHECK(share > 0.15);   // a quarter, with corners
+    CHECK(share < 0.35);
     const ContactSheet from_above{.views = 1, .size = 48, .elevation = 90};
     CHECK(close(pixel(take(contact_sheet(device, six_balls(), from_above)), 48, 0, 0, 0), yellow));
     check_silent(*device);

@@ -2,8 +2,9 @@
 
 FOLDER holds contact sheets named by colour and shape ("red car.png"), of 24 views of 128 x 128:
     kiln splat "a red car" -o "red car.ply"
-    kiln convert "red car.ply" -o "red car.png" --size 128
-The word for a view is the nearest of front, side (either) and back.
+    kiln convert "red car.ply" -o "red car.png" --size 128 --radius .51 --background silver
+which is as the shape was seen while it was made: the classifier goes by size. The word for a view
+is the nearest of front, side (either) and back.
 """
 
 import argparse
