@@ -8,9 +8,8 @@ using namespace kiln;
 namespace {
 
 Image filled(int width, int height, int channels, std::vector<uint8_t> colour) {
-    Image image{width, height, channels, {}};
-    for (int i = 0; i < width * height; i++)
-        image.pixels.insert(image.pixels.end(), colour.begin(), colour.end());
+    Image image{width, height, channels, std::vector<uint8_t>(size_t(width * height * channels))};
+    for (size_t i = 0; i < image.pixels.size(); i++) image.pixels[i] = colour[i % colour.size()];
     return image;
 }
 
