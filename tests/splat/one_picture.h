@@ -31,7 +31,7 @@ public:
     // A disc of a colour before gray; a mug's is at the left but for its sides.
     Result<PromptEmbedding> embed(const std::optional<std::string>& prompt) override {
         const bool red = prompt && prompt->starts_with("red"),
-                   left = prompt && (prompt->find("left") != std::string::npos ||
+                   left = prompt && (prompt->find("on the left") != std::string::npos ||
                                      (prompt->find("mug") != std::string::npos &&
                                       prompt->find("side") == std::string::npos));
         const int size = info_.picture_width;
