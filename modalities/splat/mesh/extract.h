@@ -1,4 +1,4 @@
-// A textured mesh out of a cloud of splats, all on the host.
+// A textured mesh out of a solid, such as a cloud of splats.
 #pragma once
 #include <functional>
 #include <optional>
@@ -11,9 +11,11 @@
 
 namespace kiln {
 
+class Solid;
+
 struct MeshOptions {
     int resolution = 128;              // cells of the density's grid along the longest side
-    std::optional<double> threshold;   // of the density; else by the shadows that splats throw
+    std::optional<double> threshold;   // of the density; else by the shadows that it throws
     int faces = 20000;                 // at most, unless the shape needs more to hang together
     int texture = 1024;                // pixels of a side
     double islands =
@@ -29,11 +31,13 @@ struct TexturedMesh {
     size_t charts = 0;      // of the texture
 };
 
-// The surface of an object: where the sum of its splats (density.h) crosses a threshold, closed,
-// hollows filled. Splats farther out than twice the radius of the cloud's ball
-// (modalities/splat/assets/ball.h) are taken for stray ones. Two runs give the same mesh.
+// The surface of an object: where its density crosses a threshold, closed, hollows filled, and the
+// colours that are seen on it from outside. Two runs give the same mesh.
 //
-// No splats, none dense enough, or a texture too small for the faces: Status::usage.
+// Nothing dense enough, or a texture too small for the faces: Status::usage.
+Result<TexturedMesh> extract_mesh(Solid& solid, const MeshOptions& options = {});
+
+// Of a cloud (splat_solid.h). No splats: Status::usage.
 Result<TexturedMesh> extract_mesh(const Splats& splats, const MeshOptions& options = {});
 
 }   // namespace kiln

@@ -2,7 +2,7 @@
 // Source: Lorensen, Cline. Marching Cubes: A High Resolution 3D Surface Construction Algorithm.
 // 1987.
 #pragma once
-#include "modalities/splat/mesh/density.h"
+#include "modalities/splat/mesh/grid.h"
 
 namespace kiln {
 
