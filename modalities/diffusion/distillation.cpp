@@ -35,7 +35,6 @@ public:
         : prior_(prior), options_(options), views_(views) {}
 
     std::vector<Latent> gradients() {
-        if (options_.method == DistillationOptions::Method::sampled) return from_samples();
         const bool ism = options_.method == DistillationOptions::Method::ism;
         std::vector<Latent> x, reference;
         if (ism) {
@@ -47,9 +46,7 @@ public:
             for (const NoisyView& view : views_)
                 x.push_back(noised(view.latent, view.noise, alpha_bar(view.timestep)));
         }
-        std::vector<int> at;
-        for (const NoisyView& view : views_) at.push_back(view.timestep);
-        std::vector<Latent> guided = guided_at(x, at);
+        std::vector<Latent> guided = guided_at(x);
         for (size_t i = 0; i < views_.size(); i++) {
             const std::span<const float> subtracted =
                 ism ? std::span<const float>(reference[i]) : views_[i].noise;
@@ -74,30 +71,6 @@ private:
         }
     }
 
-    std::vector<Latent> from_samples() {
-        std::vector<Latent> x, clean(views_.size());
-        for (const NoisyView& view : views_)
-            x.push_back(noised(view.latent, view.noise, alpha_bar(view.timestep)));
-        for (int left = options_.samples; left > 0; left--) {
-            const auto level = [&](size_t i, int steps) {
-                return int(int64_t(views_[i].timestep) * steps / options_.samples);
-            };
-            std::vector<int> at;
-            for (size_t i = 0; i < x.size(); i++) at.push_back(level(i, left));
-            const std::vector<Latent> noise = guided_at(x, at);
-            for (size_t i = 0; i < x.size(); i++) {
-                const double a = alpha_bar(at[i]);
-                clean[i] = mixed(1 / std::sqrt(a), x[i], -std::sqrt((1 - a) / a), noise[i]);
-                x[i] = noised(clean[i], noise[i], alpha_bar(level(i, left - 1)));
-            }
-        }
-        for (size_t i = 0; i < x.size(); i++) {
-            clean[i] = mixed(1, views_[i].latent, -1, clean[i]);
-            finish(clean[i]);
-        }
-        return clean;
-    }
-
     // The noise that the network sees in each, without guidance.
     std::vector<Latent> noise(std::span<const Evaluation> evaluations) {
         std::vector<Latent> predicted = take(prior_.predict(evaluations));
@@ -108,14 +81,14 @@ private:
         return predicted;
     }
 
-    std::vector<Latent> guided_at(std::span<const Latent> x, std::span<const int> at) {
+    std::vector<Latent> guided_at(std::span<const Latent> x) {
         std::vector<Evaluation> evaluations;
         for (size_t i = 0; i < views_.size(); i++) {
             const ViewText& text = views_[i].text;
-            evaluations.push_back({x[i], at[i], text.unconditional});
-            evaluations.push_back({x[i], at[i], text.wanted});
+            evaluations.push_back({x[i], views_[i].timestep, text.unconditional});
+            evaluations.push_back({x[i], views_[i].timestep, text.wanted});
             for (const ViewText::Avoided& avoided : text.avoided)
-                evaluations.push_back({x[i], at[i], avoided.text});
+                evaluations.push_back({x[i], views_[i].timestep, avoided.text});
         }
         const std::vector<Latent> predicted = noise(evaluations);
         std::vector<Latent> guided;
@@ -188,11 +161,6 @@ double weight_of(DistillationWeight weight, double alpha_bar) {
     return 1;
 }
 
-double pull_of(const DistillationOptions& options, double alpha_bar) {
-    if (options.method == DistillationOptions::Method::sampled) return 1;
-    return weight_of(options.weight, alpha_bar) * std::sqrt(alpha_bar / (1 - alpha_bar));
-}
-
 TimestepRange TimestepAnnealing::range(double done) const {
     double share = until > 0 ? std::clamp(done / until, 0.0, 1.0) : 1;
     if (square_root) share = std::sqrt(share);
@@ -243,8 +211,7 @@ Result<std::vector<Latent>> distil(Prior& prior, const DistillationOptions& opti
         ensure(view.latent.size() == prior.info().latent_size() &&
                    view.noise.size() == view.latent.size(),
                "latents and noise of the prior's size");
-    ensure(options.inversion > 0 && options.interval > 0 && options.samples > 0,
-           "steps of at least one timestep");
+    ensure(options.inversion > 0 && options.interval > 0, "steps of at least one timestep");
     try {
         return Distiller(prior, options, views).gradients();
     } catch (const ResultError& failure) {

@@ -2,9 +2,7 @@
 // Sources: Poole, Jain, Barron, Mildenhall. DreamFusion: Text-to-3D using 2D Diffusion. 2023,
 // equation 3 (SDS); Liang, Yang, Lin, Li, Xu, Chen. LucidDreamer: Towards High-Fidelity Text-to-3D
 // Generation via Interval Score Matching. 2024, equations 11 to 17 (ISM); Armandpour, Sadeghian,
-// Zheng, Sadeghian, Zhou. Re-imagine the Negative Prompt Algorithm. 2023, algorithm 1 (Perp-Neg);
-// Wu et al. ReconFusion: 3D Reconstruction with Diffusion Priors. 2024 (sampled: its targets of
-// several steps).
+// Zheng, Sadeghian, Zhou. Re-imagine the Negative Prompt Algorithm. 2023, algorithm 1 (Perp-Neg).
 #pragma once
 #include <span>
 #include <vector>
@@ -46,20 +44,14 @@ struct TimestepAnnealing {
 };
 
 struct DistillationOptions {
-    enum class Method { sds, ism, sampled };
+    enum class Method { sds, ism };
     Method method = Method::sds;
     double cfg = 100;   // s of e_u + s (e_c - e_u)
     DistillationWeight weight = DistillationWeight::noise;
     double clamp = 0;   // no value of the gradient is larger; 0: as it comes
     // Of ISM, in timesteps: from s to t, and between the inversion's steps up to s.
     int interval = 80, inversion = 200;
-    int samples = 6;   // of sampled: DDIM's steps from t to the clean picture
 };
-
-// By how much a gradient changes with its latent while the clean picture that the prior has in mind
-// stays: w(t) sqrt(alpha_bar / (1 - alpha_bar)), and 1 where it is sampled. The gradient is that
-// times what is between the two.
-double pull_of(const DistillationOptions& options, double alpha_bar);
 
 struct NoisyView {
     std::span<const float> latent;   // z
@@ -69,9 +61,8 @@ struct NoisyView {
 };
 
 // w(t) (e(x_t) - e) by each view's latent, e(x_t) being guided_noise(); for ISM, e is what the
-// network predicts without text an interval before t on the way from z to x_t. Where it is sampled,
-// the way from the clean picture that DDIM comes to from x_t: z - x_0. All evaluations at a level
-// run together. Errors: those of the prior; not_finite where a gradient is not.
+// network predicts without text an interval before t on the way from z to x_t. All evaluations at a
+// level run together. Errors: those of the prior; not_finite where a gradient is not.
 Result<std::vector<Latent>> distil(Prior& prior, const DistillationOptions& options,
                                    std::span<const NoisyView> views);
 

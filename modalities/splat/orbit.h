@@ -38,11 +38,4 @@ inline Camera orbit_camera(const Orbit& orbit, int width, int height) {
     return camera;
 }
 
-// What `camera` would see of the shape's mirror image, left for right (x for -x): a point and its
-// image in that mirror are at the same place in the two cameras' pictures.
-inline Camera mirrored(Camera camera) {
-    for (size_t row = 0; row < 3; row++) camera.rotation[row * 3] *= -1;
-    return camera;
-}
-
 }   // namespace kiln

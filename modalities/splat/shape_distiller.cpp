@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "modalities/splat/draws.h"
 #include "modalities/splat/fit_file.h"
 #include "modalities/splat/learned_encoder.h"
 #include "modalities/splat/rasteriser.h"
-#include "modalities/splat/symmetry.h"
 #include "runtime/base/hash.h"
 
 namespace kiln {
@@ -16,7 +14,7 @@ namespace {
 
 // Streams of random numbers that are not those of views and backdrops.
 constexpr uint64_t kBackdropSeed = 0x6261636b, kNoiseSeed = 0x6e6f6973, kExampleSeed = 0x6578616d,
-                   kGrowthSeed = 0x67726f77, kSymmetrySeed = 0x616e6368;
+                   kGrowthSeed = 0x67726f77;
 
 // One of the views of a step.
 struct Shot {
@@ -32,8 +30,7 @@ uint64_t fingerprint_of(const ShapeSettings& s, const std::string& prompt,
                         const std::optional<std::string>& negative) {
     const std::string text = prompt + '\0' + negative.value_or("\1") + '\0' +
                              std::to_string(s.seed) + ' ' + std::to_string(s.steps) + ' ' +
-                             std::to_string(s.batch) + ' ' + std::to_string(s.strata) + ' ' +
-                             std::to_string(int(s.symmetry));
+                             std::to_string(s.batch) + ' ' + std::to_string(s.strata);
     return fingerprint_of(s.pictures, hash_bytes(std::as_bytes(std::span(text))));
 }
 
@@ -63,7 +60,6 @@ struct ShapeDistiller::State {
     std::vector<Rasteriser> rasterisers;   // one a view of the batch, over the same splats
     std::optional<Optimiser> optimiser;
     std::optional<LinearEncoder> linear;
-    std::optional<bool> symmetric;   // known from the first step on
     std::optional<ReferenceLoss> reference;
 
     void draw_at(int wanted, const Splats& splats);
@@ -72,13 +68,9 @@ struct ShapeDistiller::State {
     void grow();
     PictureEncoder& encoder();
     Shot shoot(size_t view);
-    void draw(Shot& shot, size_t view, const Camera& camera);
     std::vector<float> pictures(std::span<const Shot> shots) const;
     std::vector<float> slopes(const Shot& shot, std::span<const float> by_picture) const;
     void follow(std::span<const Shot> shots, std::span<const float> by_latents);
-    void follow_images(std::vector<Shot>& shots, std::span<const float> latents,
-                       std::vector<float> by_latents, double pull);
-    bool mirrors();
     Report step();
 };
 
@@ -144,15 +136,11 @@ Shot ShapeDistiller::State::shoot(size_t view) {
               .drawn = {},
               .mixed = {},
               .noise = std::vector<float>(prior->info().latent_size())};
-    draw(shot, view, orbit_camera(shot.orbit, size, size));
+    take(rasterisers[view].draw({.camera = orbit_camera(shot.orbit, size, size)}));
+    shot.drawn = take(rasterisers[view].read_image());
     Draws seeds(settings.seed ^ kNoiseSeed, index);
     TorchGenerator(uint64_t(seeds.share() * 4294967296.0)).normal(shot.noise);
     return shot;
-}
-
-void ShapeDistiller::State::draw(Shot& shot, size_t view, const Camera& camera) {
-    take(rasterisers[view].draw({.camera = camera}));
-    shot.drawn = take(rasterisers[view].read_image());
 }
 
 // As the encoder takes them.
@@ -194,33 +182,12 @@ void ShapeDistiller::State::follow(std::span<const Shot> shots, std::span<const 
     for (size_t i = 0; i < shots.size(); i++) {
         take(rasterisers[i].differentiate(
             slopes(shots[i], std::span(by_pictures).subspan(i * picture, picture))));
-        take(optimiser->add(rasterisers[i], (mirrors() ? 0.5f : 1) / float(shots.size())));
+        take(optimiser->add(rasterisers[i], 1 / float(shots.size())));
     }
-}
-
-// The same for the mirror images of the views: the prior has the same pictures in mind.
-void ShapeDistiller::State::follow_images(std::vector<Shot>& shots, std::span<const float> latents,
-                                          std::vector<float> by_latents, double pull) {
-    for (size_t i = 0; i < shots.size(); i++)
-        draw(shots[i], i, mirrored(orbit_camera(shots[i].orbit, size, size)));
-    const std::vector<float> images = take(encoder().encode(pictures(shots)));
-    for (size_t k = 0; k < images.size(); k++)
-        by_latents[k] += float(pull * (double(images[k]) - latents[k]));
-    follow(shots, by_latents);
-}
-
-// Found out when it is first asked for, which takes the prior some pictures.
-bool ShapeDistiller::State::mirrors() {
-    if (!symmetric)
-        symmetric = settings.symmetry == ShapeSettings::Symmetry::automatic
-                        ? take(is_symmetric(*prior, texts, {}, settings.seed ^ kSymmetrySeed))
-                        : settings.symmetry == ShapeSettings::Symmetry::mirror;
-    return *symmetric;
 }
 
 ShapeDistiller::Report ShapeDistiller::State::step() {
     resize();
-    const bool mirror = mirrors();
     const PriorInfo& info = prior->info();
     std::vector<Shot> shots;
     double alpha = 0;
@@ -229,8 +196,7 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
         for (size_t at = size_t(Channel::alpha); at < shot.drawn.size(); at += kChannels)
             alpha += shot.drawn[at];
     }
-    PictureEncoder& through = encoder();
-    const std::vector<float> latents = take(through.encode(pictures(shots)));
+    const std::vector<float> latents = take(encoder().encode(pictures(shots)));
     const double share = double(done) / settings.steps;
     const int timestep = settings.timesteps.timestep(
         share, Draws(settings.seed, uint64_t(done) * 2).share(), prior->schedule().size());
@@ -241,9 +207,7 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
     const std::vector<Latent> by_latents = take(distil(*prior, settings.distillation, noisy));
     std::vector<float> cotangents;
     for (const Latent& g : by_latents) cotangents.insert(cotangents.end(), g.begin(), g.end());
-    const double pull = pull_of(settings.distillation, prior->schedule().alpha_bar(timestep));
     follow(shots, cotangents);
-    if (mirror) follow_images(shots, latents, cotangents, pull);
     if (reference) take(reference->add(rasterisers[0], *optimiser, done, share));
     take(optimiser->step(rasterisers[0]));
     done++;

@@ -35,11 +35,6 @@ struct ShapeSettings {
     OrbitRanges views;
     Backdrops backdrops;
     ViewTextOptions text;
-    // mirror: the shape is its own mirror image, left for right. What a view should show holds for
-    // the mirrored view, too, so that a side that may face either way does not face both ways.
-    // automatic: if the prior draws it so (symmetry.h).
-    enum class Symmetry { none, mirror, automatic };
-    Symmetry symmetry = Symmetry::none;
     DistillationOptions distillation;
     TimestepAnnealing timesteps;
     // Added to the loss: this times the mean of sqrt(alpha^2 + 0.01) over the picture, against fog

@@ -49,14 +49,6 @@ void grow(ShapeSettings& s, Growth kind) {
     if (kind != Growth::none) s.first = std::max(s.splats / 4, 1u);
 }
 
-ShapeSettings::Symmetry symmetry(const Json& r) {
-    using Symmetry = ShapeSettings::Symmetry;
-    const std::string name = r.value("symmetry", "none");
-    return name == "mirror" ? Symmetry::mirror
-           : name == "auto" ? Symmetry::automatic
-                            : Symmetry::none;
-}
-
 }   // namespace
 
 ShapeSettings shape_settings(Json& r) {
@@ -73,7 +65,6 @@ ShapeSettings shape_settings(Json& r) {
     s.views = views();
     s.backdrops = {.darkest = 0.6, .lightest = 1};   // modalities/splat/words.md
     s.sparsity = 450, s.decided = 300;
-    s.symmetry = symmetry(r);
     s.text.repel = r.value("perp_neg", 1.0);
     const bool ism = r.value("method", "sds") == "ism";
     s.distillation.method =

@@ -9,9 +9,9 @@ namespace kiln::splat_plugin {
 
 using builtin::Json;
 
-// What `prompt`, `background`, `steps`, `splats`, `seed`, `cfg`, `method`, `symmetry`, `perp_neg`,
-// `batch` and `antialiased` say. Completes the request with what it leaves open. Throws a
-// ResultError (Status::usage) for what other sources of splats take only.
+// What `prompt`, `background`, `steps`, `splats`, `seed`, `cfg`, `method`, `perp_neg`, `batch` and
+// `antialiased` say. Completes the request with what it leaves open. Throws a ResultError
+// (Status::usage) for what other sources of splats take only.
 ShapeSettings shape_settings(Json& request);
 
 // The prompt, before the background where it names none of its own.

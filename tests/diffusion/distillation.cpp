@@ -119,43 +119,11 @@ TEST_CASE("with a denoiser that knows one latent, SDS is the way to it") {
     const NoisyView view{z, t, noise, {&target, &target, {}}};
     const Latent g = take(distil(prior, {.cfg = 30, .weight = weight}, {&view, 1}))[0];
     const double a = prior.schedule().alpha_bar(t);
-    const double slope = pull_of({.weight = weight}, a);
+    const double slope = weight_of(weight, a) * std::sqrt(a / (1 - a));
     // Where little noise is in it, single precision leaves its mark on the difference.
     const double tolerance = 2e-5 * std::max(1.0, std::sqrt(a / (1 - a)));
     for (size_t k = 0; k < kSize; k++)
         CHECK_THAT(g[k], WithinAbs(slope * (double(z[k]) - target[k]), tolerance));
-}
-
-TEST_CASE("with a denoiser that knows one latent, samples are that, from all levels") {
-    const Prediction prediction = GENERATE(Prediction::epsilon, Prediction::v);
-    const int t = GENERATE(20, 300, 980), samples = GENERATE(1, 5);
-    GaussianPrior prior(prediction, 0);
-    const Latent z = random_latent(3), noise = random_latent(4), target = random_latent(5);
-    const DistillationOptions options{
-        .method = DistillationOptions::Method::sampled, .cfg = 30, .samples = samples};
-    const NoisyView view{z, t, noise, {&target, &target, {}}};
-    const Latent g = take(distil(prior, options, {&view, 1}))[0];
-    CHECK(pull_of(options, prior.schedule().alpha_bar(t)) == 1);
-    for (size_t k = 0; k < kSize; k++) CHECK_THAT(g[k], WithinAbs(double(z[k]) - target[k], 1e-4));
-}
-
-TEST_CASE("more samples come nearer to what a normal distribution holds") {
-    GaussianPrior prior(Prediction::v, 0.3);
-    const Latent z(kSize), mean = random_latent(6), noise = random_latent(4);
-    const auto spread = [&](int samples) {
-        const DistillationOptions options{
-            .method = DistillationOptions::Method::sampled, .cfg = 1, .samples = samples};
-        const NoisyView view{z, 980, noise, {&mean, &mean, {}}};
-        const Latent g = take(distil(prior, options, {&view, 1}))[0];
-        double sum = 0;
-        for (size_t k = 0; k < kSize; k++) sum += std::pow(-double(g[k]) - mean[k], 2);
-        return std::sqrt(sum / double(kSize));
-    };
-    double length = 0;
-    for (const float n : noise) length += double(n) * n;
-    length = std::sqrt(0.3 * length / double(kSize));   // of a sample from this noise
-    CHECK(spread(1) < 0.2 * length);                    // the mean of them all
-    CHECK(std::abs(spread(40) - length) < 0.15 * length);
 }
 
 TEST_CASE("SDS converges to what guidance makes of two normal distributions") {
@@ -245,7 +213,6 @@ TEST_CASE("weights and timesteps are what their papers say") {
     CHECK_THAT(weight_of(DistillationWeight::middle, schedule.alpha_bar(500)),
                WithinAbs(.3804, 1e-4));
     CHECK(weight_of(DistillationWeight::uniform, 0.1) == 1);
-    CHECK_THAT(pull_of({}, 0.2), WithinAbs(.4, 1e-12));
 
     const TimestepAnnealing linear;
     CHECK(linear.timestep(0, 0.99, 1000) == 980);

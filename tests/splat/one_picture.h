@@ -28,17 +28,14 @@ public:
     const PriorInfo& info() const override { return info_; }
     const NoiseSchedule& schedule() const override { return schedule_; }
     PictureEncoder& encoder() override { return *this; }
-    // A disc of a colour before gray; a mug's is at the left but for its sides.
+    // A disc of a colour before gray; only the colour differs.
     Result<PromptEmbedding> embed(const std::optional<std::string>& prompt) override {
-        const bool red = prompt && prompt->starts_with("red"),
-                   left = prompt && (prompt->find("on the left") != std::string::npos ||
-                                     (prompt->find("mug") != std::string::npos &&
-                                      prompt->find("side") == std::string::npos));
+        const bool red = prompt && prompt->starts_with("red");
         const int size = info_.picture_width;
         std::vector<float> picture(info_.picture_size(), 0.5f);
         for (int y = 0; y < size; y++)
             for (int x = 0; x < size; x++) {
-                const double dx = x + 0.5 - size / (left ? 2.6 : 2.), dy = y + 0.5 - size / 2.;
+                const double dx = x + 0.5 - size / 2., dy = y + 0.5 - size / 2.;
                 if (std::hypot(dx, dy) > size / 4.) continue;
                 float* p = &picture[size_t(y * size + x) * 3];
                 p[0] = red ? 0.9f : 0.1f, p[1] = 0.1f, p[2] = red ? 0.1f : 0.9f;
@@ -117,17 +114,15 @@ inline ShapeSettings settings() {
 }
 
 // Root mean square distance of the splats' latents from what the text stands for, from around.
-inline double distance(OnePicturePrior& prior, const Splats& splats, const std::string& text,
-                       const OrbitRanges::Range& azimuths = {0, 360}) {
+inline double distance(OnePicturePrior& prior, const Splats& splats, const std::string& text) {
     const PromptEmbedding wanted = take(prior.embed(text));
     const int size = prior.info().picture_width;
     Rasteriser rasteriser = take(Rasteriser::create(
         test_device(), {.width = size, .height = size, .splats = uint32_t(splats.size())}));
     take(rasteriser.write(splats));
     double sum = 0;
-    for (int i = 0; i < 8; i++) {
-        const double azimuth = std::lerp(azimuths.low, azimuths.high, i / 8.0);
-        const Orbit orbit{.azimuth = azimuth, .distance = 2.5, .field_of_view = 49.1};
+    for (int azimuth = 0; azimuth < 360; azimuth += 45) {
+        const Orbit orbit{.azimuth = double(azimuth), .distance = 2.5, .field_of_view = 49.1};
         take(rasteriser.draw({.camera = orbit_camera(orbit, size, size)}));
         const auto latents =
             take(prior.encode(before(take(rasteriser.read_image()), std::array{0.5f, 0.5f, 0.5f})));
