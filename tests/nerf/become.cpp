@@ -1,0 +1,137 @@
+// A ball of two colours, learnt as a radiance field from its pictures, as a mesh and as splats.
+#include "modalities/nerf/field_fit.h"
+#include "modalities/nerf/field_solid.h"
+#include "modalities/nerf/visual_hull.h"
+#include "modalities/splat/mesh/extract.h"
+#include "modalities/splat/orbit.h"
+#include "tests/mesh/render.h"
+#include "tests/mesh/shapes.h"
+#include "tests/support/device.h"
+
+using namespace kiln;
+using namespace kiln::test;
+
+namespace {
+
+constexpr int kSize = 48, kCells = 32;
+constexpr double kRadius = 0.6;
+constexpr Vec3 kCentre = {0.2, -0.1, 0.3};
+
+Vec3 colour_at(const Vec3& out) { return out[2] > 0 ? Vec3{0.9, 0.3, 0.2} : Vec3{0.1, 0.4, 0.8}; }
+
+// The first place where a ray, from outside, meets the ball.
+std::optional<Vec3> met(const Vec3& from, const Vec3& direction) {
+    const Vec3 to = from - kCentre;
+    const double b = dot(to, direction), square = b * b - dot(to, to) + kRadius * kRadius;
+    if (square < 0) return {};
+    return to + (-b - std::sqrt(square)) * direction;
+}
+
+// RGBA, each pixel the mean of 16 rays.
+FitView picture(double azimuth, double elevation) {
+    constexpr int kFiner = 4;
+    const Orbit orbit{
+        .azimuth = azimuth, .elevation = elevation, .distance = 3, .target = {0.1, 0, 0.2}};
+    FitView view{orbit_camera(orbit, kSize, kSize), {kSize, kSize, 4, {}}};
+    const std::array<float, 3> position = position_of(view.camera);
+    const Vec3 eye = {position[0], position[1], position[2]};
+    // Rays in a cube of side 1 from the origin are those of the world.
+    const FieldOptions world{.centre = {0.5, 0.5, 0.5}, .half = 0.5};
+    for (int y = 0; y < kSize; y++)
+        for (int x = 0; x < kSize; x++) {
+            double sums[4] = {};
+            for (int i = 0; i < kFiner * kFiner; i++) {
+                const Ray ray = ray_at(view.camera, x + (i % kFiner + 0.5) / kFiner,
+                                       y + (i / kFiner + 0.5) / kFiner, world);
+                const auto at = met(eye, {ray.direction[0], ray.direction[1], ray.direction[2]});
+                if (!at) continue;
+                for (size_t c = 0; c < 3; c++) sums[c] += colour_at(*at)[c];
+                sums[3] += 1;
+            }
+            for (const double sum : sums)
+                view.image.pixels.push_back(uint8_t(std::lround(255 * sum / (kFiner * kFiner))));
+        }
+    return view;
+}
+
+std::vector<FitView> pictures() {
+    std::vector<FitView> views;
+    for (int i = 0; i < 12; i++)
+        views.push_back(picture(137.5 * i, std::asin(1 - (2 * i + 1) / 12.0) * 180 / M_PI));
+    return views;
+}
+
+// Fitted once for all tests.
+struct Learnt {
+    std::shared_ptr<Device> device = test_device();
+    FieldOptions options{
+        .levels = 6, .entries = 12, .coarsest = 8, .finest = 64, .directional = false, .seed = 3};
+    FieldFit fit =
+        take(FieldFit::create(device, pictures(),
+                              {.field = options,
+                               .march = {.samples = 1 << 14, .steps = 96, .cells = kCells},
+                               .steps = 200,
+                               .samples = 1 << 13}));
+
+    Learnt() {
+        while (!fit.done()) take(fit.step());
+    }
+};
+Learnt& learnt() {
+    static Learnt once;
+    return once;
+}
+
+}   // namespace
+
+TEST_CASE("a field of a ball becomes a mesh of it", "[gpu]") {
+    const FieldOptions& options = learnt().options;
+    FieldSolid solid(learnt().fit.renderer(), options, kCells,
+                     visual_hull(pictures(), options, kCells));
+    const TexturedMesh m =
+        take(extract_mesh(solid, {.resolution = 48, .faces = 3000, .texture = 256}));
+    const Surface surface = welded(m.mesh);
+    check_closed(surface.triangles);
+    CHECK(hold_of(surface.triangles).euler == 2);
+    // What so short a fit leaves is fog, within which the surface is found: measured 1.3 % too
+    // large, give or take 2.4 %.
+    double sum = 0, squares = 0;
+    for (const Vec3& p : surface.points) {
+        const double radius = std::sqrt(dot(p - kCentre, p - kCentre)) / kRadius;
+        sum += radius, squares += (radius - 1) * (radius - 1);
+    }
+    const double n = double(surface.points.size());
+    INFO("radius " << sum / n << ", off by " << std::sqrt(squares / n));
+    CHECK(std::abs(sum / n - 1) < 0.03);
+    CHECK(std::sqrt(squares / n) < 0.045);
+    double error = 0, values = 0;
+    for (size_t t = 0; t < m.mesh.triangles.size(); t++) {
+        const Sample at = sample_of(m, t, {1 / 3.0, 1 / 3.0, 1 / 3.0});
+        const Vec3 out = at.place - kCentre;
+        if (std::abs(out[2]) < 0.1) continue;   // where the colours meet
+        const Vec3 want = colour_at(out);
+        for (size_t c = 0; c < 3; c++, values++) error += std::pow(at.colour[c] - want[c], 2);
+    }
+    const double decibels = 10 * std::log10(values / error);
+    INFO("colours " << decibels << " dB");
+    CHECK(decibels > 30);   // measured 34.8
+    check_silent(*learnt().device);
+}
+
+TEST_CASE("a field that is nowhere opaque has no mesh", "[gpu]") {
+    const FieldOptions options{.levels = 2, .entries = 10, .finest = 32, .directional = false};
+    RadianceField field = take(RadianceField::create(test_device(), options));
+    FieldRenderer renderer = take(FieldRenderer::create(field, {.rays = 1000, .steps = 64}));
+    // It begins as a fog that takes 1 - 1 / e of the light on the way through the whole cube: more
+    // than half of it, but not what is left in an eighth of its cells.
+    FieldSolid all(renderer, options, 2, {0xff}), some(renderer, options, 2, {1});
+    const MeshOptions coarse{.resolution = 16, .faces = 500, .texture = 128};
+    CHECK(extract_mesh(all, coarse));
+    const auto none = extract_mesh(some, coarse);
+    REQUIRE_FALSE(none);
+    CHECK(none.error().status == Status::usage);
+    CHECK(none.error().message.find("too faint") != std::string::npos);
+    MeshOptions stopped = coarse;
+    stopped.cancelled = [] { return true; };
+    CHECK(extract_mesh(all, stopped).error().status == Status::interrupted);
+}
