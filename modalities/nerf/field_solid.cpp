@@ -50,7 +50,10 @@ public:
                 {d[0] + ptrdiff_t(grid.size[0]) * (d[1] + ptrdiff_t(grid.size[1]) * d[2]),
                  float(length * grid.spacing / 2)});
         }
-        while (sweep(1) | sweep(-1)) continue;
+        for (bool less = true; less;) {
+            less = sweep(1);
+            less = sweep(-1) || less;
+        }
     }
     std::vector<float> take() { return std::move(depths_); }
 
