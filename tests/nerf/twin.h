@@ -8,6 +8,7 @@
 
 #include "modalities/nerf/renderer.h"
 #include "modalities/splat/rasteriser.h"
+#include "tests/support/harmonics.h"
 
 namespace kiln::test {
 
@@ -57,7 +58,8 @@ public:
         for (const FieldLayout::Level& level : layout_.levels()) encode(level, place, features);
         std::vector<double> latent = perceptron(layout_.density(), features, kLatent);
         const double density = latent[0];
-        for (uint32_t k = 0; k < layout_.harmonics(); k++) latent.push_back(harmonic(k, direction));
+        const std::array basis = harmonics({direction[0], direction[1], direction[2]});
+        latent.insert(latent.end(), basis.begin(), basis.begin() + layout_.harmonics());
         const std::vector<double> y = perceptron(layout_.colour(), latent, 4);
         return {y[0], y[1], y[2], density};
     }
@@ -146,28 +148,6 @@ private:
             for (size_t k = 0; k < out; k++) y[k] += std::max(sum, 0.0) * w[in.size() + k];
         }
         return y;
-    }
-
-    static double harmonic(uint32_t k, const double* d) {
-        const double x = d[0], y = d[1], z = d[2], xx = x * x, yy = y * y, zz = z * z;
-        const double p = -0.5900435899266435, r = -0.4570457994644658, a = 1.0925484305920792;
-        const double basis[16] = {0.28209479177387814,
-                                  -0.4886025119029199 * y,
-                                  0.4886025119029199 * z,
-                                  -0.4886025119029199 * x,
-                                  a * x * y,
-                                  -a * y * z,
-                                  0.31539156525252005 * (2 * zz - xx - yy),
-                                  -a * x * z,
-                                  0.5462742152960396 * (xx - yy),
-                                  p * y * (3 * xx - yy),
-                                  2.890611442640554 * x * y * z,
-                                  r * y * (4 * zz - xx - yy),
-                                  0.3731763325901154 * z * (2 * zz - 3 * xx - 3 * yy),
-                                  r * x * (4 * zz - xx - yy),
-                                  1.445305721320277 * z * (xx - yy),
-                                  p * x * (xx - 3 * yy)};
-        return basis[k];
     }
 
     FieldLayout layout_;

@@ -10,6 +10,7 @@
 #include <random>
 
 #include "modalities/splat/rasteriser.h"
+#include "tests/support/harmonics.h"
 
 namespace kiln::test {
 
@@ -37,27 +38,10 @@ inline std::vector<double> variables_of(const Scene& scene) {
 }
 
 inline Vec3 harmonics_sum(const double* sh, int count, const Vec3& d) {
-    const double x = d[0], y = d[1], z = d[2], xx = x * x, yy = y * y, zz = z * z;
-    const double p = -0.5900435899266435, r = -0.4570457994644658, a = 1.0925484305920792;
-    const double basis[16] = {0.28209479177387814,
-                              -0.4886025119029199 * y,
-                              0.4886025119029199 * z,
-                              -0.4886025119029199 * x,
-                              a * x * y,
-                              -a * y * z,
-                              0.31539156525252005 * (2 * zz - xx - yy),
-                              -a * x * z,
-                              0.5462742152960396 * (xx - yy),
-                              p * y * (3 * xx - yy),
-                              2.890611442640554 * x * y * z,
-                              r * y * (4 * zz - xx - yy),
-                              0.3731763325901154 * z * (2 * zz - 3 * xx - 3 * yy),
-                              r * x * (4 * zz - xx - yy),
-                              1.445305721320277 * z * (xx - yy),
-                              p * x * (xx - 3 * yy)};
+    const std::array<double, 16> basis = harmonics(d);
     Vec3 colour{0.5, 0.5, 0.5};
     for (int k = 0; k < count; k++)
-        for (size_t c = 0; c < 3; c++) colour[c] += basis[k] * sh[size_t(k) * 3 + c];
+        for (size_t c = 0; c < 3; c++) colour[c] += basis[size_t(k)] * sh[size_t(k) * 3 + c];
     return colour;
 }
 
