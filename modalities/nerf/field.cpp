@@ -58,8 +58,8 @@ Result<void> RadianceField::State::record() {
          .first = stepping.operand(first),
          .second = stepping.operand(second),
          .parameters = stepping.operand(parameters)},
-        {.entries = uint32_t(layout.density()), .end = uint32_t(layout.end())},
-        fold(device->caps(), div_up(int64_t(layout.end()), kLocal))));
+        {.entries = uint32_t(layout.density() / 4), .end = uint32_t(layout.end() / 4)},
+        fold(device->caps(), div_up(int64_t(layout.end() / 4), kLocal))));
     return stepping.record();
 }
 

@@ -17,8 +17,7 @@ constexpr uint32_t kStride = 4;   // of the cells that a refresh looks at
 
 std::string flaw_of(const FieldFitOptions& o) {
     if (o.steps < 1 || o.refresh_every < 1) return "at least one step, also between two refreshes";
-    if (o.samples < 1024 || o.samples > o.march.samples)
-        return "a step takes 1024 samples, or as many as there is memory for";
+    if (o.samples < 1024 || o.samples > (1u << 16)) return "a step takes 1024 to 65536 samples";
     for (const float v : {o.rate, o.rate_end})
         if (!(v > 0) || !std::isfinite(v)) return "rates are finite and above 0";
     if (!(o.coarse >= 1 && o.coarse <= 64)) return "samples begin 1 to 64 times as far apart";
@@ -133,6 +132,7 @@ Result<FieldFit> FieldFit::create(std::shared_ptr<Device> device, std::vector<Fi
     if (!field) return field.error();
     MarchOptions march = options.march;
     march.rays = kMostRays;
+    march.samples = std::max(options.samples + options.samples / 2, 4096u);   // some have more
     for (const FitView& view : views)
         march.rays = std::max(march.rays, uint32_t(view.image.width) * uint32_t(view.image.height));
     auto renderer = FieldRenderer::create(*field, march);

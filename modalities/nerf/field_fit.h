@@ -17,10 +17,10 @@ namespace kiln {
 struct FieldFitOptions {
     FieldOptions field;   // its cube holds what is to be seen
     AdamOptions adam;
-    MarchOptions march;   // but its rays, which follow from the pictures
-    uint32_t steps = 1500;
-    uint32_t samples = 1 << 16;             // a step, about; at most march.samples
-    float rate = 1e-2f, rate_end = 5e-4f;   // of the first step and of the last, exponentially
+    MarchOptions march;   // but its rays and samples, which follow from what there is to fit
+    uint32_t steps = 2000;
+    uint32_t samples = 1 << 14;             // a step, about; 1024 to 65536
+    float rate = 3e-2f, rate_end = 1e-3f;   // of the first step and of the last, exponentially
     std::array<float, 3> background{};      // of pictures without alpha, and to compare before
     // Samples begin this many times as far apart, 1 or more, halving every so many steps.
     float coarse = 4;

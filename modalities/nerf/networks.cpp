@@ -16,6 +16,7 @@
 namespace kiln {
 namespace {
 
+constexpr uint32_t kSamples = 4;   // of an invocation
 constexpr uint32_t kLocal = 128, kChunk = 256, kBoundChunk = 1024;
 
 }   // namespace
@@ -79,7 +80,8 @@ Networks::Perceptron Networks::colour() const {
             by_latent_};
 }
 
-void Networks::add_forward(LaunchList& list, const Perceptron& p) const {
+// The first `kept` four-vectors of what it puts out.
+void Networks::add_forward(LaunchList& list, const Perceptron& p, uint32_t kept) const {
     list.add(kernels::nerf_network::launch(
         kernels::nerf_network::Variant::main,
         {.block = list.operand(block_),
@@ -87,8 +89,13 @@ void Networks::add_forward(LaunchList& list, const Perceptron& p) const {
          .inputs = list.operand(p.from),
          .outputs = list.operand(p.to)},
         {.first = uint32_t(p.first / 4), .out_row = p.out_row},
-        {.in = p.in, .out = p.out, .hidden = layout_.neurons(), .carried = p.carried},
-        fold(list.device().caps(), div_up(capacity_, kLocal))));
+        {.in = p.in,
+         .out = p.out,
+         .hidden = layout_.neurons(),
+         .carried = p.carried,
+         .kept = kept,
+         .samples = kSamples},
+        fold(list.device().caps(), div_up(capacity_, kLocal * kSamples))));
 }
 
 void Networks::add_backward(LaunchList& list, const Perceptron& p) const {
@@ -103,8 +110,13 @@ void Networks::add_backward(LaunchList& list, const Perceptron& p) const {
          .slopes = list.operand(p.by_to),
          .results = list.operand(p.by_from)},
         {.first = uint32_t(p.first / 4)},
-        {.in = p.in, .out = p.out, .hidden = hidden, .carried = p.carried, .back = back},
-        fold(list.device().caps(), div_up(capacity_, kLocal))));
+        {.in = p.in,
+         .out = p.out,
+         .hidden = hidden,
+         .carried = p.carried,
+         .back = back,
+         .samples = kSamples},
+        fold(list.device().caps(), div_up(capacity_, kLocal * kSamples))));
     list.add(kernels::nerf_weights::launch(
         kernels::nerf_weights::Variant::main,
         {.block = list.operand(block_),
@@ -124,7 +136,7 @@ void Networks::add_backward(LaunchList& list, const Perceptron& p) const {
                                                fold(list.device().caps(), div_up(count, kLocal))));
 }
 
-void Networks::add_forward(LaunchList& list) const {
+void Networks::add_encoding(LaunchList& list) const {
     const uint32_t levels = uint32_t(layout_.levels().size());
     list.add(kernels::nerf_encode::launch(kernels::nerf_encode::Variant::main,
                                           {.block = list.operand(block_),
@@ -134,8 +146,19 @@ void Networks::add_forward(LaunchList& list) const {
                                            .features = list.operand(features_)},
                                           {.levels = levels},
                                           {div_up(capacity_, kLocal), levels, 1}));
-    add_forward(list, density());
-    add_forward(list, colour());
+}
+
+void Networks::add_forward(LaunchList& list) const {
+    add_encoding(list);
+    add_forward(list, density(), density().out);
+    add_forward(list, colour(), colour().out);
+}
+
+void Networks::add_densities(LaunchList& list) const {
+    add_encoding(list);
+    Perceptron densities = density();
+    densities.to = outputs_, densities.out_row = 1;
+    add_forward(list, densities, 1);
 }
 
 void Networks::add_backward(LaunchList& list) const {
@@ -169,7 +192,7 @@ void Networks::add_backward(LaunchList& list) const {
                                            .scales = list.operand(scales_),
                                            .sums = list.operand(sums_),
                                            .gradient = list.operand(gradient_)},
-                                          {div_up(most, kLocal), levels, 1}));
+                                          {div_up(most, 2 * kLocal), levels, 1}));
 }
 
 }   // namespace kiln

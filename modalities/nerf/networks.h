@@ -15,6 +15,8 @@ public:
     void bind(const Buffer& block) { block_ = block; }
     // From samples() and the harmonics in inputs() to outputs().
     void add_forward(LaunchList& list) const;
+    // From samples() to outputs(), of which only the first value is made: the log density.
+    void add_densities(LaunchList& list) const;
     // From by_outputs() to the field's gradient, which it adds to.
     void add_backward(LaunchList& list) const;
 
@@ -36,7 +38,8 @@ private:
     };
     Perceptron density() const;
     Perceptron colour() const;
-    void add_forward(LaunchList& list, const Perceptron& p) const;
+    void add_encoding(LaunchList& list) const;
+    void add_forward(LaunchList& list, const Perceptron& p, uint32_t kept) const;
     void add_backward(LaunchList& list, const Perceptron& p) const;
 
     FieldLayout layout_;

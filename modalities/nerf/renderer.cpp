@@ -6,6 +6,7 @@
 #include "kernels/nerf_composite.h"
 #include "kernels/nerf_composite_backward.h"
 #include "kernels/nerf_march.h"
+#include "kernels/nerf_reach.h"
 #include "modalities/nerf/networks.h"
 #include "modalities/splat/rasteriser.h"
 #include "modalities/splat/sort.h"
@@ -16,6 +17,8 @@ namespace kiln {
 namespace {
 
 constexpr uint32_t kLocal = 128;
+// Every so many-th sample tells how far a ray reaches: fewer are less work, but find its end later.
+constexpr uint32_t kStride = 4;
 enum class March : uint32_t { count, write, points };
 
 // As in shaders/lib/nerf.glsl.
@@ -34,18 +37,20 @@ struct FieldRenderer::State {
     std::shared_ptr<Device> device;
     MarchOptions options;
     Networks networks;
-    Buffer block, rays, occupied, counts, scratch, image, slopes;
-    LaunchList counting, forward, backward, looking;
+    Buffer block, rays, occupied, counts, ends, scratch, image, slopes;
+    LaunchList glancing, reaching, counting, forward, backward, looking;
     std::vector<Portion> portions;   // of the last draw()
     std::array<float, 3> background{};
     float apart = 1;
     uint32_t drawn = 0;   // rays
 
     Result<void> allocate();
-    void add_march(LaunchList& list, March mode);
+    void add_march(LaunchList& list, March mode, uint32_t stride = 1);
+    Result<void> record_reach();
     Result<void> record();
     Result<void> split(uint32_t count);
     Result<void> enter(const Portion& portion);
+    Result<void> run_portions(LaunchList& list);
 };
 
 Result<void> FieldRenderer::State::allocate() {
@@ -57,6 +62,7 @@ Result<void> FieldRenderer::State::allocate() {
     for (const Wanted& wanted : {Wanted{&rays, n * 8},
                                  {&occupied, (cells * cells * cells + 31) / 32},
                                  {&counts, n + 1},
+                                 {&ends, n},
                                  {&scratch, std::max<uint64_t>(scan_scratch(n + 1), 1)},
                                  {&image, n * kChannels},
                                  {&slopes, n * kChannels}}) {
@@ -74,7 +80,7 @@ Result<void> FieldRenderer::State::allocate() {
     return device->write(occupied, all.data(), occupied.size());
 }
 
-void FieldRenderer::State::add_march(LaunchList& list, March mode) {
+void FieldRenderer::State::add_march(LaunchList& list, March mode, uint32_t stride) {
     const FieldLayout& layout = networks.layout();
     const uint64_t invocations = mode == March::points ? std::min(options.samples, options.rays)
                                                        : uint64_t(options.rays) + 1;
@@ -85,17 +91,38 @@ void FieldRenderer::State::add_march(LaunchList& list, March mode) {
                                      .occupied = list.operand(occupied),
                                      .counts = list.operand(counts),
                                      .samples = list.operand(networks.samples()),
-                                     .inputs = list.operand(networks.inputs())},
+                                     .inputs = list.operand(networks.inputs()),
+                                     .ends = list.operand(ends)},
                                     {.capacity = options.rays},
                                     {.mode = uint32_t(mode),
                                      .cells = uint32_t(options.cells),
-                                     .harmonics = layout.harmonics() / 4,
-                                     .row = (kLatent + layout.harmonics()) / 4},
+                                     .harmonics = stride > 1 ? 0 : layout.harmonics() / 4,
+                                     .row = (kLatent + layout.harmonics()) / 4,
+                                     .stride = stride},
                                     fold(device->caps(), div_up(int64_t(invocations), kLocal))));
+}
+
+// What finds out how far rays reach.
+Result<void> FieldRenderer::State::record_reach() {
+    add_march(glancing, March::count, kStride);
+    scan(glancing, counts, options.rays + 1, scratch);
+    if (auto done = glancing.record(); !done) return done;
+
+    add_march(reaching, March::write, kStride);
+    networks.add_densities(reaching);
+    reaching.add(kernels::nerf_reach::launch(kernels::nerf_reach::Variant::main,
+                                             {.block = reaching.operand(block),
+                                              .counts = reaching.operand(counts),
+                                              .samples = reaching.operand(networks.samples()),
+                                              .outputs = reaching.operand(networks.outputs()),
+                                              .ends = reaching.operand(ends)},
+                                             fold(device->caps(), div_up(options.rays, kLocal))));
+    return reaching.record();
 }
 
 Result<void> FieldRenderer::State::record() {
     const Grid by_ray = fold(device->caps(), div_up(options.rays, kLocal));
+    if (auto done = record_reach(); !done) return done;
     add_march(counting, March::count);
     scan(counting, counts, options.rays + 1, scratch);
     if (auto done = counting.record(); !done) return done;
@@ -165,6 +192,15 @@ Result<void> FieldRenderer::State::enter(const Portion& portion) {
     return device->write(block, &values, sizeof values);
 }
 
+Result<void> FieldRenderer::State::run_portions(LaunchList& list) {
+    if (auto done = split(drawn); !done) return done;
+    for (const Portion& portion : portions) {
+        if (auto done = enter(portion); !done) return done;
+        if (auto done = list.run(); !done) return done;
+    }
+    return {};
+}
+
 Result<FieldRenderer> FieldRenderer::create(const RadianceField& field,
                                             const MarchOptions& options) {
     // The longest way through the cube is sqrt(3) times its side: its samples fit in memory.
@@ -187,6 +223,9 @@ Result<FieldRenderer> FieldRenderer::create(const RadianceField& field,
                                                {},
                                                {},
                                                {},
+                                               {},
+                                               LaunchList(device),
+                                               LaunchList(device, options.timed),
                                                LaunchList(device),
                                                LaunchList(device, options.timed),
                                                LaunchList(device, options.timed),
@@ -223,13 +262,11 @@ Result<void> FieldRenderer::draw(std::span<const Ray> rays, const std::array<flo
         !done)
         return done;
     if (auto done = s.enter({}); !done) return done;
+    if (auto done = s.glancing.run(); !done) return done;
+    if (auto done = s.run_portions(s.reaching); !done) return done;
+    if (auto done = s.enter({}); !done) return done;
     if (auto done = s.counting.run(); !done) return done;
-    if (auto done = s.split(s.drawn); !done) return done;
-    for (const Portion& portion : s.portions) {
-        if (auto done = s.enter(portion); !done) return done;
-        if (auto done = s.forward.run(); !done) return done;
-    }
-    return {};
+    return s.run_portions(s.forward);
 }
 
 Result<std::vector<float>> FieldRenderer::read_image() const {
@@ -304,7 +341,7 @@ Buffer FieldRenderer::slopes() const { return state_->slopes; }
 
 std::vector<FieldRenderer::Timing> FieldRenderer::times() const {
     std::vector<Timing> times;
-    for (const auto* list : {&state_->forward, &state_->backward})
+    for (const auto* list : {&state_->reaching, &state_->forward, &state_->backward})
         for (const KernelTime& t : list->times()) times.push_back({t.label, t.milliseconds});
     return times;
 }

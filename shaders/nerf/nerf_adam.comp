@@ -16,25 +16,27 @@ struct AdamBlock {
 };
 
 layout(set = 0, binding = 0) readonly buffer Block { AdamBlock block; };
-layout(set = 0, binding = 1) buffer Gradient { float gradient[]; };
-layout(set = 0, binding = 2) buffer First { float first[]; };
-layout(set = 0, binding = 3) buffer Second { float second[]; };
-layout(set = 0, binding = 4) buffer Parameters { float parameters[]; };
-layout(push_constant) uniform Args { uint entries; uint end; } args;   // values; weights behind
+layout(set = 0, binding = 1) buffer Gradient { vec4 gradient[]; };
+layout(set = 0, binding = 2) buffer First { vec4 first[]; };
+layout(set = 0, binding = 3) buffer Second { vec4 second[]; };
+layout(set = 0, binding = 4) buffer Parameters { vec4 parameters[]; };
+layout(push_constant) uniform Args { uint entries; uint end; } args;   // four-vectors; weights behind
 
 void main() {
     uint i = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     if (i >= args.end) return;
-    float g = gradient[i] * block.corrections.w;
-    gradient[i] = 0.0;
-    if (!usable(g) || (i < args.entries && g == 0.0)) return;
-    float x = parameters[i];
-    if (i >= args.entries) g += block.corrections.z * x;
-    float m = block.moments.x * first[i] + (1.0 - block.moments.x) * g;
-    float v = block.moments.y * second[i] + (1.0 - block.moments.y) * g * g;
-    first[i] = m;
-    second[i] = v;
-    x -= block.moments.w * block.corrections.x * m /
-         (sqrt(v) * block.corrections.y + block.moments.z);
-    parameters[i] = clamp(x, -1e4, 1e4);
+    vec4 g = gradient[i] * block.corrections.w;
+    if (i < args.entries && g == vec4(0.0)) return;
+    gradient[i] = vec4(0.0);
+    vec4 x = parameters[i], m = first[i], v = second[i];
+    for (uint k = 0u; k < 4u; k++) {
+        if (!usable(g[k]) || (i < args.entries && g[k] == 0.0)) continue;
+        if (i >= args.entries) g[k] += block.corrections.z * x[k];
+        m[k] = block.moments.x * m[k] + (1.0 - block.moments.x) * g[k];
+        v[k] = block.moments.y * v[k] + (1.0 - block.moments.y) * g[k] * g[k];
+        x[k] -= block.moments.w * block.corrections.x * m[k] /
+                (sqrt(v[k]) * block.corrections.y + block.moments.z);
+        x[k] = clamp(x[k], -1e4, 1e4);
+    }
+    parameters[i] = x, first[i] = m, second[i] = v;
 }
