@@ -20,7 +20,7 @@ layout(set = 0, binding = 1) buffer Gradient { vec4 gradient[]; };
 layout(set = 0, binding = 2) buffer First { vec4 first[]; };
 layout(set = 0, binding = 3) buffer Second { vec4 second[]; };
 layout(set = 0, binding = 4) buffer Parameters { vec4 parameters[]; };
-layout(push_constant) uniform Args { uint entries; uint end; } args;   // four-vectors; weights behind
+layout(push_constant) uniform Args { uint entries; uint end; } args;   // four-vectors; weights last
 
 void main() {
     uint i = workgroup() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
