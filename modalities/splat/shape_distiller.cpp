@@ -4,17 +4,16 @@
 #include <cmath>
 
 #include "modalities/splat/draws.h"
-#include "modalities/splat/fit_file.h"
 #include "modalities/splat/learned_encoder.h"
 #include "modalities/splat/rasteriser.h"
+#include "modalities/splat/splat_shape.h"
 #include "runtime/base/hash.h"
 
 namespace kiln {
 namespace {
 
 // Streams of random numbers that are not those of views and backdrops.
-constexpr uint64_t kBackdropSeed = 0x6261636b, kNoiseSeed = 0x6e6f6973, kExampleSeed = 0x6578616d,
-                   kGrowthSeed = 0x67726f77;
+constexpr uint64_t kBackdropSeed = 0x6261636b, kNoiseSeed = 0x6e6f6973, kExampleSeed = 0x6578616d;
 
 // One of the views of a step.
 struct Shot {
@@ -34,12 +33,6 @@ uint64_t fingerprint_of(const ShapeSettings& s, const std::string& prompt,
     return fingerprint_of(s.pictures, hash_bytes(std::as_bytes(std::span(text))));
 }
 
-Result<ReferenceLoss> reference_of(const std::shared_ptr<Device>& device, const ShapeSettings& s) {
-    ReferenceOptions options = s.reference;
-    options.seed = s.seed, options.antialiased = s.antialiased;
-    return ReferenceLoss::create(device, s.pictures, options);
-}
-
 double root_mean_square(std::span<const Latent> gradients) {
     double sum = 0, count = 0;
     for (const Latent& g : gradients)
@@ -57,15 +50,10 @@ struct ShapeDistiller::State {
     ViewTexts texts;
     OrbitSampler views;
     int size = 0, done = 0;
-    std::vector<Rasteriser> rasterisers;   // one a view of the batch, over the same splats
-    std::optional<Optimiser> optimiser;
+    std::unique_ptr<Shape> shape;
     std::optional<LinearEncoder> linear;
-    std::optional<ReferenceLoss> reference;
 
-    void draw_at(int wanted, const Splats& splats);
     void resize();
-    void write(const Cloud& cloud);
-    void grow();
     PictureEncoder& encoder();
     Shot shoot(size_t view);
     std::vector<float> pictures(std::span<const Shot> shots) const;
@@ -74,47 +62,13 @@ struct ShapeDistiller::State {
     Report step();
 };
 
-// Rasterisers of this size, all over the same splats.
-void ShapeDistiller::State::draw_at(int wanted, const Splats& splats) {
-    size = wanted;
-    rasterisers.clear();
-    RasterOptions options{.width = size,
-                          .height = size,
-                          .splats = settings.splats,
-                          .antialiased = settings.antialiased};
-    for (int i = 0; i < settings.batch; i++) {
-        rasterisers.push_back(take(Rasteriser::create(device, options)));
-        if (i == 0) take(rasterisers[0].write(splats));
-        rasterisers.back().set_count(uint32_t(splats.size()));
-        options.parameters = rasterisers[0].parameters();
-    }
-}
-
 // To the size of this step.
 void ShapeDistiller::State::resize() {
     const double share = double(done) / settings.steps;
     const int whole = prior->info().picture_height;
-    const int wanted = share < settings.quarter_until ? whole / 4
-                       : share < settings.half_until  ? whole / 2
-                                                      : whole;
-    if (wanted != size) draw_at(wanted, take(rasterisers[0].read()));
-}
-
-void ShapeDistiller::State::write(const Cloud& cloud) {
-    take(optimiser->write(cloud.memory));
-    take(rasterisers[0].write(cloud.splats));
-    for (Rasteriser& r : rasterisers) r.set_count(uint32_t(cloud.splats.size()));
-}
-
-// After a step.
-void ShapeDistiller::State::grow() {
-    if (!grows_after(uint32_t(done), uint32_t(settings.steps), settings.growth)) return;
-    Cloud cloud{take(rasterisers[0].read()), {}};
-    cloud.memory = take(optimiser->read(cloud.splats.size()));
-    Draws seeds(settings.seed ^ kGrowthSeed, uint64_t(done));
-    kiln::grow(cloud, uint32_t(done), settings.growth, settings.ball,
-               uint64_t(seeds.share() * 4294967296.0));
-    write(cloud);
+    size = share < settings.quarter_until ? whole / 4
+           : share < settings.half_until  ? whole / 2
+                                          : whole;
 }
 
 // Learned when it is first asked for, as the prior's own is compiled then.
@@ -136,8 +90,7 @@ Shot ShapeDistiller::State::shoot(size_t view) {
               .drawn = {},
               .mixed = {},
               .noise = std::vector<float>(prior->info().latent_size())};
-    take(rasterisers[view].draw({.camera = orbit_camera(shot.orbit, size, size)}));
-    shot.drawn = take(rasterisers[view].read_image());
+    shot.drawn = take(shape->draw(view, orbit_camera(shot.orbit, size, size), size));
     Draws seeds(settings.seed ^ kNoiseSeed, index);
     TorchGenerator(uint64_t(seeds.share() * 4294967296.0)).normal(shot.noise);
     return shot;
@@ -175,15 +128,14 @@ std::vector<float> ShapeDistiller::State::slopes(const Shot& shot,
     return all;
 }
 
-// From the latents of what was drawn and encoded last to the splats.
+// From the latents of what was drawn and encoded last to the shape.
 void ShapeDistiller::State::follow(std::span<const Shot> shots, std::span<const float> by_latents) {
     const size_t picture = prior->info().picture_size();
     const std::vector<float> by_pictures = take(encoder().pull_back(by_latents));
-    for (size_t i = 0; i < shots.size(); i++) {
-        take(rasterisers[i].differentiate(
-            slopes(shots[i], std::span(by_pictures).subspan(i * picture, picture))));
-        take(optimiser->add(rasterisers[i], 1 / float(shots.size())));
-    }
+    for (size_t i = 0; i < shots.size(); i++)
+        take(shape->differentiate(
+            i, slopes(shots[i], std::span(by_pictures).subspan(i * picture, picture)),
+            1 / float(shots.size())));
 }
 
 ShapeDistiller::Report ShapeDistiller::State::step() {
@@ -191,7 +143,7 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
     const PriorInfo& info = prior->info();
     std::vector<Shot> shots;
     double alpha = 0;
-    for (size_t view = 0; view < rasterisers.size(); view++) {
+    for (size_t view = 0; view < size_t(settings.batch); view++) {
         const Shot& shot = shots.emplace_back(shoot(view));
         for (size_t at = size_t(Channel::alpha); at < shot.drawn.size(); at += kChannels)
             alpha += shot.drawn[at];
@@ -208,10 +160,8 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
     std::vector<float> cotangents;
     for (const Latent& g : by_latents) cotangents.insert(cotangents.end(), g.begin(), g.end());
     follow(shots, cotangents);
-    if (reference) take(reference->add(rasterisers[0], *optimiser, done, share));
-    take(optimiser->step(rasterisers[0]));
+    take(shape->step(done, settings.steps));
     done++;
-    grow();
     return {done, timestep, root_mean_square(by_latents),
             alpha / (double(shots.size()) * size * size)};
 }
@@ -219,34 +169,22 @@ ShapeDistiller::Report ShapeDistiller::State::step() {
 Result<ShapeDistiller> ShapeDistiller::create(std::shared_ptr<Device> device, Prior& prior,
                                               const ShapeSettings& settings,
                                               const std::string& prompt,
-                                              const std::optional<std::string>& negative) {
-    if (settings.steps < 1 || settings.batch < 1 || settings.splats < 1 || settings.strata < 1)
-        return Error{Status::usage, "at least one step, view a step, splat and part of a turn"};
-    if (settings.first > settings.splats)
-        return Error{Status::usage, "no more splats to begin with than at the end"};
-    if (const std::string flaw = flaw_of(settings.growth); !flaw.empty())
-        return Error{Status::usage, flaw};
+                                              const std::optional<std::string>& negative,
+                                              std::unique_ptr<Shape> shape) {
+    if (settings.steps < 1 || settings.batch < 1 || settings.strata < 1)
+        return Error{Status::usage, "at least one step, view a step and part of a turn"};
+    if (!shape) {
+        auto made = SplatShape::create(device, settings, prior.info().picture_height);
+        if (!made) return made.error();
+        shape = std::move(*made);
+    }
     auto texts = ViewTexts::embed(prior, prompt, negative, settings.text);
     if (!texts) return texts.error();
     auto state = std::make_unique<State>(
         State{std::move(device), &prior, settings, fingerprint_of(settings, prompt, negative),
               std::move(*texts), OrbitSampler(settings.views, settings.strata, settings.seed)});
-    state->settings.growth.most = settings.splats;
-    try {
-        const float ball = float(settings.ball);
-        const uint32_t first = settings.first ? settings.first : settings.splats;
-        if (!settings.pictures.empty())
-            state->reference = take(reference_of(state->device, settings));
-        state->draw_at(prior.info().picture_height,
-                       state->reference ? splats_in_view(first, ball, settings.pictures,
-                                                         settings.seed, settings.initial)
-                                        : random_splats(first, {}, {ball, ball, ball}, Region::ball,
-                                                        settings.seed, settings.initial));
-        state->optimiser.emplace(take(Optimiser::create(
-            state->device, state->rasterisers[0].sections(), settings.optimiser)));
-    } catch (const ResultError& failure) {
-        return failure.error;
-    }
+    state->size = prior.info().picture_height;
+    state->shape = std::move(shape);
     return ShapeDistiller(std::move(state));
 }
 
@@ -265,49 +203,26 @@ ShapeDistiller::~ShapeDistiller() = default;
 int ShapeDistiller::done() const { return state_->done; }
 
 Result<void> ShapeDistiller::save(const std::string& path) const {
-    auto splats = state_->rasterisers[0].read();
-    if (!splats) return splats.error();
-    auto memory = state_->optimiser->read(splats->size());
-    if (!memory) return memory.error();
-    return write_fit(path, {state_->fingerprint, {std::move(*splats), std::move(*memory)}});
+    return state_->shape->save(path, state_->fingerprint);
 }
 
 Result<void> ShapeDistiller::resume(const std::string& path) {
     State& s = *state_;
-    auto file = read_fit(path, 0, s.settings.splats);
-    if (!file) return file.error();
-    const uint32_t steps = file->cloud.memory.steps;
-    if (file->views != s.fingerprint || steps > uint32_t(s.settings.steps))
-        return Error{Status::bad_file,
-                     path +
-                         ": the state of another run: of another prompt, seed, number of steps "
-                         "or views a step"};
-    try {
-        s.write(file->cloud);
-    } catch (const ResultError& failure) {
-        return failure.error;
-    }
-    s.done = int(steps);
+    const auto done = s.shape->resume(path, s.fingerprint, s.settings.steps);
+    if (!done) return done.error();
+    s.done = *done;
     return {};
 }
 
-Result<Splats> ShapeDistiller::splats() const {
-    auto splats = state_->rasterisers[0].read();
-    if (splats) splats->antialiased = state_->settings.antialiased;
-    return splats;
-}
+Result<Splats> ShapeDistiller::splats() { return state_->shape->splats(); }
 
 Result<std::vector<ReferenceLoss::Quality>> ShapeDistiller::compare() {
-    if (!state_->reference) return std::vector<ReferenceLoss::Quality>();
-    return state_->reference->compare(state_->rasterisers[0]);
+    return state_->shape->compare();
 }
 
 Result<Image> ShapeDistiller::picture(const Orbit& orbit) {
-    Rasteriser& rasteriser = state_->rasterisers[0];
     const int size = state_->size;
-    if (auto done = rasteriser.draw({.camera = orbit_camera(orbit, size, size)}); !done)
-        return done.error();
-    const auto drawn = rasteriser.read_image();
+    const auto drawn = state_->shape->draw(0, orbit_camera(orbit, size, size), size);
     if (!drawn) return drawn.error();
     Image image{size, size, 3, {}};
     for (const float value : before(*drawn, {0.8f, 0.8f, 0.8f}))
