@@ -29,6 +29,9 @@ struct RadianceField::State {
 
     Result<void> allocate();
     Result<void> record();
+    Result<std::vector<float>> read(const Buffer& buffer) const;
+    Result<void> fitting(const std::vector<float>& values) const;
+    Result<void> write(const Buffer& buffer, const std::vector<float>& values) const;
 };
 
 Result<void> RadianceField::State::allocate() {
@@ -101,20 +104,52 @@ Result<void> RadianceField::step(float rate, float weight) {
     return {};
 }
 
-Result<std::vector<float>> RadianceField::read() const {
-    std::vector<float> values(state_->layout.end());
-    if (auto done = state_->device->read(state_->parameters, values.data(), values.size() * 4);
-        !done)
+Result<std::vector<float>> RadianceField::State::read(const Buffer& buffer) const {
+    std::vector<float> values(layout.end());
+    if (auto done = device->read(buffer, values.data(), values.size() * 4); !done)
         return done.error();
     return values;
 }
 
+Result<void> RadianceField::State::fitting(const std::vector<float>& values) const {
+    if (values.size() == layout.end()) return {};
+    return Error{Status::usage, "radiance field: " + std::to_string(values.size()) +
+                                    " values instead of " + std::to_string(layout.end())};
+}
+
+Result<void> RadianceField::State::write(const Buffer& buffer,
+                                         const std::vector<float>& values) const {
+    if (auto done = fitting(values); !done) return done;
+    return device->write(buffer, values.data(), values.size() * 4);
+}
+
+Result<std::vector<float>> RadianceField::read() const { return state_->read(state_->parameters); }
+
 Result<void> RadianceField::write(const std::vector<float>& values) {
-    if (values.size() != state_->layout.end())
-        return Error{Status::usage, "radiance field: " + std::to_string(values.size()) +
-                                        " values instead of " +
-                                        std::to_string(state_->layout.end())};
-    return state_->device->write(state_->parameters, values.data(), values.size() * 4);
+    return state_->write(state_->parameters, values);
+}
+
+Result<FieldState> RadianceField::state() const {
+    FieldState now{.steps = steps(), .parameters = {}, .first = {}, .second = {}};
+    for (const auto& [values, buffer] : {std::pair{&now.parameters, &state_->parameters},
+                                         {&now.first, &state_->first},
+                                         {&now.second, &state_->second}}) {
+        auto read = state_->read(*buffer);
+        if (!read) return read.error();
+        *values = std::move(*read);
+    }
+    return now;
+}
+
+Result<void> RadianceField::restore(const FieldState& state) {
+    for (const auto* values : {&state.first, &state.second, &state.parameters})
+        if (auto done = state_->fitting(*values); !done) return done;
+    for (const auto& [values, buffer] : {std::pair{&state.first, &state_->first},
+                                         {&state.second, &state_->second},
+                                         {&state.parameters, &state_->parameters}})
+        if (auto done = state_->write(*buffer, *values); !done) return done;
+    state_->steps = state.steps;
+    return {};
 }
 
 }   // namespace kiln

@@ -38,6 +38,8 @@ public:
 
     Result<std::vector<float>> read() const;
     Result<void> write(const std::vector<float>& values);   // Status::usage for another number
+    Result<FieldState> state() const;
+    Result<void> restore(const FieldState& state);   // Status::usage for another number of values
 
 private:
     struct State;

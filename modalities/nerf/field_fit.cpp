@@ -5,9 +5,11 @@
 #include <optional>
 #include <random>
 
+#include "modalities/nerf/field_file.h"
 #include "modalities/nerf/visual_hull.h"
 #include "modalities/splat/fit_views.h"
 #include "modalities/splat/rasteriser.h"
+#include "runtime/base/hash.h"
 
 namespace kiln {
 namespace {
@@ -26,6 +28,16 @@ std::string flaw_of(const FieldFitOptions& o) {
     return flaw_of(o.field);
 }
 
+// Of the pictures, and of what a state of the fit has to have in common with another.
+uint64_t fingerprint_of(std::span<const FitView> views, const FieldFitOptions& o) {
+    const FieldOptions& f = o.field;
+    const double cube[4] = {f.centre[0], f.centre[1], f.centre[2], f.half};
+    const int numbers[8] = {f.levels,  f.entries,     f.coarsest,    f.finest,
+                            f.neurons, f.directional, o.march.cells, o.march.steps};
+    const uint64_t hash = hash_bytes(std::as_bytes(std::span(cube)), fingerprint_of(views));
+    return hash_bytes(std::as_bytes(std::span(numbers)), hash);
+}
+
 }   // namespace
 
 struct FieldFit::State {
@@ -35,6 +47,7 @@ struct FieldFit::State {
     RadianceField field;
     FieldRenderer renderer;
     Occupancy occupancy;
+    uint64_t fingerprint;
     uint32_t rays = kFewestRays;
     double loss = 0;
 
@@ -139,9 +152,10 @@ Result<FieldFit> FieldFit::create(std::shared_ptr<Device> device, std::vector<Fi
     if (!renderer) return renderer.error();
     Occupancy occupancy(march.cells, march.steps, visual_hull(views, options.field, march.cells));
     if (auto done = renderer->set_occupied(occupancy.bits()); !done) return done.error();
+    const uint64_t fingerprint = fingerprint_of(views, options);
     return FieldFit(std::make_unique<State>(State{std::move(device), std::move(views), options,
                                                   std::move(*field), std::move(*renderer),
-                                                  std::move(occupancy)}));
+                                                  std::move(occupancy), fingerprint}));
 }
 
 FieldFit::FieldFit(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -155,8 +169,38 @@ uint32_t FieldFit::steps() const { return state_->field.steps(); }
 double FieldFit::loss() const { return state_->loss; }
 uint32_t FieldFit::rays() const { return state_->rays; }
 double FieldFit::occupied() const { return state_->occupancy.share(); }
+std::span<const uint32_t> FieldFit::cells() const { return state_->occupancy.bits(); }
 RadianceField& FieldFit::field() { return state_->field; }
 FieldRenderer& FieldFit::renderer() { return state_->renderer; }
+
+Result<void> FieldFit::save(const std::string& path) const {
+    const State& s = *state_;
+    auto field = s.field.state();
+    if (!field) return field.error();
+    const std::span<const float> densities = s.occupancy.densities();
+    const std::span<const uint32_t> bits = s.occupancy.bits();
+    return write_field(path, {.origin = s.fingerprint,
+                              .rays = s.rays,
+                              .field = std::move(*field),
+                              .densities = {densities.begin(), densities.end()},
+                              .occupied = {bits.begin(), bits.end()}});
+}
+
+Result<void> FieldFit::resume(const std::string& path) {
+    State& s = *state_;
+    auto file = read_field(path, {s.field.layout().end(), s.occupancy.densities().size()});
+    if (!file) return file.error();
+    if (file->origin != s.fingerprint)
+        return Error{Status::bad_file,
+                     path + ": it was saved by a fit of other pictures, or of another field"};
+    Occupancy occupancy = s.occupancy;
+    if (file->rays < kFewestRays || file->rays > kMostRays ||
+        !occupancy.restore(std::move(file->densities), std::move(file->occupied)))
+        return Error{Status::bad_file, path + ": rays or cells that cannot be"};
+    if (auto done = s.renderer.set_occupied(occupancy.bits()); !done) return done;
+    s.occupancy = std::move(occupancy), s.rays = file->rays;
+    return s.field.restore(file->field);
+}
 
 Result<std::vector<float>> FieldFit::draw(const Camera& camera, int width, int height,
                                           const std::array<float, 3>& background) {

@@ -4,7 +4,8 @@
 //
 // A step takes pixels of all pictures by chance, as many as have about so many samples along their
 // rays, before backgrounds by chance where the pictures have alpha, and goes by the mean squared
-// difference of their colours. Two runs on the same device and driver give the same bits.
+// difference of their colours. Two runs on the same device and driver give the same bits, as does
+// one that goes on from what another with the same views, field and cells saved between two steps.
 #pragma once
 #include <memory>
 #include <vector>
@@ -42,9 +43,16 @@ public:
     Result<void> step();
     bool done() const;
     uint32_t steps() const;
-    double loss() const;       // of the last step: mean squared difference
-    uint32_t rays() const;     // of the last step
-    double occupied() const;   // share of the cube's cells
+    double loss() const;                       // of the last step: mean squared difference
+    uint32_t rays() const;                     // of the last step
+    double occupied() const;                   // share of the cube's cells
+    std::span<const uint32_t> cells() const;   // a bit for each: Occupancy::bits()
+
+    // Atomically, so that an interrupted save leaves the previous file.
+    Result<void> save(const std::string& path) const;
+    // Continues what was saved. What is no such file, is damaged, or comes from other views or
+    // another field: Status::bad_file, and the fit is as before.
+    Result<void> resume(const std::string& path);
 
     RadianceField& field();
     FieldRenderer& renderer();   // for pictures as large as the largest to learn from

@@ -58,4 +58,13 @@ private:
     uint32_t neurons_, harmonics_;
 };
 
+// Steps keep parameters between this and its opposite: an invariant of shaders/nerf/nerf_adam.comp.
+inline constexpr float kMostParameter = 1e4f;
+
+// All that steps to come depend on, but the gradient: Adam's moments are as many as parameters.
+struct FieldState {
+    uint32_t steps = 0;
+    std::vector<float> parameters, first, second;
+};
+
 }   // namespace kiln

@@ -59,6 +59,14 @@ Result<void> Occupancy::refresh(FieldRenderer& renderer, uint32_t round, uint32_
     return renderer.set_occupied(bits_);
 }
 
+bool Occupancy::restore(std::vector<float> densities, std::vector<uint32_t> bits) {
+    if (densities.size() != densities_.size() || bits.size() != bits_.size()) return false;
+    for (size_t i = 0; i < bits.size(); i++)
+        if (bits[i] & ~possible_[i]) return false;
+    densities_ = std::move(densities), bits_ = std::move(bits);
+    return true;
+}
+
 double Occupancy::share() const {
     size_t set = 0;
     for (size_t i = 0; i < densities_.size(); i++) set += occupied(i);

@@ -20,6 +20,10 @@ public:
     double share() const;   // of occupied cells
     bool occupied(size_t cell) const { return (bits_[cell / 32] >> (cell % 32)) & 1; }
     std::span<const uint32_t> bits() const { return bits_; }
+    std::span<const float> densities() const { return densities_; }   // below 0: not seen yet
+    // What another one of the same cells had; false, and nothing changes, where there are not as
+    // many or what cannot be is occupied.
+    bool restore(std::vector<float> densities, std::vector<uint32_t> bits);
 
 private:
     bool possible(size_t cell) const { return (possible_[cell / 32] >> (cell % 32)) & 1; }
@@ -27,7 +31,7 @@ private:
     size_t cells_;
     float least_;
     std::vector<uint32_t> possible_;
-    std::vector<float> densities_;   // below 0: not seen yet
+    std::vector<float> densities_;
     std::vector<uint32_t> bits_;
 };
 
