@@ -50,7 +50,7 @@ struct ShapeDistiller::State {
     ViewTexts texts;
     OrbitSampler views;
     int size = 0, done = 0;
-    std::unique_ptr<Shape> shape;
+    std::unique_ptr<Representation> shape;
     std::optional<LinearEncoder> linear;
 
     void resize();
@@ -170,7 +170,7 @@ Result<ShapeDistiller> ShapeDistiller::create(std::shared_ptr<Device> device, Pr
                                               const ShapeSettings& settings,
                                               const std::string& prompt,
                                               const std::optional<std::string>& negative,
-                                              std::unique_ptr<Shape> shape) {
+                                              std::unique_ptr<Representation> shape) {
     if (settings.steps < 1 || settings.batch < 1 || settings.strata < 1)
         return Error{Status::usage, "at least one step, view a step and part of a turn"};
     if (!shape) {

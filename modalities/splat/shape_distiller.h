@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "modalities/splat/shape.h"
+#include "modalities/splat/representation.h"
 #include "modalities/splat/shape_settings.h"
 #include "runtime/io/image.h"
 
@@ -24,7 +24,7 @@ public:
     static Result<ShapeDistiller> create(std::shared_ptr<Device> device, Prior& prior,
                                          const ShapeSettings& settings, const std::string& prompt,
                                          const std::optional<std::string>& negative = {},
-                                         std::unique_ptr<Shape> shape = {});
+                                         std::unique_ptr<Representation> shape = {});
     ShapeDistiller(ShapeDistiller&&) noexcept;
     ShapeDistiller& operator=(ShapeDistiller&&) noexcept;
     ~ShapeDistiller();

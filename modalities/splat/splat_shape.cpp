@@ -86,8 +86,9 @@ Result<void> SplatShape::State::grow(int done, int steps) {
     return write(cloud);
 }
 
-Result<std::unique_ptr<Shape>> SplatShape::create(std::shared_ptr<Device> device,
-                                                  const ShapeSettings& settings, int size) {
+Result<std::unique_ptr<Representation>> SplatShape::create(std::shared_ptr<Device> device,
+                                                           const ShapeSettings& settings,
+                                                           int size) {
     if (const std::string flaw = flaw_of(settings); !flaw.empty())
         return Error{Status::usage, flaw};
     auto state = std::make_unique<State>(State{std::move(device), settings});
@@ -102,7 +103,7 @@ Result<std::unique_ptr<Shape>> SplatShape::create(std::shared_ptr<Device> device
         Optimiser::create(state->device, state->rasterisers[0].sections(), settings.optimiser);
     if (!optimiser) return optimiser.error();
     state->optimiser = std::move(*optimiser);
-    return std::unique_ptr<Shape>(new SplatShape(std::move(state)));
+    return std::unique_ptr<Representation>(new SplatShape(std::move(state)));
 }
 
 SplatShape::SplatShape(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -145,7 +146,7 @@ Result<Splats> SplatShape::splats() {
 
 Result<std::vector<ReferenceLoss::Quality>> SplatShape::compare() {
     return state_->reference ? state_->reference->compare(state_->rasterisers[0])
-                             : Shape::compare();
+                             : Representation::compare();
 }
 
 Result<void> SplatShape::save(const std::string& path, uint64_t fingerprint) const {

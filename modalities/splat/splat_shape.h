@@ -2,17 +2,17 @@
 // Source: Tang, Ren, Zhou, Liu, Zeng. DreamGaussian: Generative Gaussian Splatting for Efficient 3D
 // Content Creation. 2024, section 3.1.
 #pragma once
-#include "modalities/splat/shape.h"
+#include "modalities/splat/representation.h"
 #include "modalities/splat/shape_settings.h"
 
 namespace kiln {
 
-class SplatShape : public Shape {
+class SplatShape : public Representation {
 public:
     // To be drawn at this size first. Status::usage: no splat, more to begin with than at the end,
     // growth or pictures that make no sense.
-    static Result<std::unique_ptr<Shape>> create(std::shared_ptr<Device> device,
-                                                 const ShapeSettings& settings, int size);
+    static Result<std::unique_ptr<Representation>> create(std::shared_ptr<Device> device,
+                                                          const ShapeSettings& settings, int size);
     ~SplatShape() override;
 
     Result<std::vector<float>> draw(size_t view, const Camera& camera, int size) override;

@@ -14,9 +14,9 @@
 
 namespace kiln {
 
-class Shape {
+class Representation {
 public:
-    virtual ~Shape() = default;
+    virtual ~Representation() = default;
 
     // f32 [size, size, 8], as Rasteriser::read_image(), before nothing. Views are numbered from 0.
     virtual Result<std::vector<float>> draw(size_t view, const Camera& camera, int size) = 0;
