@@ -1,6 +1,9 @@
 // A ball of two colours, learnt as a radiance field from its pictures, as a mesh and as splats.
+#include <catch2/generators/catch_generators.hpp>
+
 #include "modalities/nerf/field_fit.h"
 #include "modalities/nerf/field_solid.h"
+#include "modalities/nerf/to_splats.h"
 #include "modalities/nerf/visual_hull.h"
 #include "modalities/splat/mesh/extract.h"
 #include "modalities/splat/orbit.h"
@@ -60,6 +63,9 @@ std::vector<FitView> pictures() {
         views.push_back(picture(137.5 * i, std::asin(1 - (2 * i + 1) / 12.0) * 180 / M_PI));
     return views;
 }
+
+// That nothing has learnt from.
+std::vector<FitView> others() { return {picture(20, 10), picture(130, -35), picture(265, 50)}; }
 
 // Fitted once for all tests.
 struct Learnt {
@@ -134,4 +140,73 @@ TEST_CASE("a field that is nowhere opaque has no mesh", "[gpu]") {
     MeshOptions stopped = coarse;
     stopped.cancelled = [] { return true; };
     CHECK(extract_mesh(all, stopped).error().status == Status::interrupted);
+}
+
+TEST_CASE("a field becomes splats that look like it", "[gpu]") {
+    FieldFit& fit = learnt().fit;
+    const auto psnr_of = [](auto& shown) {
+        double sum = 0;
+        for (const FitView& view : others()) sum += take(shown.compare(view)).psnr / 3;
+        return sum;
+    };
+    const double field = psnr_of(fit);
+    const bool own = GENERATE(true, false);
+    const std::vector<FitView> views =
+        own ? pictures() : take(views_around(fit.field(), fit.renderer(), 12, kSize));
+    const auto made = [&](uint32_t steps) {
+        return take(to_splats(fit.field(), fit.renderer(), views,
+                              {.splats = 1500, .steps = steps, .sh_degree = 0}));
+    };
+    const Splats first = made(0), splats = made(100);
+    REQUIRE(first.size() == 1500);
+    double mean = 0;
+    for (size_t i = 0; i < first.size(); i++) {
+        const Vec3 place = {first.means[i * 3], first.means[i * 3 + 1], first.means[i * 3 + 2]};
+        mean += std::sqrt(dot(place - kCentre, place - kCentre)) / kRadius / 1500;
+    }
+    Fit begun = take(Fit::create(learnt().device, others(), first, {}));
+    Fit shown = take(Fit::create(learnt().device, others(), splats, {}));
+    INFO("radius " << mean << "; field " << field << " dB, splats " << psnr_of(begun)
+                   << " and then " << psnr_of(shown));
+    // Rays stop a little inside, where the fog is thick enough: measured 0.917, which looks like
+    // the ball by 21.6 dB. Fitted to its pictures splats do better than the field, by 3.9 dB, and
+    // to those of the field as it does, but for 0.6 dB.
+    CHECK(std::abs(mean - 0.92) < 0.06);
+    CHECK(psnr_of(begun) > 18);
+    CHECK(field > 26);
+    CHECK(psnr_of(shown) > field + (own ? 1.5 : -1.5));
+    check_silent(*learnt().device);
+}
+
+TEST_CASE("splats of a field are the same twice, or say why there are none", "[gpu]") {
+    FieldFit& fit = learnt().fit;
+    const auto made = [&](const SplatsOfField& options) {
+        return to_splats(fit.field(), fit.renderer(), pictures(), options);
+    };
+    uint32_t last = 0;
+    SplatsOfField few{.splats = 100, .steps = 5, .seed = 7};
+    const Splats once = take(made(few));
+    few.progress = [&](std::string_view stage, uint32_t done, uint32_t total) {
+        if (stage != "fitting") return;
+        CHECK(total == 5);
+        last = done;
+    };
+    const Splats again = take(made(few));
+    CHECK(last == 5);
+    CHECK(once.means == again.means);
+    CHECK(once.sh == again.sh);
+    few.seed = 8;
+    CHECK(take(made(few)).means != once.means);
+    few.cancelled = [] { return true; };
+    CHECK(made(few).error().status == Status::interrupted);
+    CHECK(made({.splats = 0}).error().status == Status::usage);
+    CHECK(made({.sh_degree = 4}).error().status == Status::usage);
+    CHECK(to_splats(fit.field(), fit.renderer(), {}).error().status == Status::usage);
+    FitView away = picture(0, 0);   // looks past the ball
+    away.camera.translation[0] += 100;
+    const auto none = to_splats(fit.field(), fit.renderer(), {away}, {.splats = 100});
+    REQUIRE_FALSE(none);
+    CHECK(none.error().message.find("half opaque") != std::string::npos);
+    CHECK_FALSE(views_around(fit.field(), fit.renderer(), 0, 48));
+    CHECK_FALSE(views_around(fit.field(), fit.renderer(), 1, 8));
 }

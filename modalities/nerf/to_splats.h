@@ -1,0 +1,36 @@
+// Splats that look like a radiance field: the field is a depth camera that says where they are, and
+// then they are fitted to pictures.
+// Source of the fit: modalities/splat/fit.h.
+#pragma once
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "modalities/nerf/renderer.h"
+#include "modalities/splat/fit.h"
+
+namespace kiln {
+
+struct SplatsOfField {
+    uint32_t splats = 20000;             // fewer where there is little to see
+    uint32_t steps = 300;                // of the fit; 0: none
+    int sh_degree = 1;                   // of the result
+    std::array<float, 3> background{};   // of pictures without alpha
+    uint64_t seed = 0;
+    std::function<void(std::string_view stage, uint32_t done, uint32_t total)> progress;
+    std::function<bool()> cancelled;   // asked between steps: Status::interrupted
+};
+
+// Shoots rays through the pictures by chance and places a splat at the mean depth of each that
+// loses more than half of its light, then fits them to the pictures, which may tell more than the
+// field has learnt of them. The renderer draws the field. Status::usage: no view, a picture that is
+// not one, or a field of which nothing is half opaque. Two runs on the same device and driver give
+// the same bits.
+Result<Splats> to_splats(const RadianceField& field, FieldRenderer& renderer,
+                         std::vector<FitView> views, const SplatsOfField& options = {});
+
+// Square pictures of the field with alpha, evenly from all around: views where there are no others.
+Result<std::vector<FitView>> views_around(const RadianceField& field, FieldRenderer& renderer,
+                                          int views, int size);
+
+}   // namespace kiln
