@@ -9,7 +9,6 @@ namespace kiln::splat_plugin {
 namespace {
 
 constexpr uint32_t kSteps = 7000, kSplats = 200000;
-constexpr size_t kFewest = 100;     // points that say something of where surfaces are
 constexpr int kSmallest = 64;       // pixels of the side of a picture that shows what is large
 constexpr size_t kRandom = 10000;   // splats to begin with where there are no points
 constexpr size_t kSky = 2000;       // splats on the whole of a sphere behind all
@@ -28,15 +27,14 @@ PosedPoints thinned(const PosedPoints& points, size_t most) {
     return few;
 }
 
-Splats initial_of(const PosedSet& set, size_t most, uint64_t seed) {
-    if (set.points.size() < kFewest) {
-        const Focus focus = focus_of(set);
+Splats initial_of(const Pictures& pictures, size_t most, uint64_t seed) {
+    if (!pictures.placed()) {
         std::array<float, 3> centre, half;
         for (size_t a = 0; a < 3; a++)
-            centre[a] = float(focus.centre[a]), half[a] = float(focus.radius);
+            centre[a] = float(pictures.focus.centre[a]), half[a] = float(pictures.focus.radius);
         return random_splats(std::min(kRandom, most), centre, half, Region::ball, seed);
     }
-    const PosedPoints points = thinned(set.points, most);
+    const PosedPoints points = thinned(pictures.points, most);
     std::vector<float> colours(points.colours.size());
     std::transform(points.colours.begin(), points.colours.end(), colours.begin(),
                    [](uint8_t c) { return float(c) / 255; });
@@ -45,30 +43,14 @@ Splats initial_of(const PosedSet& set, size_t most, uint64_t seed) {
 
 }   // namespace
 
-Pictures read_pictures(const Json& r, const std::function<void(int done, int total)>& progress,
-                       const std::function<bool()>& cancelled) {
-    PosedSet set = take(read_posed(r["images"].get<std::string>()));
-    turn(set, take(up_named(r.value("up", std::string("auto")))));
-    ViewOptions options{.size = r.value("size", 1024), .hold_out = r.value("hold_out", 8)};
-    if (options.hold_out == 1) usage("hold_out: 1 leaves no picture to learn from");
-    options.progress = [&](size_t done, size_t total) { progress(int(done), int(total)); };
-    options.cancelled = cancelled;
-    Pictures pictures{.source = set.source, .views = {}, .held = {}, .initial = {}};
-    for (PosedView& view : take(load_views(set, options))) {
-        pictures.transparent = pictures.transparent || view.image.channels == 4;
-        if (view.held_out)
-            pictures.held.push_back(std::move(view));
-        else
-            pictures.views.push_back({view.camera, std::move(view.image)});
-    }
+Splats initial_splats(const Json& r, const Pictures& pictures) {
     const size_t most = r.value("splats", kSplats);
     const bool sky = r.value("sky", true) && !pictures.transparent && !pictures.views.empty();
     const size_t far = sky ? std::min(kSky, most / 10) : 0;
-    pictures.initial = initial_of(set, most - far, r.value("seed", uint64_t(0)));
-    if (far > 0)
-        pictures.initial =
-            joined(std::move(pictures.initial), sky_splats(pictures.views, pictures.initial, far));
-    return pictures;
+    Splats near = initial_of(pictures, most - far, r.value("seed", uint64_t(0)));
+    if (far == 0) return near;
+    const Splats behind = sky_splats(pictures.views, near, far);
+    return joined(std::move(near), behind);
 }
 
 FitOptions fit_options(Json& r, const Pictures& pictures) {
