@@ -30,6 +30,8 @@ Result<Splats> to_splats(const RadianceField& field, FieldRenderer& renderer,
                          std::vector<FitView> views, const SplatsOfField& options = {});
 
 // Square pictures of the field with alpha, evenly from all around: views where there are no others.
+// Of a field of view of 40 degrees, from twice the cube's side away. Splats are best looked at from
+// where pixels are as large as in the pictures that they were fitted to.
 Result<std::vector<FitView>> views_around(const RadianceField& field, FieldRenderer& renderer,
                                           int views, int size);
 
