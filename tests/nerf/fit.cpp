@@ -134,8 +134,8 @@ TEST_CASE("fits that cannot be are errors that say why", "[gpu]") {
     refused([](Views& v, Options&) { v[0].camera.fx = 0; }, "picture 1 has a camera");
     refused([](Views&, Options& o) { o.steps = 0; }, "at least one step");
     refused([](Views&, Options& o) { o.refresh_every = 0; }, "between two refreshes");
-    refused([](Views&, Options& o) { o.samples = 100; }, "1024 samples");
-    refused([](Views&, Options& o) { o.samples = o.march.samples + 1; }, "as there is memory for");
+    refused([](Views&, Options& o) { o.samples = 100; }, "1024 to 65536 samples");
+    refused([](Views&, Options& o) { o.samples = (1 << 16) + 1; }, "to 65536 samples");
     refused([](Views&, Options& o) { o.rate = 0; }, "rates");
     refused([](Views&, Options& o) { o.rate_end = NAN; }, "rates");
     refused([](Views&, Options& o) { o.coarse = 0.5f; }, "as far apart");

@@ -155,8 +155,9 @@ size_t column(size_t cell) { return cell % kCells; }
 
 TEST_CASE("cells with something in them are occupied, where that is possible", "[gpu]") {
     KnownField known(test_device());
-    // Nothing up to corner 7, much from corner 8 on: what cell 7 has is a matter of chance.
-    known.fill([](size_t corner) { return corner < 8 ? 0.3 * kLeast : 50; });
+    // Nothing up to corner 7, much from corner 8 on, though no ray ends there: what cell 7 has is a
+    // matter of chance.
+    known.fill([](size_t corner) { return corner < 8 ? 0.3 * kLeast : 8; });
     std::vector<uint32_t> possible(kAll / 32, ~0u);
     const auto impossible = [](size_t cell) { return cell / kCells % kCells < 3; };   // by y
     for (size_t i = 0; i < kAll; i++)
@@ -183,7 +184,7 @@ TEST_CASE("cells with something in them are occupied, where that is possible", "
 
 TEST_CASE("rounds look at some of the cells each, and at all in turn", "[gpu]") {
     KnownField known(test_device());
-    known.fill([](size_t corner) { return corner < 8 ? 0.3 * kLeast : 50; });
+    known.fill([](size_t corner) { return corner < 8 ? 0.3 * kLeast : 8; });
     Occupancy occupancy(kCells, kSteps, std::vector<uint32_t>(kAll / 32, ~0u));
     double before = 1;
     for (uint32_t round = 0; round < 4; round++) {
