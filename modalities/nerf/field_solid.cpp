@@ -24,7 +24,7 @@ Ray sample_at(const Vec3& place, const Vec3& direction) {
 }
 
 // What lets less than half of the light through along an axis, of densities.
-Shadows shadows_of(const Grid& grid) {
+Shadows shadows_of(const DensityGrid& grid) {
     Shadows shadows;
     for (size_t axis = 0; axis < 3; axis++) {
         const size_t u = axis == 0 ? 1 : 0, v = axis == 2 ? 1 : 2;
@@ -42,7 +42,8 @@ Shadows shadows_of(const Grid& grid) {
 // The least optical depth of any way from the border, from point to point of a grid of densities.
 class LeastDepths {
 public:
-    explicit LeastDepths(const Grid& grid) : grid_(grid), depths_(grid.values.size(), kDeep) {
+    explicit LeastDepths(const DensityGrid& grid)
+        : grid_(grid), depths_(grid.values.size(), kDeep) {
         for (int way = 0; way < 13; way++) {   // to half of the 26 neighbours, those before a point
             const int d[3] = {way % 3 - 1, way / 3 % 3 - 1, way / 9 - 1};
             const double length = std::sqrt(double(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]));
@@ -90,7 +91,7 @@ private:
         ptrdiff_t offset;
         float half_length;
     };
-    const Grid& grid_;
+    const DensityGrid& grid_;
     std::vector<Neighbour> before_;
     std::vector<float> depths_;
 };
@@ -132,7 +133,7 @@ bool FieldSolid::occupied(const Vec3& place) const {
     return (occupied_[cell / 32] >> (cell % 32)) & 1;
 }
 
-Result<double> FieldSolid::measure(Grid& grid, const Cancelled& cancelled) {
+Result<double> FieldSolid::measure(DensityGrid& grid, const Cancelled& cancelled) {
     const size_t nx = grid.size[0], ny = grid.size[1];
     std::vector<Ray> places;
     std::vector<size_t> points;

@@ -17,7 +17,7 @@ public:
 
     Frame frame() const override;
     Box box() const override;   // of the occupied cells
-    Result<double> measure(Grid& grid, const Cancelled& cancelled) override;
+    Result<double> measure(DensityGrid& grid, const Cancelled& cancelled) override;
     // By short rays that begin outside of the surface.
     Paint paint(const Surface& surface, double spacing) override;
 

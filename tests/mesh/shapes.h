@@ -36,8 +36,8 @@ inline std::vector<Vec3> on_sphere(size_t n, double radius) {
 
 // A grid of a function of place that is negative outside, over a cube around the origin.
 template <class F>
-Grid sampled(double half, size_t cells, F value) {
-    Grid grid = grid_over({{-half, -half, -half}, {half, half, half}}, cells);
+DensityGrid sampled(double half, size_t cells, F value) {
+    DensityGrid grid = grid_over({{-half, -half, -half}, {half, half, half}}, cells);
     size_t at = 0;
     for (size_t z = 0; z < grid.size[2]; z++)
         for (size_t y = 0; y < grid.size[1]; y++)
@@ -46,10 +46,10 @@ Grid sampled(double half, size_t cells, F value) {
                     value(grid.origin + grid.spacing * Vec3{double(x), double(y), double(z)}));
     return grid;
 }
-inline Grid ball(double radius, double half, size_t cells) {
+inline DensityGrid ball(double radius, double half, size_t cells) {
     return sampled(half, cells, [=](const Vec3& p) { return radius - std::sqrt(dot(p, p)); });
 }
-inline Grid torus(double radius, double tube, double half, size_t cells) {
+inline DensityGrid torus(double radius, double tube, double half, size_t cells) {
     return sampled(half, cells, [=](const Vec3& p) {
         return tube - std::hypot(std::hypot(p[0], p[2]) - radius, p[1]);
     });

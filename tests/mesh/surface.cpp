@@ -41,7 +41,7 @@ TEST_CASE("the density of a cloud is the sum of its Gaussians, in boxes of any s
     for (const Box& box :
          {Box{{-1.5, -1.2, -1}, {1.4, 1.3, 1.2}}, Box{{-0.4, 0.1, 0}, {3, 0.3, 0.5}},
           Box{{-0.1, -0.1, -2}, {0.1, 0.1, 2}}}) {
-        Grid grid = grid_over(box, 23);
+        DensityGrid grid = grid_over(box, 23);
         add_density(grid, cloud);
         double worst = 0;
         for (size_t z = 0; z < grid.size[2]; z++)
@@ -77,7 +77,7 @@ TEST_CASE("the surface of a lone splat is where its density says, also of one th
     for (size_t c = 0; c < 3; c++) s.log_scales[c] = float(std::log(sigma[c]));
     s.quaternions = {0.8f, 0.2f, -0.5f, 0.3f};
     const std::vector<Gaussian> cloud = gaussians_of(s, 1e-3);
-    Grid grid = grid_over({{-1, -1.2, -0.8}, {1.2, 1, 1.4}}, 96);
+    DensityGrid grid = grid_over({{-1, -1.2, -0.8}, {1.2, 1, 1.4}}, 96);
     add_density(grid, cloud);
     const Surface surface = marching_cubes(grid, float(threshold));
     check_closed(surface.triangles);
@@ -107,7 +107,7 @@ TEST_CASE("spheres and tori are closed, outside out, with the right number of ho
 
 TEST_CASE("every case of a cell fits its neighbours: noise is closed at any threshold") {
     Random random(5);
-    Grid grid = sampled(1, 14, [&](const Vec3& p) {
+    DensityGrid grid = sampled(1, 14, [&](const Vec3& p) {
         return std::max({std::abs(p[0]), std::abs(p[1]), std::abs(p[2])}) < 1 ? random(0, 1) : 0.0;
     });
     // Values at the threshold itself, too.
@@ -125,12 +125,12 @@ TEST_CASE("every case of a cell fits its neighbours: noise is closed at any thre
 TEST_CASE("what casts the same shadows as the splats is their surface") {
     // Alone, a splat is as opaque as it is dense: half opaque is half dense.
     Splats lone = round_splats({{0, 0, 0}}, 0.3, 0.9);
-    Grid grid = grid_over({{-1, -1, -1}, {1, 1, 1}}, 60);
+    DensityGrid grid = grid_over({{-1, -1, -1}, {1, 1, 1}}, 60);
     add_density(grid, gaussians_of(lone, 1e-3));
     CHECK_THAT(threshold_of_shadows(grid, gaussians_of(lone, 1e-3)), WithinAbs(0.5, 0.01));
     // Two behind each other let less light through than one, but only along that axis.
     lone.logits = {logit(0.45)};
-    Grid faint = grid_over({{-1, -1, -1}, {1, 1, 1}}, 60);
+    DensityGrid faint = grid_over({{-1, -1, -1}, {1, 1, 1}}, 60);
     add_density(faint, gaussians_of(lone, 1e-3));
     CHECK(threshold_of_shadows(faint, gaussians_of(lone, 1e-3)) == 0);
 }
@@ -138,16 +138,16 @@ TEST_CASE("what casts the same shadows as the splats is their surface") {
 TEST_CASE("hollows are filled, dents and holes through are not") {
     // A shell with a cavity, and a torus, whose hole stays open.
     const auto shell = [](const Vec3& p) { return 0.15 - std::abs(std::sqrt(dot(p, p)) - 0.8); };
-    Grid hollow = sampled(1.2, 40, shell);
+    DensityGrid hollow = sampled(1.2, 40, shell);
     CHECK(hold_of(marching_cubes(hollow, 0).triangles).euler == 4);   // two spheres
     fill_hollows(hollow, 0);
     CHECK(hold_of(marching_cubes(hollow, 0).triangles).euler == 2);
     CHECK_THAT(volume(marching_cubes(hollow, 0)), WithinRel(4.18879 * std::pow(0.95, 3), 0.01));
-    Grid ring = torus(1, 0.4, 1.5, 40);
+    DensityGrid ring = torus(1, 0.4, 1.5, 40);
     const std::vector<float> before = ring.values;
     fill_hollows(ring, 0);
     CHECK(ring.values == before);
-    Grid cup = sampled(1.2, 40, [&](const Vec3& p) {   // open at the top
+    DensityGrid cup = sampled(1.2, 40, [&](const Vec3& p) {   // open at the top
         return std::min(shell(p), std::max(std::hypot(p[0], p[2]) - 0.3, -p[1]));
     });
     const std::vector<float> open = cup.values;
@@ -182,7 +182,7 @@ TEST_CASE("decimation keeps a sphere round and a torus open") {
 
 TEST_CASE("decimation spends triangles where a shape is curved, and none where it is flat") {
     // A box with rounded edges.
-    const Grid grid = sampled(1.2, 48, [](const Vec3& p) {
+    const DensityGrid grid = sampled(1.2, 48, [](const Vec3& p) {
         Vec3 q;
         for (size_t i = 0; i < 3; i++) q[i] = std::max(std::abs(p[i]) - 0.8, 0.0);
         return 0.2 - std::sqrt(dot(q, q)) + (dot(q, q) == 0 ? 0.1 : 0.0);

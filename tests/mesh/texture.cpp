@@ -80,7 +80,7 @@ Splats two_coloured(double sigma, double opacity) {
 TEST_CASE("a texture lies on every triangle, nowhere twice, not much squeezed") {
     const int size = 256;
     Random random(2);
-    Grid rough = ball(1, 1.3, 24);   // with folds that no one direction sees all of
+    DensityGrid rough = ball(1, 1.3, 24);   // with folds that no one direction sees all of
     for (float& v : rough.values) v += float(random(-0.08, 0.08));
     const Surface lump = decimate(without_islands(marching_cubes(rough, 0), 0.5), 2500);
     const Surface ring = decimate(marching_cubes(torus(1, 0.4, 1.5, 36), 0), 1500);

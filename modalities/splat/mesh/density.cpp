@@ -15,7 +15,7 @@ constexpr float kHalf = -0.6931472f;   // the logarithm of half the light
 struct Range {
     size_t begin, end;
 };
-Range points_near(const Grid& grid, size_t axis, double place, double reach) {
+Range points_near(const DensityGrid& grid, size_t axis, double place, double reach) {
     const double at = (place - grid.origin[axis]) / grid.spacing, r = reach / grid.spacing;
     const double most = double(grid.size[axis]);
     const double begin = std::clamp(std::ceil(at - r), 0.0, most);
@@ -23,7 +23,7 @@ Range points_near(const Grid& grid, size_t axis, double place, double reach) {
 }
 
 // Adds a Gaussian along a row, by differences of its exponent, which is a parabola.
-void add_row(const Grid& grid, const Gaussian& g, double dy, double dz, float* row) {
+void add_row(const DensityGrid& grid, const Gaussian& g, double dy, double dz, float* row) {
     const Symmetric& c = g.conic;
     const double slope = c[1] * dy + c[2] * dz;
     const double most = 2 * std::log(g.opacity / kFaintest);
@@ -43,7 +43,7 @@ void add_row(const Grid& grid, const Gaussian& g, double dy, double dz, float* r
     }
 }
 
-void add_slab(Grid& grid, const std::vector<Gaussian>& cloud, Range slab,
+void add_slab(DensityGrid& grid, const std::vector<Gaussian>& cloud, Range slab,
               const std::function<bool()>& cancelled) {
     size_t until_asked = 0;
     for (const Gaussian& g : cloud) {
@@ -66,7 +66,8 @@ void add_slab(Grid& grid, const std::vector<Gaussian>& cloud, Range slab,
 
 // How much light splats let through along an axis, from afar, where order does not matter, until it
 // is less than half: its logarithm.
-std::vector<float> shadow(const Grid& grid, const std::vector<Gaussian>& cloud, size_t axis) {
+std::vector<float> shadow(const DensityGrid& grid, const std::vector<Gaussian>& cloud,
+                          size_t axis) {
     constexpr size_t kIndex[3][3] = {{0, 1, 2}, {1, 3, 4}, {2, 4, 5}};
     const size_t u = axis == 0 ? 1 : 0, v = axis == 2 ? 1 : 2;
     std::vector<float> light(grid.size[u] * grid.size[v]);
@@ -90,7 +91,7 @@ std::vector<float> shadow(const Grid& grid, const std::vector<Gaussian>& cloud, 
 
 }   // namespace
 
-void add_density(Grid& grid, const std::vector<Gaussian>& cloud,
+void add_density(DensityGrid& grid, const std::vector<Gaussian>& cloud,
                  const std::function<bool()>& cancelled) {
     const size_t threads =
         std::min<size_t>(std::max(1u, std::thread::hardware_concurrency()), grid.size[2]);
@@ -107,7 +108,7 @@ void add_density(Grid& grid, const std::vector<Gaussian>& cloud,
     work();
 }
 
-double threshold_of_shadows(const Grid& grid, const std::vector<Gaussian>& cloud) {
+double threshold_of_shadows(const DensityGrid& grid, const std::vector<Gaussian>& cloud) {
     Shadows shadows;
     for (size_t axis = 0; axis < 3; axis++)
         for (const float light : shadow(grid, cloud, axis)) shadows[axis].push_back(light < kHalf);

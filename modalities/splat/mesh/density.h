@@ -12,11 +12,11 @@ namespace kiln {
 
 // Adds the Gaussians where they are above 1e-3. Asks `cancelled`, from several threads, now and
 // then, and stops early if so. The same bits however many threads there are.
-void add_density(Grid& grid, const std::vector<Gaussian>& cloud,
+void add_density(DensityGrid& grid, const std::vector<Gaussian>& cloud,
                  const std::function<bool()>& cancelled = {});
 
 // The density at which the shadows of what is denser are most like those of the splats
 // (threshold_like()) along the axes of a grid that holds the cloud's density.
-double threshold_of_shadows(const Grid& grid, const std::vector<Gaussian>& cloud);
+double threshold_of_shadows(const DensityGrid& grid, const std::vector<Gaussian>& cloud);
 
 }   // namespace kiln

@@ -70,7 +70,7 @@ private:
         // A coarse look first, so that the grid can be close around what there is.
         say("gathering");
         Box box = solid_.box();
-        Result<Grid> grid = look(box, kCoarse);
+        Result<DensityGrid> grid = look(box, kCoarse);
         if (!grid) return grid.error();
         bounds_above(*grid, threshold_ / 2, box);
         grid = look(box, size_t(o_.resolution));
@@ -83,8 +83,8 @@ private:
     }
 
     // The density in a box, somewhere above the threshold, which is chosen by it.
-    Result<Grid> look(const Box& box, size_t cells) {
-        Grid grid = grid_over(box, cells);
+    Result<DensityGrid> look(const Box& box, size_t cells) {
+        DensityGrid grid = grid_over(box, cells);
         const Result<double> natural = solid_.measure(grid, o_.cancelled);
         if (!natural) return natural.error();
         if (cancelled()) return Error{Status::interrupted, "interrupted"};

@@ -6,7 +6,7 @@
 namespace kiln {
 namespace {
 
-std::vector<float> densest(const Grid& grid, size_t axis) {
+std::vector<float> densest(const DensityGrid& grid, size_t axis) {
     const size_t u = axis == 0 ? 1 : 0, v = axis == 2 ? 1 : 2;
     std::vector<float> most(grid.size[u] * grid.size[v]);
     size_t at[3];
@@ -21,10 +21,10 @@ std::vector<float> densest(const Grid& grid, size_t axis) {
 
 }   // namespace
 
-Grid grid_over(const Box& box, size_t cells) {
+DensityGrid grid_over(const Box& box, size_t cells) {
     const Vec3 extent = box.high - box.low;
     const double longest = *std::max_element(extent.begin(), extent.end());
-    Grid grid{{}, {}, longest / double(cells), {}};
+    DensityGrid grid{{}, {}, longest / double(cells), {}};
     for (size_t axis = 0; axis < 3; axis++) {
         const double across = std::ceil(extent[axis] / grid.spacing - 1e-6);
         grid.size[axis] = size_t(across) + 3;
@@ -35,7 +35,7 @@ Grid grid_over(const Box& box, size_t cells) {
     return grid;
 }
 
-double threshold_like(const Grid& grid, const Shadows& shadows) {
+double threshold_like(const DensityGrid& grid, const Shadows& shadows) {
     struct Pixel {
         float densest;
         bool dark;
@@ -64,7 +64,7 @@ double threshold_like(const Grid& grid, const Shadows& shadows) {
     return threshold;
 }
 
-void clear_border(Grid& grid) {
+void clear_border(DensityGrid& grid) {
     size_t at = 0;
     for (size_t z = 0; z < grid.size[2]; z++)
         for (size_t y = 0; y < grid.size[1]; y++)
@@ -74,7 +74,7 @@ void clear_border(Grid& grid) {
                     grid.values[at] = 0;
 }
 
-void fill_hollows(Grid& grid, float threshold) {
+void fill_hollows(DensityGrid& grid, float threshold) {
     const auto [nx, ny, nz] = grid.size;
     std::vector<bool> open(grid.values.size());
     std::vector<uint32_t> next = {0};   // the border is empty, hence one piece
@@ -99,7 +99,7 @@ void fill_hollows(Grid& grid, float threshold) {
         if (!open[i] && grid.values[i] <= threshold) grid.values[i] = dense;
 }
 
-void bounds_above(const Grid& grid, double threshold, Box& bounds) {
+void bounds_above(const DensityGrid& grid, double threshold, Box& bounds) {
     std::array<size_t, 3> low = grid.size, high{}, at;
     for (at[2] = 0; at[2] < grid.size[2]; at[2]++)
         for (at[1] = 0; at[1] < grid.size[1]; at[1]++)

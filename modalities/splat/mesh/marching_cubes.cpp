@@ -93,7 +93,7 @@ constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 
 class Marcher {
 public:
-    Marcher(const Grid& grid, float threshold) : grid_(grid), threshold_(threshold) {
+    Marcher(const DensityGrid& grid, float threshold) : grid_(grid), threshold_(threshold) {
         for (int i = 0; i < 256; i++) table_[size_t(i)] = triangles_of(i);
         for (auto& layer : points_on_) layer.resize(grid.size[0] * grid.size[1] * 3, kNone);
     }
@@ -141,7 +141,7 @@ private:
         return index = uint32_t(surface_.points.size() - 1);
     }
 
-    const Grid& grid_;
+    const DensityGrid& grid_;
     double threshold_;
     std::array<Corners, 256> table_;
     std::array<std::vector<uint32_t>, 2> points_on_;   // at z and z + 1, by lower end and axis
@@ -150,6 +150,8 @@ private:
 
 }   // namespace
 
-Surface marching_cubes(const Grid& grid, float threshold) { return Marcher(grid, threshold).run(); }
+Surface marching_cubes(const DensityGrid& grid, float threshold) {
+    return Marcher(grid, threshold).run();
+}
 
 }   // namespace kiln

@@ -9,6 +9,6 @@ namespace kiln {
 // What is above the threshold is inside. The surface is closed and oriented, every edge has two
 // triangles and every point one ring of them, provided that the border of the grid is outside.
 // Where a face of a cell has inside corners on one diagonal only, they are kept apart.
-Surface marching_cubes(const Grid& grid, float threshold);
+Surface marching_cubes(const DensityGrid& grid, float threshold);
 
 }   // namespace kiln

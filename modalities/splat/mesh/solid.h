@@ -34,7 +34,7 @@ public:
 
     // Sets a grid's values to the density there, of which there is none below 0. Returns the one
     // that the surface has; 0 if nothing is opaque enough to have one.
-    virtual Result<double> measure(Grid& grid, const Cancelled& cancelled) = 0;
+    virtual Result<double> measure(DensityGrid& grid, const Cancelled& cancelled) = 0;
 
     // Of a surface that was found in a grid of such a spacing.
     virtual Paint paint(const Surface& surface, double spacing) = 0;

@@ -67,7 +67,7 @@ Box SplatSolid::box() const {
     return box;
 }
 
-Result<double> SplatSolid::measure(Grid& grid, const Cancelled& cancelled) {
+Result<double> SplatSolid::measure(DensityGrid& grid, const Cancelled& cancelled) {
     const std::vector<Gaussian> cloud = gaussians_of(splats_, kLeastCells * grid.spacing);
     add_density(grid, cloud, cancelled);
     return threshold_of_shadows(grid, cloud);

@@ -13,7 +13,7 @@ public:
 
     Frame frame() const override { return {ball_.middle, ball_.radius}; }
     Box box() const override;
-    Result<double> measure(Grid& grid, const Cancelled& cancelled) override;
+    Result<double> measure(DensityGrid& grid, const Cancelled& cancelled) override;
     Paint paint(const Surface& surface, double spacing) override;
 
 private:
