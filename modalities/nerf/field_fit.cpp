@@ -168,6 +168,7 @@ bool FieldFit::done() const { return steps() >= state_->options.steps; }
 uint32_t FieldFit::steps() const { return state_->field.steps(); }
 double FieldFit::loss() const { return state_->loss; }
 uint32_t FieldFit::rays() const { return state_->rays; }
+const std::vector<FitView>& FieldFit::views() const { return state_->views; }
 double FieldFit::occupied() const { return state_->occupancy.share(); }
 std::span<const uint32_t> FieldFit::cells() const { return state_->occupancy.bits(); }
 RadianceField& FieldFit::field() { return state_->field; }

@@ -43,8 +43,9 @@ public:
     Result<void> step();
     bool done() const;
     uint32_t steps() const;
-    double loss() const;                       // of the last step: mean squared difference
-    uint32_t rays() const;                     // of the last step
+    double loss() const;     // of the last step: mean squared difference
+    uint32_t rays() const;   // of the last step
+    const std::vector<FitView>& views() const;
     double occupied() const;                   // share of the cube's cells
     std::span<const uint32_t> cells() const;   // a bit for each: Occupancy::bits()
 

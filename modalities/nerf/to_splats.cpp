@@ -13,7 +13,6 @@ namespace kiln {
 namespace {
 
 constexpr float kLeastAlpha = 0.5f;   // of what has a depth
-constexpr size_t kMostRays = 50;      // a splat that is wanted
 // Of the splats to begin with: narrow ones grow together sooner than wide ones come apart.
 constexpr float kOpacity = 0.5f, kWidth = 0.6f;
 // Times the usual rates, which are for clouds that have to find their places in a hundred times as
@@ -58,11 +57,12 @@ Result<Points> points_seen(const FieldOptions& field, FieldRenderer& renderer,
     std::mt19937_64 random(options.seed);
     const auto share = [&] { return double(random() >> 11) * 0x1p-53; };
     Points points;
-    const size_t most = kMostRays * options.splats;
+    const size_t most = size_t(options.rays) * options.splats;
     for (size_t shot = 0; shot < most && points.size() < options.splats;) {
         if (options.cancelled && options.cancelled())
             return Error{Status::interrupted, "interrupted"};
-        std::vector<Ray> rays(std::min(room_of(renderer), most - shot));
+        const size_t enough = 2 * (options.splats - points.size());
+        std::vector<Ray> rays(std::min({room_of(renderer), most - shot, enough}));
         for (Ray& ray : rays) {
             const FitView& view = views[random() % views.size()];
             const double x = share() * view.image.width, y = share() * view.image.height;
@@ -105,7 +105,8 @@ FitOptions fitting(const SplatsOfField& options) {
 Result<Splats> to_splats(const RadianceField& field, FieldRenderer& renderer,
                          std::vector<FitView> views, const SplatsOfField& options) {
     std::string flaw = flaw_of(views);
-    if (options.splats < 1 || options.sh_degree < 0 || options.sh_degree > kMaxShDegree)
+    if (options.splats < 1 || options.rays < 1 || options.sh_degree < 0 ||
+        options.sh_degree > kMaxShDegree)
         flaw = "at least one splat and harmonics of degree 0 to 3 are needed";
     if (!flaw.empty()) return Error{Status::usage, "splats of a radiance field: " + flaw};
     const auto points = points_seen(field.options(), renderer, views, options);

@@ -14,6 +14,7 @@ namespace kiln {
 struct SplatsOfField {
     uint32_t splats = 20000;             // fewer where there is little to see
     uint32_t steps = 300;                // of the fit; 0: none
+    uint32_t rays = 50;                  // a splat, at most, to find places for them
     int sh_degree = 1;                   // of the result
     std::array<float, 3> background{};   // of pictures without alpha
     uint64_t seed = 0;

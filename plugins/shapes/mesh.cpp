@@ -7,7 +7,7 @@
 namespace kiln::shapes {
 namespace {
 
-TexturedMesh extracted(const Splats& splats, const MeshWish& wish, const sdk::Events& events) {
+MeshOptions options_of(const MeshWish& wish, const sdk::Events& events) {
     const builtin::Json& r = wish.request;
     MeshOptions o{.resolution = r["grid"], .faces = r["faces"], .texture = r["texture"]};
     if (r.contains("threshold")) o.threshold = r["threshold"];
@@ -16,7 +16,26 @@ TexturedMesh extracted(const Splats& splats, const MeshWish& wish, const sdk::Ev
                         wish.before + (1 - wish.before) * done / total, std::string(stage).c_str());
     };
     o.cancelled = wish.cancelled;
-    return take(extract_mesh(splats, o));
+    return o;
+}
+
+std::vector<File> files_of(const TexturedMesh& mesh, const MeshWish& wish,
+                           const builtin::Session& session) {
+    session.options().log(KILN_LOG_INFO, std::to_string(mesh.mesh.triangles.size()) +
+                                             " triangles, " + std::to_string(mesh.charts) +
+                                             " charts, where the density is " +
+                                             std::to_string(mesh.threshold));
+    if (wish.media == kObj) {
+        ObjFiles files = take(obj_files(mesh, wish.stem));
+        return {{kObj, std::move(files.obj)},
+                {kMtl, std::move(files.mtl)},
+                {kPng, std::move(files.png)}};
+    }
+    std::vector<std::byte> glb = take(mesh_glb_bytes(mesh));
+    if (wish.media == kGlb) return {{kGlb, std::move(glb)}};
+    const std::string page = viewer_page(glb, wish.stem + ".glb");
+    const std::span<const std::byte> bytes = as_bytes(page);
+    return {{kHtml, {bytes.begin(), bytes.end()}}};
 }
 
 }   // namespace
@@ -35,22 +54,12 @@ bool wants_mesh(const builtin::Json& request, const std::string& media) {
 
 std::vector<File> mesh_of(const Splats& splats, const MeshWish& wish,
                           const builtin::Session& session, const sdk::Events& events) {
-    const TexturedMesh mesh = extracted(splats, wish, events);
-    session.options().log(KILN_LOG_INFO, std::to_string(mesh.mesh.triangles.size()) +
-                                             " triangles, " + std::to_string(mesh.charts) +
-                                             " charts, where the density is " +
-                                             std::to_string(mesh.threshold));
-    if (wish.media == kObj) {
-        ObjFiles files = take(obj_files(mesh, wish.stem));
-        return {{kObj, std::move(files.obj)},
-                {kMtl, std::move(files.mtl)},
-                {kPng, std::move(files.png)}};
-    }
-    std::vector<std::byte> glb = take(mesh_glb_bytes(mesh));
-    if (wish.media == kGlb) return {{kGlb, std::move(glb)}};
-    const std::string page = viewer_page(glb, wish.stem + ".glb");
-    const std::span<const std::byte> bytes = as_bytes(page);
-    return {{kHtml, {bytes.begin(), bytes.end()}}};
+    return files_of(take(extract_mesh(splats, options_of(wish, events))), wish, session);
+}
+
+std::vector<File> mesh_of(Solid& solid, const MeshWish& wish, const builtin::Session& session,
+                          const sdk::Events& events) {
+    return files_of(take(extract_mesh(solid, options_of(wish, events))), wish, session);
 }
 
 }   // namespace kiln::shapes

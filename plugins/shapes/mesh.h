@@ -1,7 +1,8 @@
-// Meshes out of splats, as files.
+// Meshes out of splats and other solids, as files.
 #pragma once
 #include <functional>
 
+#include "modalities/splat/mesh/solid.h"
 #include "plugins/builtin/request.h"
 #include "plugins/shapes/cloud.h"
 
@@ -23,5 +24,7 @@ struct MeshWish {
 // What the request's fields of the group "Mesh" say: one file, or three with .obj.
 std::vector<File> mesh_of(const Splats& splats, const MeshWish& wish,
                           const builtin::Session& session, const sdk::Events& events);
+std::vector<File> mesh_of(Solid& solid, const MeshWish& wish, const builtin::Session& session,
+                          const sdk::Events& events);
 
 }   // namespace kiln::shapes

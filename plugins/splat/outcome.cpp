@@ -10,14 +10,15 @@ using namespace shapes;
 
 // A mesh; nothing, and a warning, if none can be made. Who has interrupted the run waits for what
 // there is; who does so now does not want to wait for that, which `stopped` tells.
-std::vector<File> mesh_or_none(const Splats& splats, MeshWish wish, const builtin::Session& session,
+template <class Of>
+std::vector<File> mesh_or_none(Of& of, MeshWish wish, const builtin::Session& session,
                                const sdk::Events& events, bool& stopped) {
     if (!events.cancelled()) wish.cancelled = [&] { return events.cancelled(); };
     try {
-        return mesh_of(splats, wish, session, events);
+        return mesh_of(of, wish, session, events);
     } catch (const ResultError& e) {
         session.options().log(KILN_LOG_WARNING,
-                              e.error.message + "; the splats are kept as .ply instead");
+                              e.error.message + "; splats are kept as .ply instead");
         stopped = e.error.status == Status::interrupted;
         return {};
     }
@@ -35,18 +36,22 @@ Wanted wanted_of(const Json& json, const sdk::Request& request) {
     return wanted;
 }
 
+Wanted without_mesh(const Wanted& wanted) {
+    return {wanted.mesh ? std::string(media_type(SplatFormat::ply)) : wanted.media, wanted.stem,
+            false};
+}
+
 void deliver(const Splats& splats, const Wanted& wanted, const std::string& name,
              const Json& request, builtin::Session& session, const sdk::Events& events) {
-    const std::string text = builtin::text_of(request);
     const std::string stem = wanted.stem.empty() ? name : wanted.stem;
+    const std::string text = builtin::text_of(request);
     std::vector<File> files;
     bool stopped = false;
     if (wanted.mesh)
         files =
             mesh_or_none(splats, {wanted.media, stem, request, 1, {}}, session, events, stopped);
     if (files.empty()) {
-        const std::string media =
-            wanted.mesh ? std::string(media_type(SplatFormat::ply)) : wanted.media;
+        const std::string media = without_mesh(wanted).media;
         if (media == kPng) {
             const Image sheet = take(contact_sheet(session.device(events), splats));
             files = {{kPng, encode_png(sheet, {{"kiln", text}})}};
@@ -58,6 +63,17 @@ void deliver(const Splats& splats, const Wanted& wanted, const std::string& name
     for (const File& file : files)
         events.artifact({0, file.media, wanted.mesh ? stem : name, text, file.bytes});
     if (stopped) throw sdk::Failure(KILN_INTERRUPTED, "interrupted");
+}
+
+bool deliver_mesh(Solid& solid, double before, const Wanted& wanted, const std::string& name,
+                  const Json& request, const builtin::Session& session, const sdk::Events& events) {
+    const std::string stem = wanted.stem.empty() ? name : wanted.stem;
+    bool stopped = false;
+    const std::vector<File> files =
+        mesh_or_none(solid, {wanted.media, stem, request, before, {}}, session, events, stopped);
+    for (const File& file : files)
+        events.artifact({0, file.media, stem, builtin::text_of(request), file.bytes});
+    return !files.empty();
 }
 
 }   // namespace kiln::splat_plugin

@@ -1,6 +1,7 @@
 // kiln splat: requests to modalities/splat, splats back.
 #include "plugins/builtin/fields.h"
 #include "plugins/splat/description.h"
+#include "plugins/splat/field_command.h"
 #include "plugins/splat/fit_command.h"
 #include "plugins/splat/prompt_command.h"
 #include "plugins/splat/view.h"
@@ -23,6 +24,8 @@ public:
             if (const sdk::Blob* file = builtin::file_of(json, "view", request))
                 return view(*file, session_, events);
             const Wanted wanted = wanted_of(json, request);
+            if (is_field(json) && !json.contains("images"))
+                usage("--representation nerf: it is learnt from pictures, so say --images, too");
             if (json.contains("prompt"))
                 return prompts_.run(json, request, wanted, session_, events);
             if (json.contains("image"))
@@ -31,6 +34,7 @@ public:
                 usage(
                     "nothing to make splats of: say what, or name a folder of pictures with "
                     "--images");
+            if (is_field(json)) return fit_field(json, wanted, session_, events);
             fit_pictures(json, wanted, session_, events);
         });
     }
