@@ -64,11 +64,13 @@ Result<void> FieldShape::State::draw(size_t view) {
     return renderer.draw(views[view].rays, {});
 }
 
-Result<std::unique_ptr<Representation>> FieldShape::create(std::shared_ptr<Device> device,
-                                                           const FieldShapeOptions& options) {
+Result<std::unique_ptr<FieldShape>> FieldShape::create(std::shared_ptr<Device> device,
+                                                       const FieldShapeOptions& options) {
     if (const std::string flaw = flaw_of(options); !flaw.empty())
         return Error{Status::usage, "radiance field of a shape: " + flaw};
-    auto field = RadianceField::create(std::move(device), options.field, options.adam);
+    FieldOptions content = options.field;
+    content.seed = options.seed;
+    auto field = RadianceField::create(std::move(device), content, options.adam);
     if (!field) return field.error();
     MarchOptions march = options.march;
     const uint32_t side = uint32_t(std::max(options.side, kViewSide));
@@ -77,7 +79,7 @@ Result<std::unique_ptr<Representation>> FieldShape::create(std::shared_ptr<Devic
     if (!renderer) return renderer.error();
     Occupancy occupancy(march.cells, march.steps, cells_of_ball(options));
     if (auto done = renderer->set_occupied(occupancy.bits()); !done) return done.error();
-    return std::unique_ptr<Representation>(new FieldShape(std::make_unique<State>(
+    return std::unique_ptr<FieldShape>(new FieldShape(std::make_unique<State>(
         State{options, std::move(*field), std::move(*renderer), std::move(occupancy)})));
 }
 
@@ -133,10 +135,24 @@ Result<Splats> FieldShape::splats() {
     State& s = *state_;
     const FieldShapeOptions& o = s.options;
     s.last = kNone;
-    auto views = views_around(s.field, s.renderer, kViews, kViewSide);
+    const auto views = views_around(s.field, s.renderer, kViews, kViewSide);
     if (!views) return views.error();
-    return to_splats(s.field, s.renderer, std::move(*views),
-                     {.splats = o.splats, .sh_degree = 0, .seed = o.seed});
+    SplatsOfField wanted{
+        .splats = o.splats, .sh_degree = 0, .seed = o.seed, .cancelled = o.cancelled};
+    if (!o.cancelled || !o.cancelled()) {
+        auto splats = to_splats(s.field, s.renderer, *views, wanted);
+        if (splats || splats.error().status != Status::interrupted) return splats;
+    }
+    wanted.steps = 0, wanted.cancelled = {};
+    return to_splats(s.field, s.renderer, *views, wanted);
+}
+
+FieldSolid FieldShape::solid() {
+    State& s = *state_;
+    const std::span<const uint32_t> bits = s.occupancy.bits();
+    s.last = kNone;
+    return FieldSolid(s.renderer, s.options.field, s.options.march.cells,
+                      {bits.begin(), bits.end()});
 }
 
 Result<void> FieldShape::save(const std::string& path, uint64_t fingerprint) const {

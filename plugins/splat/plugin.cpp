@@ -24,8 +24,6 @@ public:
             if (const sdk::Blob* file = builtin::file_of(json, "view", request))
                 return view(*file, session_, events);
             const Wanted wanted = wanted_of(json, request);
-            if (is_field(json) && !json.contains("images"))
-                usage("--representation nerf: it is learnt from pictures, so say --images, too");
             if (json.contains("prompt"))
                 return prompts_.run(json, request, wanted, session_, events);
             if (json.contains("image"))

@@ -5,13 +5,14 @@
 #include "plugins/builtin/fields.h"
 #include "plugins/sdk/models.h"
 #include "plugins/splat/checkpoint.h"
+#include "plugins/splat/field_command.h"
 #include "plugins/splat/pace.h"
 #include "plugins/splat/prompt_request.h"
 
 namespace kiln::splat_plugin {
 namespace {
 
-constexpr double kPreparing = 0.02;   // share of a run
+constexpr double kPreparing = 0.02, kDistilled = 0.9;   // shares of a run
 
 // Mean alpha in pictures of something: less is nothing, more is fog.
 constexpr double kNothing = 0.01, kFog = 0.9;
@@ -42,6 +43,19 @@ void preview(ShapeDistiller& shape, const ShapeSettings& settings, const std::st
     events.preview({0, "image/png", name, "", encode_png(image)});
 }
 
+// A field's mesh is made of the field itself.
+void hand_over(ShapeDistiller& shape, FieldShape* field, const Wanted& wanted,
+               const std::string& name, Json& request, builtin::Session& session,
+               const sdk::Events& events) {
+    if (field && wanted.mesh) {
+        FieldSolid solid = field->solid();
+        if (deliver_mesh(solid, kDistilled, wanted, name, request, session, events)) return;
+    }
+    const Splats splats = take(shape.splats());
+    request["count"] = splats.size();
+    deliver(splats, field ? without_mesh(wanted) : wanted, name, request, session, events);
+}
+
 }   // namespace
 
 Prior& PromptCommand::prior(const Json& request, const std::string& model,
@@ -64,11 +78,18 @@ void PromptCommand::run(Json request, const sdk::Request& files, const Wanted& w
     const std::optional<Image> given = given_object(request, files);
     std::optional<std::string> negative;
     if (request.contains("negative")) negative = request["negative"];
+    std::unique_ptr<FieldShape> made;
+    if (is_field(request)) {
+        FieldShapeOptions content = field_settings(request, settings);
+        content.cancelled = [&] { return events.cancelled(); };
+        made = take(FieldShape::create(session.device(events), content));
+    }
     Prior& with = prior(request, model, session, events);
     if (given) add_picture(settings, request, *given, with.info().picture_height);
     events.progress(0, uint32_t(settings.steps), kPreparing / 2, "reading the prompt");
-    ShapeDistiller shape = take(ShapeDistiller::create(session.device(events), with, settings,
-                                                       whole_prompt(request), negative));
+    FieldShape* const field = made.get();
+    ShapeDistiller shape = take(ShapeDistiller::create(
+        session.device(events), with, settings, whole_prompt(request), negative, std::move(made)));
     if (request.contains("resume")) take(shape.resume(request["resume"]));
     const Checkpoint checkpoint(request, told.cache,
                                 [&](const std::string& path) { return shape.save(path); });
@@ -77,12 +98,13 @@ void PromptCommand::run(Json request, const sdk::Request& files, const Wanted& w
     const std::string name = request["prompt"];
 
     const uint32_t previews = request.value("preview_every", 0u);
+    const double last = field ? kDistilled : 1;   // splats of a field take some more time
     Pace pace;
     ShapeDistiller::Report report{};
     while (shape.done() < settings.steps && !events.cancelled()) {
         report = take(shape.step());
         const uint32_t done = uint32_t(report.step), steps = uint32_t(settings.steps);
-        events.progress(done, steps, kPreparing + (1 - kPreparing) * done / steps, "distilling",
+        events.progress(done, steps, kPreparing + (last - kPreparing) * done / steps, "distilling",
                         pace.left(steps - done));
         checkpoint.after(done);
         if (previews && done % previews == 0) preview(shape, settings, name, events);
@@ -93,9 +115,8 @@ void PromptCommand::run(Json request, const sdk::Request& files, const Wanted& w
         check_alpha(report, told);
     }
     if (given) compare(shape, request, told);
-    const Splats splats = take(shape.splats());
-    request["done"] = shape.done(), request["count"] = splats.size();
-    deliver(splats, wanted, name, request, session, events);
+    request["done"] = shape.done();
+    hand_over(shape, field, wanted, name, request, session, events);
     if (whole) return;
     checkpoint.interrupt(name, told, events);
     throw sdk::Failure(KILN_INTERRUPTED, "interrupted after step " + std::to_string(shape.done()) +

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "modalities/latent/run.h"
+#include "plugins/splat/field_command.h"
 
 namespace kiln::splat_plugin {
 namespace {
@@ -57,8 +58,9 @@ ShapeSettings shape_settings(Json& r) {
             usage("--" + std::string(other) + " and a prompt do not go together");
     if (!r.contains("seed")) r["seed"] = std::random_device()();
     ShapeSettings s;
-    r["steps"] = s.steps = r.value("steps", 500);
-    r["splats"] = s.splats = r.value("splats", 4000u);
+    const bool field = is_field(r);
+    r["steps"] = s.steps = r.value("steps", field ? 400 : 500);
+    r["splats"] = s.splats = r.value("splats", field ? FieldShapeOptions().splats : 4000u);
     s.batch = r.value("views", 1);
     s.seed = r["seed"];
     s.ball = 0.4;
@@ -75,6 +77,17 @@ ShapeSettings shape_settings(Json& r) {
     s.optimiser = optimiser(s.steps);
     grow(s, growth_named(r.value("growth", "none")));
     return s;
+}
+
+FieldShapeOptions field_settings(Json& r, ShapeSettings& s) {
+    for (const char* other : {"growth", "antialiased", "image"})
+        if (r.contains(other) && r[other] != false)
+            usage("--" + std::string(other) + " and --representation nerf do not go together");
+    // With as much weight against fog as splats have, windows and wheels never appear.
+    s.sparsity = 100;
+    FieldShapeOptions o;
+    o.splats = s.splats, o.seed = s.seed;
+    return o;
 }
 
 std::string whole_prompt(const Json& r) {

@@ -1,6 +1,7 @@
 // Requests for shapes from words to what modalities/splat takes.
 #pragma once
 #include "modalities/image/pipeline.h"
+#include "modalities/nerf/field_shape.h"
 #include "modalities/splat/cut_out.h"
 #include "modalities/splat/shape_distiller.h"
 #include "plugins/builtin/request.h"
@@ -13,6 +14,10 @@ using builtin::Json;
 // `antialiased` say. Completes the request with what it leaves open. Throws a ResultError
 // (Status::usage) for what other sources of splats take only.
 ShapeSettings shape_settings(Json& request);
+
+// What a radiance field needs to be distilled, after shape_settings(), which are adapted. Throws a
+// ResultError (Status::usage) for what only splats can be asked for.
+FieldShapeOptions field_settings(Json& request, ShapeSettings& settings);
 
 // The prompt, before the background where it names none of its own.
 std::string whole_prompt(const Json& request);

@@ -121,7 +121,4 @@ TEST_CASE("what only splats can be asked for is refused of a field") {
     refused({"--atomics"}, "--atomics");
     refused({"--antialiased"}, "--antialiased");
     refused({"--representation", "mesh"}, "--representation");
-    const Finished words = w.run({"splat", "a duck", "--representation", "nerf"});
-    CHECK(words.status == 2);
-    CHECK_THAT(words.err, ContainsSubstring("--images"));
 }

@@ -74,6 +74,28 @@ TEST_CASE("a prompt becomes splats", "[gpu]") {
     CHECK(w.files() == Names{"cube.ply"});
 }
 
+TEST_CASE("a prompt becomes a radiance field, and splats of it", "[gpu]") {
+    Place w;
+    const Finished f = w.run(w.line({"--representation", "nerf", "-o", "cube.ply"}));
+    INFO(f.err);
+    REQUIRE(f.status == 0);
+    const Json made = made_in(f.out);
+    CHECK(made["representation"] == "nerf");
+    CHECK(made["done"] == 8);
+    CHECK(made["count"] == 200);
+    CHECK_THAT(contents(w.path("cube.ply")), ContainsSubstring("element vertex 200"));
+    CHECK(w.files() == Names{"cube.ply"});
+    for (const Names& more :
+         {Names{"--growth", "adaptive"}, Names{"--antialiased"}, Names{"--image", "red.png"}}) {
+        w.picture("red.png", 64, 20);
+        Names all = w.line({"--representation", "nerf", "-o", "x.ply"});
+        all.insert(all.end(), more.begin(), more.end());
+        const Finished refused = w.run(all);
+        CHECK(refused.status == 2);
+        CHECK_THAT(refused.err, ContainsSubstring(more[0] + " and --representation nerf"));
+    }
+}
+
 TEST_CASE("an interrupted run from a prompt goes on to the same splats", "[gpu][.nightly]") {
     Place w;
     const pid_t child = w.start(w.line({"-o", "part.ply"}));
