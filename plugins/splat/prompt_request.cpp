@@ -84,7 +84,7 @@ FieldShapeOptions field_settings(Json& r, ShapeSettings& s) {
         if (r.contains(other) && r[other] != false)
             usage("--" + std::string(other) + " and --representation nerf do not go together");
     // With as much weight against fog as splats have, windows and wheels never appear.
-    s.sparsity = 100;
+    s.sparsity = 50, s.decided = 400;
     FieldShapeOptions o;
     o.splats = s.splats, o.seed = s.seed;
     return o;
