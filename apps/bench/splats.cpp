@@ -8,7 +8,7 @@
 #include <map>
 #include <random>
 
-#include "modalities/splat/rasteriser.h"
+#include "modalities/splat/raster/rasteriser.h"
 #include "runtime/kernel/kernel.h"
 
 namespace kiln::bench {

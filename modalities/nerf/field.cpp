@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/nerf_adam.h"
-#include "modalities/splat/launch_list.h"
+#include "modalities/splat/raster/launch_list.h"
 #include "runtime/ops/spread.h"
 
 namespace kiln {

@@ -7,8 +7,8 @@
 
 #include "modalities/nerf/field_file.h"
 #include "modalities/nerf/visual_hull.h"
-#include "modalities/splat/fit_views.h"
-#include "modalities/splat/rasteriser.h"
+#include "modalities/splat/fit/fit_views.h"
+#include "modalities/splat/raster/rasteriser.h"
 #include "runtime/base/hash.h"
 
 namespace kiln {

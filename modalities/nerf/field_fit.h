@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "modalities/nerf/occupancy.h"
-#include "modalities/splat/fit.h"
+#include "modalities/splat/fit/fit.h"
 
 namespace kiln {
 

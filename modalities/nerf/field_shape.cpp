@@ -6,8 +6,8 @@
 
 #include "modalities/nerf/field_file.h"
 #include "modalities/nerf/to_splats.h"
-#include "modalities/splat/backdrop.h"
-#include "modalities/splat/rasteriser.h"
+#include "modalities/splat/distillation/backdrop.h"
+#include "modalities/splat/raster/rasteriser.h"
 #include "runtime/base/check.h"
 
 namespace kiln {

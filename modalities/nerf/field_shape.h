@@ -1,4 +1,4 @@
-// A radiance field as a shape that a prior makes: modalities/splat/representation.h.
+// A radiance field as a shape that a prior makes: modalities/splat/distillation/representation.h.
 // Source: Poole, Jain, Barron, Mildenhall. DreamFusion: Text-to-3D using 2D Diffusion. 2023,
 // section 3.
 #pragma once
@@ -6,7 +6,7 @@
 
 #include "modalities/nerf/field_solid.h"
 #include "modalities/nerf/occupancy.h"
-#include "modalities/splat/representation.h"
+#include "modalities/splat/distillation/representation.h"
 
 namespace kiln {
 

@@ -2,7 +2,7 @@
 // perceptrons, and the way back. Samples are u32 [0] of the last word of the block's band.
 #pragma once
 #include "modalities/nerf/field.h"
-#include "modalities/splat/launch_list.h"
+#include "modalities/splat/raster/launch_list.h"
 
 namespace kiln {
 

@@ -8,8 +8,8 @@
 #include "kernels/nerf_march.h"
 #include "kernels/nerf_reach.h"
 #include "modalities/nerf/networks.h"
-#include "modalities/splat/rasteriser.h"
-#include "modalities/splat/sort.h"
+#include "modalities/splat/raster/rasteriser.h"
+#include "modalities/splat/raster/sort.h"
 #include "runtime/base/check.h"
 #include "runtime/ops/spread.h"
 

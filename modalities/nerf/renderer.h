@@ -5,9 +5,10 @@
 // A ray is sampled at even distances where the occupancy grid has something, and ends after what
 // leaves less than 1e-4 of its light. Densities of every fourth sample tell beforehand how far rays
 // reach, so that what is behind surfaces costs a small part of what is before them. What it draws
-// and its gradients have the layout that the rasteriser's have (modalities/splat/rasteriser.h): f32
-// [rays, 8], red, green, blue, alpha, depth and a normal, which is 0 here. Pictures of any size are
-// drawn in bands of what there is memory for. Two runs give the same bits, gradients included.
+// and its gradients have the layout that the rasteriser's have
+// (modalities/splat/raster/rasteriser.h): f32 [rays, 8], red, green, blue, alpha, depth and a
+// normal, which is 0 here. Pictures of any size are drawn in bands of what there is memory for. Two
+// runs give the same bits, gradients included.
 #pragma once
 #include <memory>
 #include <span>

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <random>
 
-#include "modalities/splat/fit_views.h"
-#include "modalities/splat/initial.h"
+#include "modalities/splat/fit/fit_views.h"
+#include "modalities/splat/fit/initial.h"
 #include "modalities/splat/orbit.h"
-#include "modalities/splat/rasteriser.h"
+#include "modalities/splat/raster/rasteriser.h"
 
 namespace kiln {
 namespace {

@@ -1,13 +1,13 @@
 // Splats that look like a radiance field: the field is a depth camera that says where they are, and
 // then they are fitted to pictures.
-// Source of the fit: modalities/splat/fit.h.
+// Source of the fit: modalities/splat/fit/fit.h.
 #pragma once
 #include <functional>
 #include <string_view>
 #include <vector>
 
 #include "modalities/nerf/renderer.h"
-#include "modalities/splat/fit.h"
+#include "modalities/splat/fit/fit.h"
 
 namespace kiln {
 

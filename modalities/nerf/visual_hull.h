@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "modalities/nerf/layout.h"
-#include "modalities/splat/fit.h"
+#include "modalities/splat/fit/fit.h"
 
 namespace kiln {
 

@@ -5,7 +5,7 @@
 
 #include "modalities/splat/assets/ball.h"
 #include "modalities/splat/orbit.h"
-#include "modalities/splat/rasteriser.h"
+#include "modalities/splat/raster/rasteriser.h"
 
 namespace kiln {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "modalities/splat/initial.h"
-#include "modalities/splat/sky.h"
+#include "modalities/splat/fit/initial.h"
+#include "modalities/splat/fit/sky.h"
 
 namespace kiln::splat_plugin {
 namespace {

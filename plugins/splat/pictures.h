@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "modalities/splat/fit.h"
+#include "modalities/splat/fit/fit.h"
 #include "modalities/splat/posed/views.h"
 #include "plugins/builtin/request.h"
 

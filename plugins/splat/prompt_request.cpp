@@ -65,7 +65,7 @@ ShapeSettings shape_settings(Json& r) {
     s.seed = r["seed"];
     s.ball = 0.4;
     s.views = views();
-    s.backdrops = {.darkest = 0.6, .lightest = 1};   // modalities/splat/words.md
+    s.backdrops = {.darkest = 0.6, .lightest = 1};   // modalities/splat/distillation/words.md
     s.sparsity = 450, s.decided = 300;
     s.text.repel = r.value("perp_neg", 1.0);
     const bool ism = r.value("method", "sds") == "ism";

@@ -2,8 +2,8 @@
 #pragma once
 #include "modalities/image/pipeline.h"
 #include "modalities/nerf/field_shape.h"
-#include "modalities/splat/cut_out.h"
-#include "modalities/splat/shape_distiller.h"
+#include "modalities/splat/distillation/cut_out.h"
+#include "modalities/splat/distillation/shape_distiller.h"
 #include "plugins/builtin/request.h"
 
 namespace kiln::splat_plugin {

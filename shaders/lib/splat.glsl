@@ -9,7 +9,7 @@ const float kLeastAlpha = 1.0 / 255.0;       // less is not drawn
 const float kMostAlpha = 0.99;
 const float kLeastTransmittance = 1e-4;      // a ray stops before it
 
-// Written by the host, as ViewBlock in modalities/splat/rasteriser.cpp.
+// Written by the host, as ViewBlock in modalities/splat/raster/rasteriser.cpp.
 struct ViewBlock {
     vec4 rows[3];      // of world to camera: rotation and translation
     vec4 focal;        // fx, fy, cx, cy in pixels

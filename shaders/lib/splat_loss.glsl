@@ -3,7 +3,7 @@
 #define KILN_SPLAT_LOSS_GLSL
 #include "lib/spread.glsl"
 
-// Written by the host, as LossBlock in modalities/splat/losses.cpp.
+// Written by the host, as LossBlock in modalities/splat/fit/losses.cpp.
 struct LossBlock {
     vec4 background;   // r, g, b behind the target
     vec4 weights;      // of absolute differences, of 1 - SSIM and of alpha, by value of a picture

@@ -1,5 +1,5 @@
 // What the kernels of the optimiser share. Written by the host, as OptimiserBlock in
-// modalities/splat/optimiser.cpp.
+// modalities/splat/fit/optimiser.cpp.
 #ifndef KILN_SPLAT_OPTIMISER_GLSL
 #define KILN_SPLAT_OPTIMISER_GLSL
 #include "lib/spread.glsl"

@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "modalities/splat/exposures.h"
-#include "modalities/splat/fit_file.h"
-#include "modalities/splat/growth.h"
-#include "modalities/splat/sections.h"
+#include "modalities/splat/fit/exposures.h"
+#include "modalities/splat/fit/fit_file.h"
+#include "modalities/splat/fit/growth.h"
+#include "modalities/splat/raster/sections.h"
 
 namespace {
 

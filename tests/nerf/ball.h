@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "modalities/splat/fit.h"
+#include "modalities/splat/fit/fit.h"
 #include "modalities/splat/orbit.h"
 
 namespace kiln::test {

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "modalities/nerf/renderer.h"
-#include "modalities/splat/rasteriser.h"
+#include "modalities/splat/raster/rasteriser.h"
 #include "tests/support/harmonics.h"
 
 namespace kiln::test {

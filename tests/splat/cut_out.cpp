@@ -1,4 +1,4 @@
-#include "modalities/splat/cut_out.h"
+#include "modalities/splat/distillation/cut_out.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>

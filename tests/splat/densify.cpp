@@ -4,8 +4,8 @@
 #include <catch2/generators/catch_generators_all.hpp>
 #include <set>
 
-#include "modalities/splat/densify.h"
-#include "modalities/splat/initial.h"
+#include "modalities/splat/fit/densify.h"
+#include "modalities/splat/fit/initial.h"
 #include "tests/splat/twin.h"
 #include "tests/support/device.h"
 

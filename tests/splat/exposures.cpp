@@ -3,7 +3,7 @@
 #include <cmath>
 #include <utility>
 
-#include "modalities/splat/exposures.h"
+#include "modalities/splat/fit/exposures.h"
 
 using namespace kiln;
 

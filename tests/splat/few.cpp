@@ -2,8 +2,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "modalities/splat/fit_file.h"
-#include "modalities/splat/sky.h"
+#include "modalities/splat/fit/fit_file.h"
+#include "modalities/splat/fit/sky.h"
 #include "tests/splat/refit.h"
 #include "tests/support/device.h"
 

@@ -3,8 +3,8 @@
 #include <catch2/generators/catch_generators_all.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
-#include "modalities/splat/fit_file.h"
-#include "modalities/splat/fit_views.h"
+#include "modalities/splat/fit/fit_file.h"
+#include "modalities/splat/fit/fit_views.h"
 #include "runtime/io/file.h"
 #include "tests/splat/refit.h"
 #include "tests/support/device.h"

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "modalities/splat/fit_views.h"
+#include "modalities/splat/fit/fit_views.h"
 #include "tests/splat/refit.h"
 #include "tests/support/device.h"
 

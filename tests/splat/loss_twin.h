@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "modalities/splat/losses.h"
+#include "modalities/splat/fit/losses.h"
 
 namespace kiln::test {
 

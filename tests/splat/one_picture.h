@@ -2,8 +2,8 @@
 #pragma once
 #include <cmath>
 
-#include "modalities/splat/rasteriser.h"
-#include "modalities/splat/shape_distiller.h"
+#include "modalities/splat/raster/rasteriser.h"
+#include "modalities/splat/distillation/shape_distiller.h"
 #include "tests/support/device.h"
 
 namespace kiln::test {

@@ -3,7 +3,7 @@
 #include <catch2/generators/catch_generators_all.hpp>
 #include <optional>
 
-#include "modalities/splat/optimiser.h"
+#include "modalities/splat/fit/optimiser.h"
 #include "tests/splat/twin.h"
 #include "tests/support/device.h"
 

@@ -1,6 +1,6 @@
 // Given pictures of a shape: the gradient of their loss against central differences of the twins in
 // double, and where splats begin.
-#include "modalities/splat/reference_picture.h"
+#include "modalities/splat/distillation/reference_picture.h"
 
 #include <catch2/catch_test_macros.hpp>
 

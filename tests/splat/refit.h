@@ -3,8 +3,8 @@
 #include <cmath>
 #include <random>
 
-#include "modalities/splat/fit.h"
-#include "modalities/splat/initial.h"
+#include "modalities/splat/fit/fit.h"
+#include "modalities/splat/fit/initial.h"
 #include "modalities/splat/orbit.h"
 
 namespace kiln::test {

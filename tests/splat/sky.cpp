@@ -3,8 +3,8 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
-#include "modalities/splat/fit_file.h"
-#include "modalities/splat/sky.h"
+#include "modalities/splat/fit/fit_file.h"
+#include "modalities/splat/fit/sky.h"
 #include "tests/splat/refit.h"
 #include "tests/support/device.h"
 

@@ -1,5 +1,5 @@
 // Prefix sums and sorts against the standard library, at the edges of blocks and levels.
-#include "modalities/splat/sort.h"
+#include "modalities/splat/raster/sort.h"
 
 #include <algorithm>
 #include <catch2/generators/catch_generators_all.hpp>

@@ -9,7 +9,7 @@
 #include <numeric>
 #include <random>
 
-#include "modalities/splat/rasteriser.h"
+#include "modalities/splat/raster/rasteriser.h"
 #include "tests/support/harmonics.h"
 
 namespace kiln::test {

@@ -6,10 +6,10 @@
 #include <random>
 #include <set>
 
-#include "modalities/splat/backdrop.h"
-#include "modalities/splat/orbit_sampler.h"
-#include "modalities/splat/rasteriser.h"
-#include "modalities/splat/view_words.h"
+#include "modalities/splat/distillation/backdrop.h"
+#include "modalities/splat/distillation/orbit_sampler.h"
+#include "modalities/splat/raster/rasteriser.h"
+#include "modalities/splat/distillation/view_words.h"
 
 using namespace kiln;
 using Catch::Matchers::WithinAbs;

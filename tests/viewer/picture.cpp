@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "modalities/splat/assets/asset.h"
-#include "modalities/splat/rasteriser.h"
+#include "modalities/splat/raster/rasteriser.h"
 #include "modalities/splat/viewer/page.h"
 #include "runtime/io/file.h"
 #include "runtime/io/image.h"
