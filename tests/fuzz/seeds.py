@@ -331,6 +331,28 @@ def fits():
     yield file(2, 1, 0, {"kiln.fit.steps": "-1"})
 
 
+def fields():
+    def file(values, cells, words={}, second=.5):
+        parts = {"densities": ("F32", [cells], .5), "first": ("F32", [values], -.5),
+                 "occupied": ("U32", [(cells + 31) // 32], 3),
+                 "parameters": ("F32", [values], .5), "second": ("F32", [values], second)}
+        header = {"__metadata__": {"kiln.field": "1", "kiln.field.steps": "9",
+                                   "kiln.field.rays": "200", "kiln.field.origin": "7", **words}}
+        data = b""
+        for name, (dtype, shape, value) in parts.items():
+            part = struct.pack(f"<{shape[0]}{'f' if dtype == 'F32' else 'I'}", *[value] * shape[0])
+            header[name] = {"dtype": dtype, "shape": shape,
+                            "data_offsets": [len(data), len(data) + len(part)]}
+            data += part
+        text = json.dumps(header, separators=(",", ":")).encode()
+        return struct.pack("<Q", len(text)) + text + data
+
+    yield file(4, 8)
+    yield file(6, 33)
+    yield file(4, 8, {"kiln.field.steps": "-1"})
+    yield file(4, 8, second=-1)
+
+
 WORDS = {
     "safetensors": ["dtype", "shape", "data_offsets", "__metadata__", "F32", "BF16", "F8_E4M3",
                     "F4", "C64", "BOOL", '":{"'],
@@ -363,6 +385,8 @@ WORDS = {
                    "is_fisheye", "frames", "file_path", "transform_matrix", "1e999"],
     "fit": ["kiln.fit", "kiln.fit.steps", "kiln.fit.views", "splats.", "exposures", "F32",
             "\\x00\\x00\\xc0\\x7f", "\\xff\\xff\\x7f\\x7f", "\\x00\\x00\\xf0\\x41"],
+    "field": ["kiln.field", "kiln.field.steps", "kiln.field.rays", "kiln.field.origin", "F32",
+              "U32", "\\x00\\x00\\xc0\\x7f", "\\xff\\xff\\x7f\\x7f", "\\x00\\x00\\x80\\xbf"],
 }
 
 
@@ -385,6 +409,7 @@ def main():
         "colmap_text": colmap_texts,
         "transforms": transforms,
         "fit": fits,
+        "field": fields,
     }.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for i, seed in enumerate(seeds()):
