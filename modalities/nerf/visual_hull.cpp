@@ -9,6 +9,8 @@ namespace {
 constexpr double kMargin = 2;   // pixels
 constexpr uint8_t kFaint = 2;   // of 255: alpha that rounding may have left
 
+using Place = std::array<double, 3>;
+
 // How many pixels are not empty, in all rectangles from the top left corner.
 class Silhouette {
 public:
@@ -24,14 +26,16 @@ public:
             }
     }
 
+    bool frames(const Place& place) const {
+        const Place t = seen(place);
+        const double x = double(camera_.fx) * t[0] + double(camera_.cx) * t[2],
+                     y = double(camera_.fy) * t[1] + double(camera_.cy) * t[2];
+        return t[2] > 0 && x >= 0 && y >= 0 && x <= t[2] * width_ && y <= t[2] * height_;
+    }
+
     // Whether the picture shows that nothing is in a ball.
-    bool excludes(const std::array<double, 3>& middle, double radius) const {
-        double t[3];
-        for (size_t row = 0; row < 3; row++) {
-            t[row] = double(camera_.translation[row]);
-            for (size_t k = 0; k < 3; k++)
-                t[row] += double(camera_.rotation[row * 3 + k]) * middle[k];
-        }
+    bool excludes(const Place& middle, double radius) const {
+        const Place t = seen(middle);
         if (t[2] <= 2 * radius) return false;
         const double x = t[0] / t[2], y = t[1] / t[2];
         const double reach = radius / (t[2] - radius) * std::sqrt(1 + x * x + y * y);
@@ -47,6 +51,15 @@ public:
     }
 
 private:
+    Place seen(const Place& place) const {
+        Place t;
+        for (size_t row = 0; row < 3; row++) {
+            t[row] = double(camera_.translation[row]);
+            for (size_t k = 0; k < 3; k++)
+                t[row] += double(camera_.rotation[row * 3 + k]) * place[k];
+        }
+        return t;
+    }
     uint32_t at(size_t x, size_t y) const { return sums_[y * (size_t(width_) + 1) + x]; }
 
     Camera camera_;
@@ -57,7 +70,7 @@ private:
 }   // namespace
 
 std::vector<uint32_t> visual_hull(std::span<const FitView> views, const FieldOptions& field,
-                                  int cells) {
+                                  int cells, double framed) {
     std::vector<Silhouette> silhouettes;
     for (const FitView& view : views)
         if (view.image.channels == 4) silhouettes.emplace_back(view);
@@ -67,7 +80,7 @@ std::vector<uint32_t> visual_hull(std::span<const FitView> views, const FieldOpt
     bool any = false;
     size_t last = 0;   // what excludes a cell most likely excludes the next one
     for (size_t i = 0; i < n * n * n; i++) {
-        std::array<double, 3> middle;
+        Place middle;
         for (size_t a = 0; const size_t cell : {i % n, i / n % n, i / (n * n)}) {
             middle[a] = field.centre[a] - field.half + size * (double(cell) + 0.5);
             a++;
@@ -75,7 +88,10 @@ std::vector<uint32_t> visual_hull(std::span<const FitView> views, const FieldOpt
         bool excluded = !silhouettes.empty() && silhouettes[last].excludes(middle, radius);
         for (size_t s = 0; s < silhouettes.size() && !excluded; s++)
             if (silhouettes[s].excludes(middle, radius)) excluded = true, last = s;
-        if (excluded) continue;
+        const auto frames = [&](const Silhouette& s) { return s.frames(middle); };
+        if (excluded || double(std::count_if(silhouettes.begin(), silhouettes.end(), frames)) <
+                            framed * double(silhouettes.size()))
+            continue;
         bits[i / 32] |= 1u << (i % 32);
         any = true;
     }

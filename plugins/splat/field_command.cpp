@@ -72,8 +72,7 @@ void fit_field(Json request, const Wanted& wanted, builtin::Session& session,
         run.measure([&](const FitView& view) { return fit.compare(view); }, "", "the field, ",
                     kLearnt, kMeasured);
     run.request["done"] = fit.steps();
-    FieldSolid solid(fit.renderer(), options.field, options.march.cells,
-                     {fit.cells().begin(), fit.cells().end()});
+    FieldSolid solid(fit.renderer(), options.field, options.march.cells, solid_cells(fit, options));
     if (!wanted.mesh ||
         !deliver_mesh(solid, kMeasured, wanted, run.name, run.request, session, events)) {
         const SplatsOfField into = splats_options(run.request, options);

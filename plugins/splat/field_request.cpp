@@ -11,7 +11,7 @@ constexpr int kSteps = 256;           // of rays along a side of the cube
 constexpr int kCells = 64;            // along a side, of the first look at shapes
 constexpr double kMargin = 1.05;      // of the cube
 constexpr double kAround = 2;         // times what cameras look at: what may be there
-constexpr double kFew = 1 / 2.;       // share of pictures that show what counts
+constexpr double kFramed = 1 / 2.;    // share of pictures that show what counts
 constexpr double kStrays = 1 / 50.;   // share of points that may lie beyond each face
 
 struct Cube {
@@ -29,29 +29,11 @@ Cube around(const std::array<Range, 3>& box) {
     return cube;
 }
 
-// In how many pictures a place is within the frame.
-size_t seen_by(const std::vector<FitView>& views, const std::array<double, 3>& place) {
-    size_t count = 0;
-    for (const FitView& view : views) {
-        const Camera& c = view.camera;
-        double at[3];
-        for (size_t row = 0; row < 3; row++) {
-            at[row] = double(c.translation[row]);
-            for (size_t k = 0; k < 3; k++) at[row] += double(c.rotation[row * 3 + k]) * place[k];
-        }
-        const double x = double(c.fx) * at[0] + double(c.cx) * at[2],
-                     y = double(c.fy) * at[1] + double(c.cy) * at[2];
-        count += at[2] > 0 && x >= 0 && y >= 0 && x <= at[2] * view.image.width &&
-                 y <= at[2] * view.image.height;
-    }
-    return count;
-}
-
 // What is within the shapes of all pictures and the frames of some, of a cube.
 Cube by_shapes(const Pictures& pictures, const Cube& cube) {
     FieldOptions whole;
     whole.centre = cube.centre, whole.half = cube.half;
-    const std::vector<uint32_t> hull = visual_hull(pictures.views, whole, kCells);
+    const std::vector<uint32_t> hull = visual_hull(pictures.views, whole, kCells, kFramed);
     const double size = 2 * cube.half / kCells;
     std::array<Range, 3> box;
     box.fill({1e300, -1e300});
@@ -60,8 +42,6 @@ Cube by_shapes(const Pictures& pictures, const Cube& cube) {
         std::array<double, 3> middle;
         for (size_t a = 0; const size_t at : {i % kCells, i / kCells % kCells, i / kCells / kCells})
             middle[a] = cube.centre[a] - cube.half + size * (double(at) + 0.5), a++;
-        if (double(seen_by(pictures.views, middle)) < kFew * double(pictures.views.size()))
-            continue;
         for (size_t a = 0; a < 3; a++)
             box[a] = {std::min(box[a][0], middle[a] - size / 2),
                       std::max(box[a][1], middle[a] + size / 2)};
@@ -112,6 +92,13 @@ FieldFitOptions field_options(Json& r, const Pictures& pictures) {
     o.field.centre = cube.centre, o.field.half = cube.half;
     if (pictures.transparent) o.background = {1, 1, 1};
     return o;
+}
+
+std::vector<uint32_t> solid_cells(const FieldFit& fit, const FieldFitOptions& options) {
+    std::vector<uint32_t> cells =
+        visual_hull(fit.views(), options.field, options.march.cells, kFramed);
+    for (size_t i = 0; i < cells.size(); i++) cells[i] &= fit.cells()[i];
+    return cells;
 }
 
 SplatsOfField splats_options(const Json& r, const FieldFitOptions& field) {

@@ -76,6 +76,32 @@ TEST_CASE("pictures without alpha, or with nothing in them, leave all possible")
     CHECK(visual_hull(empty, kCube, kCells) == all);
 }
 
+TEST_CASE("a visual hull can leave out what few pictures show") {
+    // One picture frames half a metre to each side of the z axis, three others frame all.
+    const auto towards = [](double elevation, double distance, double angle) {
+        const Orbit orbit{.azimuth = 0,
+                          .elevation = elevation,
+                          .distance = distance,
+                          .target = {},
+                          .field_of_view = angle};
+        FitView view = ball_view(orbit_camera(orbit, 32, 32), 32);
+        for (uint8_t& value : view.image.pixels) value = 255;
+        return view;
+    };
+    const std::vector<FitView> views = {towards(0, 100, 2 * std::atan(0.5 / 100) / M_PI * 180),
+                                        towards(0, 20, 30), towards(45, 20, 30),
+                                        towards(80, 20, 30)};
+    CHECK(count_of(visual_hull(views, kCube, kCells)) == kAll);
+    CHECK(count_of(visual_hull(views, kCube, kCells, 0.75)) == kAll);
+    const std::vector<uint32_t> hull = visual_hull(views, kCube, kCells, 0.76);
+    for (size_t i = 0; i < kAll; i++) {
+        const std::array<double, 3>& middle = Cell(i).middle;
+        const bool framed = std::abs(middle[0]) < 0.5 && std::abs(middle[1]) < 0.5;
+        REQUIRE(bit(hull, i) == framed);
+    }
+    CHECK(count_of(hull) == kAll * 100 / 256);
+}
+
 TEST_CASE("a camera among the cells says nothing of those that it does not see whole") {
     const Orbit orbit{
         .azimuth = 20, .elevation = 10, .distance = 0.4, .target = {}, .field_of_view = 50};
