@@ -3,11 +3,12 @@
 import base64
 import gzip
 import json
-import math
 import struct
 import sys
 import zlib
 from pathlib import Path
+
+from states import fields, fits
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
@@ -302,55 +303,6 @@ def transforms():
                                           "camera_model": "OPENCV", "is_fisheye": False}):
         yield json.dumps({**lens, "frames": frames}).encode()
     yield b'{"frames": []}'
-
-
-def fits():
-    def file(n, harmonics, exposures, words={}):
-        parts = {"means": [n, 3], "log_scales": [n, 3], "quaternions": [n, 4], "logits": [n],
-                 "sh": [n, harmonics, 3]}
-        shapes = {f"{group}.{part}": shape for group in ("splats", "first", "second")
-                  for part, shape in parts.items()}
-        shapes |= {"lengths": [n], "pictures": [n]}
-        if exposures:
-            shapes["exposures"] = [19 * exposures]
-        header = {"__metadata__": {"kiln.fit": "1", "kiln.fit.steps": "9", "kiln.fit.views": "7",
-                                   **words}}
-        data = b""
-        for name, shape in shapes.items():
-            values = [0.5] * math.prod(shape)
-            header[name] = {"dtype": "F32", "shape": shape,
-                            "data_offsets": [len(data), len(data) + 4 * len(values)]}
-            data += struct.pack(f"<{len(values)}f", *values)
-        text = json.dumps(header, separators=(",", ":")).encode()
-        return struct.pack("<Q", len(text)) + text + data
-
-    yield file(1, 1, 0)
-    yield file(3, 1, 2)
-    yield file(2, 4, 0)
-    yield file(2, 1, 0, {"kiln.fit": "2"})
-    yield file(2, 1, 0, {"kiln.fit.steps": "-1"})
-
-
-def fields():
-    def file(values, cells, words={}, second=.5):
-        parts = {"densities": ("F32", [cells], .5), "first": ("F32", [values], -.5),
-                 "occupied": ("U32", [(cells + 31) // 32], 3),
-                 "parameters": ("F32", [values], .5), "second": ("F32", [values], second)}
-        header = {"__metadata__": {"kiln.field": "1", "kiln.field.steps": "9",
-                                   "kiln.field.rays": "200", "kiln.field.origin": "7", **words}}
-        data = b""
-        for name, (dtype, shape, value) in parts.items():
-            part = struct.pack(f"<{shape[0]}{'f' if dtype == 'F32' else 'I'}", *[value] * shape[0])
-            header[name] = {"dtype": dtype, "shape": shape,
-                            "data_offsets": [len(data), len(data) + len(part)]}
-            data += part
-        text = json.dumps(header, separators=(",", ":")).encode()
-        return struct.pack("<Q", len(text)) + text + data
-
-    yield file(4, 8)
-    yield file(6, 33)
-    yield file(4, 8, {"kiln.field.steps": "-1"})
-    yield file(4, 8, second=-1)
 
 
 WORDS = {
