@@ -126,6 +126,35 @@ Result<Splats> to_splats(const RadianceField& field, FieldRenderer& renderer,
     return fit->splats();
 }
 
+Result<std::vector<uint32_t>> cells_seen(const RadianceField& field, FieldRenderer& renderer,
+                                         const std::vector<FitView>& views, int cells,
+                                         uint32_t rays, uint64_t seed) {
+    if (const std::string flaw = flaw_of(views); !flaw.empty())
+        return Error{Status::usage, "surfaces of a radiance field: " + flaw};
+    const FieldOptions& options = field.options();
+    const auto points =
+        points_seen(options, renderer, views, {.splats = rays, .rays = 1, .seed = seed});
+    if (!points) return points.error();
+    const ptrdiff_t side = cells;
+    std::vector<uint32_t> bits((size_t(side * side * side) + 31) / 32);
+    for (size_t i = 0; i < points->size(); i++) {
+        ptrdiff_t low[3], high[3];
+        for (size_t a = 0; a < 3; a++) {
+            const double place = double(points->positions[i * 3 + a]) - options.centre[a];
+            const double at = std::floor((place / options.half + 1) / 2 * double(side));
+            low[a] = std::clamp(ptrdiff_t(at) - 1, ptrdiff_t(0), side - 1);
+            high[a] = std::clamp(ptrdiff_t(at) + 1, ptrdiff_t(0), side - 1);
+        }
+        for (ptrdiff_t z = low[2]; z <= high[2]; z++)
+            for (ptrdiff_t y = low[1]; y <= high[1]; y++)
+                for (ptrdiff_t x = low[0]; x <= high[0]; x++) {
+                    const size_t cell = size_t((z * side + y) * side + x);
+                    bits[cell / 32] |= 1u << (cell % 32);
+                }
+    }
+    return bits;
+}
+
 Result<std::vector<FitView>> views_around(const RadianceField& field, FieldRenderer& renderer,
                                           int views, int size) {
     if (views < 1 || size < 16 || size > 8192)

@@ -30,6 +30,14 @@ struct SplatsOfField {
 Result<Splats> to_splats(const RadianceField& field, FieldRenderer& renderer,
                          std::vector<FitView> views, const SplatsOfField& options = {});
 
+// Where that is: a bit for each of cells^3 cells of the field's cube, as Occupancy::bits(), which
+// are set in cells with a surface that so many rays through the pictures found, and in their
+// neighbours. What is inside of things, and whatever else no picture shows, has none. Status::usage
+// as above.
+Result<std::vector<uint32_t>> cells_seen(const RadianceField& field, FieldRenderer& renderer,
+                                         const std::vector<FitView>& views, int cells,
+                                         uint32_t rays = 1 << 16, uint64_t seed = 0);
+
 // Square pictures of the field with alpha, evenly from all around: views where there are no others.
 // Of a field of view of 40 degrees, from twice the cube's side away. Splats are best looked at from
 // where pixels are as large as in the pictures that they were fitted to.

@@ -72,9 +72,12 @@ void fit_field(Json request, const Wanted& wanted, builtin::Session& session,
         run.measure([&](const FitView& view) { return fit.compare(view); }, "", "the field, ",
                     kLearnt, kMeasured);
     run.request["done"] = fit.steps();
-    FieldSolid solid(fit.renderer(), options.field, options.march.cells, solid_cells(fit, options));
-    if (!wanted.mesh ||
-        !deliver_mesh(solid, kMeasured, wanted, run.name, run.request, session, events)) {
+    const auto meshed = [&] {
+        FieldSolid solid(fit.renderer(), options.field, options.march.cells,
+                         solid_cells(fit, options));
+        return deliver_mesh(solid, kMeasured, wanted, run.name, run.request, session, events);
+    };
+    if (!wanted.mesh || !meshed()) {
         const SplatsOfField into = splats_options(run.request, options);
         const Result<Splats> splats = splats_of(fit, into, events, whole);
         if (!splats && !whole) {

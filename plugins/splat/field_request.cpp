@@ -94,10 +94,14 @@ FieldFitOptions field_options(Json& r, const Pictures& pictures) {
     return o;
 }
 
-std::vector<uint32_t> solid_cells(const FieldFit& fit, const FieldFitOptions& options) {
-    std::vector<uint32_t> cells =
-        visual_hull(fit.views(), options.field, options.march.cells, kFramed);
-    for (size_t i = 0; i < cells.size(); i++) cells[i] &= fit.cells()[i];
+std::vector<uint32_t> solid_cells(FieldFit& fit, const FieldFitOptions& options) {
+    const int side = options.march.cells;
+    std::vector<uint32_t> cells = visual_hull(fit.views(), options.field, side, kFramed);
+    const auto seen = cells_seen(fit.field(), fit.renderer(), fit.views(), side);
+    for (size_t i = 0; i < cells.size(); i++) {
+        cells[i] &= fit.cells()[i];
+        if (seen) cells[i] &= (*seen)[i];
+    }
     return cells;
 }
 

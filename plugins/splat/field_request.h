@@ -13,9 +13,10 @@ void leave_to_splats(Json& request);
 // twice as much as the cameras look at. Completes the request with what it leaves open.
 FieldFitOptions field_options(Json& request, const Pictures& pictures);
 
-// Cells that a mesh may be in: those that are occupied and, of pictures with alpha, in the frames
-// of half of them. Elsewhere there is fog that few pictures tell of.
-std::vector<uint32_t> solid_cells(const FieldFit& fit, const FieldFitOptions& options);
+// Cells that a mesh may be in: those that are occupied, beside what the pictures show and, of
+// pictures with alpha, in the frames of half of them. Elsewhere there is fog that they do not tell
+// of.
+std::vector<uint32_t> solid_cells(FieldFit& fit, const FieldFitOptions& options);
 
 // After field_options().
 SplatsOfField splats_options(const Json& request, const FieldFitOptions& field);

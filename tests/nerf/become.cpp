@@ -142,6 +142,32 @@ TEST_CASE("a field that is nowhere opaque has no mesh", "[gpu]") {
     CHECK(extract_mesh(all, stopped).error().status == Status::interrupted);
 }
 
+TEST_CASE("cells of surfaces that pictures show are those of a ball's, not of its middle",
+          "[gpu]") {
+    FieldFit& fit = learnt().fit;
+    const FieldOptions& options = learnt().options;
+    const std::vector<uint32_t> seen =
+        take(cells_seen(fit.field(), fit.renderer(), pictures(), kCells));
+    const double size = 2 * options.half / kCells;
+    size_t on = 0, found = 0, far = 0;
+    for (size_t i = 0; i < size_t(kCells) * kCells * kCells; i++) {
+        const size_t at[3] = {i % kCells, i / kCells % kCells, i / (kCells * kCells)};
+        double square = 0;
+        for (size_t a = 0; a < 3; a++) {
+            const double place = options.centre[a] - options.half + size * (double(at[a]) + 0.5);
+            square += std::pow(place - kCentre[a], 2);
+        }
+        const double away = std::abs(std::sqrt(square) - kRadius);
+        const bool set = (seen[i / 32] >> (i % 32)) & 1;
+        if (away < size / 4) on++, found += set;
+        if (away > 4 * size) far += set;   // two cells of neighbours' corners, and fog
+    }
+    INFO(found << " of " << on << ", and " << far << " far away");
+    CHECK(on > 20);
+    CHECK(found == on);
+    CHECK(far < on / 20);   // rays that graze the ball stop in what little fog there is
+}
+
 TEST_CASE("a field becomes splats that look like it", "[gpu]") {
     FieldFit& fit = learnt().fit;
     const auto psnr_of = [](auto& shown) {
