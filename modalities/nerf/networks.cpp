@@ -16,8 +16,11 @@
 namespace kiln {
 namespace {
 
-constexpr uint32_t kSamples = 4;   // of an invocation
 constexpr uint32_t kLocal = 128, kChunk = 256, kBoundChunk = 1024;
+
+// Of an invocation. Four share what a CPU reads of the weights; on GPUs, whose invocations read
+// them together, they would take four times the registers (RADV, navi21: 224 instead of 56).
+uint32_t samples_each(const Caps& caps) { return caps.kind == DeviceKind::cpu ? 4 : 1; }
 
 }   // namespace
 
@@ -82,6 +85,7 @@ Networks::Perceptron Networks::colour() const {
 
 // The first `kept` four-vectors of what it puts out.
 void Networks::add_forward(LaunchList& list, const Perceptron& p, uint32_t kept) const {
+    const uint32_t each = samples_each(list.device().caps());
     list.add(kernels::nerf_network::launch(
         kernels::nerf_network::Variant::main,
         {.block = list.operand(block_),
@@ -94,14 +98,15 @@ void Networks::add_forward(LaunchList& list, const Perceptron& p, uint32_t kept)
          .hidden = layout_.neurons(),
          .carried = p.carried,
          .kept = kept,
-         .samples = kSamples},
-        fold(list.device().caps(), div_up(capacity_, kLocal * kSamples))));
+         .samples = each},
+        fold(list.device().caps(), div_up(capacity_, kLocal * each))));
 }
 
 void Networks::add_backward(LaunchList& list, const Perceptron& p) const {
     const uint32_t hidden = layout_.neurons(), chunks = div_up(capacity_, kChunk);
     const uint32_t count = hidden * (p.in + p.out) * 4;
     const uint32_t back = uint32_t(p.carried ? kLatent / 4 : p.in);
+    const uint32_t each = samples_each(list.device().caps());
     list.add(kernels::nerf_network_backward::launch(
         kernels::nerf_network_backward::Variant::main,
         {.block = list.operand(block_),
@@ -115,8 +120,8 @@ void Networks::add_backward(LaunchList& list, const Perceptron& p) const {
          .hidden = hidden,
          .carried = p.carried,
          .back = back,
-         .samples = kSamples},
-        fold(list.device().caps(), div_up(capacity_, kLocal * kSamples))));
+         .samples = each},
+        fold(list.device().caps(), div_up(capacity_, kLocal * each))));
     list.add(kernels::nerf_weights::launch(
         kernels::nerf_weights::Variant::main,
         {.block = list.operand(block_),
