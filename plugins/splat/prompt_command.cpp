@@ -116,7 +116,12 @@ void PromptCommand::run(Json request, const sdk::Request& files, const Wanted& w
     }
     if (given) compare(shape, request, told);
     request["done"] = shape.done();
-    hand_over(shape, field, wanted, name, request, session, events);
+    try {
+        hand_over(shape, field, wanted, name, request, session, events);
+    } catch (const ResultError& failure) {
+        if (whole) throw;   // of a field in the making there may be nothing to see yet
+        told.log(KILN_LOG_WARNING, failure.error.message + "; only the state is kept");
+    }
     if (whole) return;
     checkpoint.interrupt(name, told, events);
     throw sdk::Failure(KILN_INTERRUPTED, "interrupted after step " + std::to_string(shape.done()) +
